@@ -1,0 +1,230 @@
+/** Git's words classified, here and nowhere else. They may hold addresses, so none is repeated but the server's own. */
+
+import { Failure, type FailureCode, type Stage } from "../../common/failure.js";
+import { forTerminal } from "../../common/quote.js";
+import { GitError } from "./run.js";
+
+export interface Circumstances {
+  readonly stage: Stage;
+  /** How a message names the repository. */
+  readonly repository: string;
+  /** Host of the proxy, when there is one. */
+  readonly proxyHost: string | null;
+  /** Texts that no message may hold, whatever a server says. */
+  readonly forbidden: readonly string[];
+}
+
+interface Rule {
+  readonly when: RegExp;
+  readonly code: FailureCode;
+  readonly message: (repository: string) => string;
+  readonly hint: string;
+  readonly retryable?: boolean;
+  /** Holds only when the server gave words of its own. */
+  readonly spoken?: boolean;
+  /** Shows what the server said. */
+  readonly quote?: boolean;
+}
+
+const pushRejected: Rule = {
+  when: /\[rejected\]|non-fast-forward|fetch first|stale info|cannot lock ref|failed to lock|reference already exists|incorrect old value|failed to update ref/,
+  code: "PushRejected",
+  message: (repository) => `the branch of ${repository} moved while the agent was working`,
+  hint: "Another commit came first; the agent reads the branch again and repeats its work.",
+  retryable: true,
+};
+
+/** On the status lines of `push --porcelain`. The first that fits stands. */
+const pushRules: readonly Rule[] = [
+  pushRejected,
+  {
+    when: /branch is currently checked out/,
+    code: "RepositoryRefused",
+    message: (repository) => `${repository} has the branch checked out and refuses the push`,
+    hint: "Give git.url a bare repository, or name another branch in git.branch.",
+  },
+  {
+    when: /\[remote rejected\]/,
+    code: "RepositoryRefused",
+    message: (repository) => `${repository} refused the push`,
+    hint: "Allow the user of git.auth to push to git.branch, or mend what the server's hook or branch protection asks for.",
+    quote: true,
+  },
+];
+
+/** On git's own lines. The first that fits stands: what is particular comes before what is general. */
+const rules: readonly Rule[] = [
+  {
+    when: /couldn't find remote ref/i,
+    code: "BranchNotFound",
+    message: (repository) => `the branch is not in ${repository}`,
+    hint: "Create the branch, or mend git.branch.",
+  },
+  {
+    when: /detected dubious ownership/,
+    code: "RepositoryRefused",
+    message: (repository) => `${repository} belongs to another user, so git does not open it`,
+    hint: "Give the folder of git.url to the user that runs the agent.",
+  },
+  {
+    when: /Could not resolve proxy|Proxy CONNECT aborted|from proxy after CONNECT|CONNECT tunnel failed|error: 407|Unsupported proxy/i,
+    code: "ProxyFailed",
+    message: (repository) => `the proxy did not let the agent through to ${repository}`,
+    hint: "Check proxy.https and proxy.no, and what the proxy allows.",
+  },
+  {
+    when: /SSL certificate problem|certificate verify|server certificate verification failed|no alternative certificate subject|certificate subject name|error setting certificate|SSL CA cert|ca cert file|SSL peer certificate|self[- ]signed certificate/i,
+    code: "TlsUntrusted",
+    message: (repository) => `the certificate of ${repository} is not trusted`,
+    hint: "Give the authority's certificate in git.ca, and check that git.url names the host of the certificate.",
+  },
+  {
+    when: /unable to update url base from redirection|returned error: 30\d/i,
+    code: "Redirected",
+    message: (repository) => `${repository} answered with a redirect`,
+    hint: "Put the final address into git.url.",
+  },
+  {
+    // A server that knows us and still says no gives its reason in words, as GitHub does with 403.
+    when: /returned error: 403/i,
+    spoken: true,
+    code: "RepositoryRefused",
+    message: (repository) => `${repository} refused the agent`,
+    hint: "Give the user of git.auth the right to read and push.",
+    quote: true,
+  },
+  {
+    when: /Authentication failed|could not read (?:Username|Password)|returned error: 40[13]|HTTP Basic: Access denied|terminal prompts disabled/i,
+    code: "RepositoryAuthentication",
+    message: (repository) => `${repository} did not accept the credentials`,
+    hint: "Check git.auth: user name, token or password, its expiry and its rights.",
+  },
+  {
+    when: /does not appear to be a git repository|repository '[^\n]*' (?:not found|does not exist)|returned error: 404|not a git repository|does not exist|is this a git repository|not valid: is this/i,
+    code: "RepositoryNotFound",
+    message: (repository) => `there is no Git repository at ${repository}`,
+    hint: "Check git.url. Some hosts say the same to a token without rights: then check git.auth.",
+  },
+  {
+    when: /Operation too slow|Operation timed out|timed out/i,
+    code: "TimedOut",
+    message: (repository) => `${repository} did not answer in time`,
+    hint: "Try again; check the way to the host of git.url.",
+    retryable: true,
+  },
+  {
+    when: /returned error: 429/i,
+    code: "RateLimited",
+    message: (repository) => `${repository} asks the agent to wait`,
+    hint: "Try again later, or run the agent less often.",
+    retryable: true,
+  },
+  {
+    when: /returned error: 5\d\d|HTTP 5\d\d|early EOF|unexpected disconnect|remote end hung up unexpectedly|unexpected EOF|invalid index-pack output|curl 18|transfer closed|bytes of body are still expected/i,
+    code: "ServerError",
+    message: (repository) => `${repository} failed while it answered`,
+    hint: "Try again; if it stays, look at the Git server.",
+    retryable: true,
+  },
+  {
+    when: /Could not resolve host|Failed to connect|Connection refused|Couldn't connect|Connection reset|Empty reply from server|Recv failure|Send failure|Network is unreachable|No route to host|SSL_read|SSL_connect|unable to access|RPC failed/i,
+    code: "NetworkUnreachable",
+    message: (repository) => `${repository} cannot be reached`,
+    hint: "Check the host in git.url, the network and proxy.https.",
+    retryable: true,
+  },
+  {
+    when: /Permission denied|insufficient permission|unable to create temporary object directory|Read-only file system/i,
+    code: "RepositoryRefused",
+    message: (repository) => `the agent may not read or write ${repository}`,
+    hint: "Give the user that runs the agent the right to read and write the folder of git.url.",
+  },
+  {
+    when: /No space left on device|Disk quota exceeded/i,
+    code: "GitFailed",
+    message: () => "there is no room left for the temporary repository",
+    hint: "Make room in the agent's folder for temporary files.",
+  },
+];
+
+/** How much of a server's words is shown, in characters. */
+const QUOTE_LIMIT = 200;
+
+/** Translates what a call threw. A Failure is given back as it is. */
+export function gitFailure(thrown: unknown, circumstances: Circumstances): Failure {
+  if (thrown instanceof Failure) return thrown;
+  const { stage, repository } = circumstances;
+  if (!(thrown instanceof GitError)) {
+    return new Failure("git could not be run", {
+      code: "GitFailed",
+      stage,
+      hint: "This is a defect of the agent: run again with --log-level debug and report it.",
+      cause: thrown,
+    });
+  }
+  if (thrown.reason === "aborted") {
+    return new Failure("stopped while git was running", { code: "Aborted", stage, hint: "Run again to go on." });
+  }
+  if (thrown.reason === "timeout") {
+    return new Failure(`${repository} did not answer in time`, {
+      code: "TimedOut",
+      stage,
+      hint: "Try again; check the way to the host of git.url.",
+      retryable: true,
+    });
+  }
+  if (thrown.reason === "spawn") {
+    return new Failure("the program git cannot be started", {
+      code: "GitFailed",
+      stage,
+      hint: "Install git 2.39 or newer and have it on PATH.",
+    });
+  }
+  const lines = thrown.stderr.split(/[\r\n]+/);
+  const said = lines.filter((line) => line.startsWith("remote:")).map((line) => line.slice("remote:".length).trim());
+  // A server's words must not pick the rule, for a hook may print anything; nor may names, which git puts in quotes.
+  const own = lines
+    .filter((line) => !line.startsWith("remote:"))
+    .join("\n")
+    .replaceAll(/'[^'\n]*'/g, "''");
+  // `!<tab>from:to<tab>[rejected] (why)`, of which the last part alone is git's.
+  const status = thrown.stdout
+    .split("\n")
+    .flatMap((line) => (line.startsWith("!\t") ? [line.split("\t")[2] ?? ""] : []));
+  const quoted = quote(said, status, circumstances.forbidden);
+  const rule =
+    pushRules.find(({ when }) => status.some((line) => when.test(line))) ??
+    rules.find(({ when, spoken = false }) => when.test(own) && (!spoken || said.length > 0));
+  if (rule === undefined) {
+    return new Failure(`git failed on ${repository}`, {
+      code: "GitFailed",
+      stage,
+      hint: "Check that git.url can be cloned with git on this machine.",
+    });
+  }
+  const { proxyHost } = circumstances;
+  if (rule.code === "NetworkUnreachable" && proxyHost !== null && own.includes(` ${proxyHost} port `)) {
+    return new Failure(`the proxy on the way to ${repository} cannot be reached`, {
+      code: "ProxyFailed",
+      stage,
+      hint: "Check proxy.https.",
+      retryable: true,
+    });
+  }
+  const { code, hint, retryable = false } = rule;
+  const message = rule.message(repository);
+  return new Failure(rule.quote === true && quoted !== "" ? `${message}: "${quoted}"` : message, {
+    code,
+    stage,
+    hint,
+    retryable,
+  });
+}
+
+/** The server's words, or the reason on git's status line when it said nothing. */
+function quote(said: readonly string[], status: readonly string[], forbidden: readonly string[]): string {
+  const reason = /\[remote rejected\] \(([^\n]*)\)\s*$/.exec(status[0] ?? "")?.[1] ?? "";
+  const words = said.filter((line) => line !== "").join(" ") || reason;
+  // A server that echoes what it was sent does not get to show it.
+  return forbidden.some((secret) => secret !== "" && words.includes(secret)) ? "" : forTerminal(words, QUOTE_LIMIT);
+}

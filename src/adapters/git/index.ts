@@ -1,0 +1,13 @@
+/** Git: the single importer of simple-git, over plumbing commands and without a work tree. */
+
+export { createBareRepository } from "./create.js";
+export type { GitAuth } from "./environment.js";
+export {
+  type CommitOptions,
+  openRepository,
+  type PushOptions,
+  type RemoteState,
+  type Repository,
+  type RepositoryOptions,
+  type TreeEntry,
+} from "./repository.js";

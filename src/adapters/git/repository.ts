@@ -1,0 +1,313 @@
+/** One remote repository through a bare, shallow, blobless one of our own, which lives until `close()`. */
+
+import { createHash } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
+import { Failure, type Stage } from "../../common/failure.js";
+import { parseAddress } from "./address.js";
+import { basicCredentials, type GitAuth, gitEnvironment, REMOTE } from "./environment.js";
+import { type Circumstances, gitFailure } from "./errors.js";
+import { blobStreams, commitStream, finish } from "./fast-import.js";
+import { makeFolder } from "./folder.js";
+import { decodePath, isTreePath, join } from "./paths.js";
+import { createRunner, type RunOptions, type RunResult } from "./run.js";
+
+export interface RepositoryOptions {
+  /** Folder, `file://` or `http(s)://`, without user info. */
+  readonly url: string;
+  readonly auth: GitAuth;
+  /** Path of a PEM file. @default the system's authorities */
+  readonly ca?: string;
+  /** Address of an HTTP proxy. @default none: the environment is not asked */
+  readonly proxy?: string | null;
+  /** Hosts that are reached without the proxy. */
+  readonly noProxy?: readonly string[];
+  /** An existing folder, in which a temporary one is made. */
+  readonly directory: string;
+  /** Milliseconds per remote call. */
+  readonly timeout: number;
+  readonly signal: AbortSignal;
+}
+
+export interface TreeEntry {
+  /** As Git writes it: `100644`, `100755`, `120000` (symlink), `160000` (submodule), `040000`. */
+  readonly mode: string;
+  readonly type: "blob" | "tree" | "commit";
+  readonly id: string;
+}
+
+export interface RemoteState {
+  readonly objectFormat: "sha1" | "sha256";
+  /** Branch → commit id. Empty for a repository without a commit. */
+  readonly tips: ReadonlyMap<string, string>;
+  /** The branch that HEAD names; null when the server does not say. */
+  readonly head: string | null;
+}
+
+export interface CommitOptions {
+  /** Null makes a root commit. */
+  readonly parent: string | null;
+  readonly branch: string;
+  readonly author: { readonly name: string; readonly email: string };
+  readonly date: Date;
+  readonly message: string;
+  /** Prefix of the paths below; "" is the root of the tree. */
+  readonly root: string;
+  readonly writes: ReadonlyMap<string, Buffer>;
+  readonly deletes: readonly string[];
+}
+
+export interface PushOptions {
+  readonly branch: string;
+  readonly commit: string;
+  /** The tip that must still be there; null: the branch must not exist. */
+  readonly expected: string | null;
+}
+
+/** Every method throws a Failure. `remote()` comes first: it learns how the repository hashes. */
+export interface Repository {
+  /** Remote calls made so far, for the report. */
+  readonly requests: number;
+  /** Asks for branches and HEAD. */
+  remote(): Promise<RemoteState>;
+  /** Fetches the tip alone, without blobs where the server can leave them out; gives its commit id. */
+  fetch(branch: string): Promise<string>;
+  /** Everything below `path` ("" is the root) but trees, by path relative to it. Empty when there is none. */
+  list(commit: string, path: string): Promise<Map<string, TreeEntry>>;
+  /** What lies on the way to `path`, from the root on, itself included; ends where something is missing. */
+  ancestors(commit: string, path: string): Promise<readonly { path: string; entry: TreeEntry }[]>;
+  /** One blob, fetched when it is not here. */
+  read(id: string): Promise<Buffer>;
+  /** Makes a commit in the temporary repository; gives its id. Nothing is sent. */
+  commit(options: CommitOptions): Promise<string>;
+  /** Moves the branch from `expected` to `commit`, or throws a Failure `PushRejected`. */
+  push(options: PushOptions): Promise<void>;
+  /** The id that Git gives these bytes. */
+  blobID(bytes: Uint8Array): string;
+  /** Removes the temporary repository. */
+  close(): Promise<void>;
+}
+
+/** Opens without asking the server anything. Throws for an address that cannot be used. */
+export async function openRepository(options: RepositoryOptions): Promise<Repository> {
+  const { auth, directory, timeout, signal, proxy = null } = options;
+  const address = parseAddress(options.url);
+  const folder = await makeFolder(directory).catch((cause: unknown) => {
+    throw new Failure("the folder for temporary repositories cannot be written", {
+      code: "GitFailed",
+      stage: "base",
+      hint: "Give the user that runs the agent a folder with room and the right to write there.",
+      cause,
+    });
+  });
+  const { home, repository: gitDirectory } = folder;
+  const environment = gitEnvironment({ ...options, address, home, repository: gitDirectory });
+  const run = createRunner({ directory: home, environment, signal });
+  const forbidden =
+    auth.kind === "basic" ? [auth.password.reveal(), basicCredentials(auth).slice("Basic ".length)] : [];
+  const proxyHost =
+    proxy === null ? null : (URL.parse(proxy.includes("://") ? proxy : `http://${proxy}`)?.hostname ?? null);
+
+  let requests = 0;
+  let commits = 0;
+  let objectFormat: RemoteState["objectFormat"] | null = null;
+  /** False once a server sent all blobs, because it knows no filter. */
+  let blobless = true;
+  const present = new Set<string>();
+
+  const local = (stage: Stage, commands: readonly string[], runOptions?: RunOptions): Promise<RunResult> => {
+    const circumstances: Circumstances = { stage, repository: address.shown, proxyHost, forbidden };
+    return run(commands, runOptions).catch((thrown: unknown) => {
+      throw gitFailure(thrown, circumstances);
+    });
+  };
+  const remotely = async (stage: Stage, commands: readonly string[], runOptions?: RunOptions): Promise<RunResult> => {
+    requests++;
+    await folder.touch().catch(() => {});
+    return local(stage, commands, { ...runOptions, timeout });
+  };
+
+  /**
+   * An empty repository has no object id to tell by how it hashes. The server says it in its greeting, which git 2.39 shows
+   * in a packet trace alone (its `clone` of such a repository assumes SHA-1).
+   */
+  const formatOfEmpty = async (): Promise<RemoteState["objectFormat"]> => {
+    const { stderr } = await remotely("base", ["ls-remote", address.url, "HEAD"], { trace: true });
+    return /packet:[^\n]*\bobject-format=sha256\b/.test(stderr) ? "sha256" : "sha1";
+  };
+
+  const prepare = async (format: RemoteState["objectFormat"]): Promise<void> => {
+    if (objectFormat === format) return;
+    if (objectFormat !== null) {
+      throw new Failure(`${address.shown} was replaced by a repository that hashes otherwise`, {
+        code: "BaseUnusable",
+        stage: "base",
+        hint: "Run again.",
+        retryable: true,
+      });
+    }
+    await local("base", ["init", "--bare", `--object-format=${format}`, "--template=", "--initial-branch=main"]);
+    objectFormat = format;
+  };
+
+  const prepared = (): RemoteState["objectFormat"] => {
+    if (objectFormat !== null) return objectFormat;
+    throw new Failure("the repository was used before it was asked for its branches", {
+      code: "Internal",
+      stage: "base",
+      hint: "This is a defect of the agent: report it.",
+    });
+  };
+
+  const blobID = (bytes: Uint8Array): string =>
+    createHash(prepared()).update(`blob ${bytes.byteLength}\0`).update(bytes).digest("hex");
+
+  return {
+    get requests() {
+      return requests;
+    },
+
+    async remote() {
+      const { stdout } = await remotely("base", ["ls-remote", "--symref", address.url, "HEAD", "refs/heads/*"]);
+      const { tips, head } = parseRemote(stdout);
+      const some = tips.values().next().value;
+      const format =
+        some === undefined ? (objectFormat ?? (await formatOfEmpty())) : some.length === 64 ? "sha256" : "sha1";
+      await prepare(format);
+      return { objectFormat: format, tips, head };
+    },
+
+    async fetch(branch) {
+      prepared();
+      const source = `refs/heads/${branch}`;
+      const { stderr } = await remotely("base", [
+        "fetch",
+        "--depth=1",
+        "--filter=blob:none",
+        "--no-tags",
+        "--no-write-fetch-head",
+        REMOTE,
+        // A reference of our own repository, replaced whatever it was.
+        `+${source}:refs/runtime-agent/base`,
+      ]);
+      if (/filtering not recognized/.test(stderr)) blobless = false;
+      const { stdout } = await local("base", ["rev-parse", "--verify", "refs/runtime-agent/base^{commit}"]);
+      return stdout.toString().trim();
+    },
+
+    async list(commit, path) {
+      prepared();
+      const within = path === "" ? [] : ["--", `${path}/`];
+      const { stdout } = await local("base", ["ls-tree", "-r", "-z", "--full-tree", commit, ...within]);
+      const entries = new Map<string, TreeEntry>();
+      const prefix = path === "" ? 0 : path.length + 1;
+      for (const { path: full, entry } of parseTree(stdout)) {
+        entries.set(full.slice(prefix), entry);
+        if (entries.size % 10_000 === 0) await turn();
+      }
+      return entries;
+    },
+
+    async ancestors(commit, path) {
+      prepared();
+      if (path === "") return [];
+      const parts = path.split("/");
+      const ways = parts.map((_, index) => parts.slice(0, index + 1).join("/"));
+      // `-t` shows a folder although a path below it is asked for as well.
+      const { stdout } = await local("base", ["ls-tree", "-t", "-z", "--full-tree", commit, "--", ...ways]);
+      const found = new Map([...parseTree(stdout)].map(({ path: way, entry }) => [way, entry]));
+      return ways.flatMap((way) => {
+        const entry = found.get(way);
+        return entry === undefined ? [] : [{ path: way, entry }];
+      });
+    },
+
+    async read(id) {
+      prepared();
+      const commands = ["cat-file", "blob", id];
+      // Git fetches a missing blob inside this very call, so that it has a deadline like any remote one.
+      const here = !blobless || present.has(id);
+      const { stdout } = await (here ? local("base", commands) : remotely("base", commands));
+      present.add(id);
+      return stdout;
+    },
+
+    async commit({ parent, author, date, message, root, writes, deletes }) {
+      prepared();
+      const files: { path: string; blob: string }[] = [];
+      let hashed = 0;
+      for (const [path, content] of writes) {
+        const blob = blobID(content);
+        files.push({ path: join(root, path), blob });
+        present.add(blob);
+        hashed += content.length;
+        if (hashed > 8_000_000 || files.length % 1_000 === 0) {
+          hashed = 0;
+          await turn();
+        }
+      }
+      const gone = deletes.filter((path) => !writes.has(path)).map((path) => join(root, path));
+      for (const path of [...gone, ...files.map((file) => file.path)]) {
+        if (!isTreePath(path)) {
+          throw new Failure("a path of the commit leads out of the repository or into .git", {
+            code: "Internal",
+            stage: "publish",
+            hint: "This is a defect of the agent: report it.",
+          });
+        }
+      }
+      const importing = (parts: readonly Buffer[]) =>
+        local("publish", ["fast-import", "--done", "--quiet", "--date-format=raw"], { input: finish(parts) });
+      let last: Buffer[] = [];
+      for await (const parts of blobStreams(writes.values())) {
+        if (last.length > 0) await importing(last);
+        last = parts;
+      }
+      // A name of its own: fast-import would refuse to move one to a commit that is no descendant.
+      const ref = `refs/runtime-agent/commit-${++commits}`;
+      const commit = commitStream({ ref, parent, author, date, message, deletes: gone, writes: files });
+      const { stdout } = await importing([...last, ...commit]);
+      return stdout.toString().trim();
+    },
+
+    async push({ branch, commit, expected }) {
+      prepared();
+      const target = `refs/heads/${branch}`;
+      await remotely("publish", [
+        "push",
+        "--porcelain",
+        `--force-with-lease=${target}:${expected ?? ""}`,
+        REMOTE,
+        `${commit}:${target}`,
+      ]);
+    },
+
+    blobID,
+
+    close: () => folder.remove(),
+  };
+}
+
+/** Reads `ls-remote --symref`. */
+function parseRemote(output: Buffer): Pick<RemoteState, "tips" | "head"> {
+  const tips = new Map<string, string>();
+  let head: string | null = null;
+  for (const line of decodePath(output).split("\n")) {
+    const [value = "", name = ""] = line.split("\t");
+    if (name === "HEAD" && value.startsWith("ref: refs/heads/")) head = value.slice("ref: refs/heads/".length);
+    if (name.startsWith("refs/heads/")) tips.set(name.slice("refs/heads/".length), value);
+  }
+  return { tips, head };
+}
+
+/** Reads `ls-tree -z`: `<mode> <type> <id>\t<path>\0`. */
+function* parseTree(output: Buffer): Generator<{ path: string; entry: TreeEntry }> {
+  for (let at = 0; at < output.length; ) {
+    const tab = output.indexOf(0x09, at);
+    const end = output.indexOf(0x00, tab);
+    const [mode = "", type = "", id = ""] = output.toString("latin1", at, tab).split(" ");
+    if (type === "blob" || type === "tree" || type === "commit") {
+      yield { path: decodePath(output.subarray(tab + 1, end)), entry: { mode, type, id } };
+    }
+    at = end + 1;
+  }
+}

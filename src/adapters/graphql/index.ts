@@ -1,0 +1,73 @@
+/** One GraphQL call and what came of it; the only importer of graphql-request. */
+
+import { ClientError, GraphQLClient } from "graphql-request";
+import type { HTTPFetch } from "../http/index.js";
+
+export interface GraphQLCall {
+  readonly url: string;
+  readonly fetch: HTTPFetch;
+  readonly document: string;
+  readonly variables?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** One entry of `errors`. The message is the server's: it may hold values and never leaves the stage that asked. */
+export interface GraphQLError {
+  readonly message: string;
+  /** Director's `extensions.error_code`; null when there is none. */
+  readonly code: number | null;
+}
+
+/**
+ * What a server answered (contract 1.7, 2.10):
+ * - `data`: HTTP 2xx, a JSON object, no errors. `data` is not checked further.
+ * - `errors`: at least one GraphQL error, whatever the HTTP status; data beside it is dropped, since a part is no answer.
+ * - `status`: no GraphQL answer at all, only an HTTP status other than 2xx. `empty` says that the body was empty.
+ * - `malformed`: HTTP 2xx with something else than a GraphQL answer, such as a page of a proxy or a body cut short.
+ */
+export type GraphQLAnswer =
+  | { readonly kind: "data"; readonly data: unknown }
+  | { readonly kind: "errors"; readonly status: number; readonly errors: readonly GraphQLError[] }
+  | { readonly kind: "status"; readonly status: number; readonly empty: boolean }
+  | { readonly kind: "malformed"; readonly status: number };
+
+/**
+ * Makes one call. Rejects only with what `fetch` rejects with. graphql-request's own errors hold variables and the
+ * whole body in their message, so none of them is let through, not even as a cause.
+ */
+export async function callGraphQL({ url, fetch, document, variables, headers }: GraphQLCall): Promise<GraphQLAnswer> {
+  let status = 0;
+  let size = 0;
+  let transportFailure: unknown;
+  const observed: HTTPFetch = async (target, init) => {
+    try {
+      const answer = await fetch(target, init);
+      status = answer.status;
+      size = (await answer.text()).length;
+      return answer;
+    } catch (thrown) {
+      transportFailure = thrown;
+      throw thrown;
+    }
+  };
+  const client = new GraphQLClient(url, { fetch: observed as typeof globalThis.fetch });
+  try {
+    const { data } = await client.rawRequest(document, { ...variables }, { ...headers });
+    return data === null || typeof data !== "object" ? { kind: "malformed", status } : { kind: "data", data };
+  } catch (thrown) {
+    if (transportFailure !== undefined) throw transportFailure;
+    const errors = thrown instanceof ClientError ? graphQLErrors(thrown.response.errors) : [];
+    if (errors.length > 0) return { kind: "errors", status, errors };
+    if (status < 200 || status > 299) return { kind: "status", status, empty: size === 0 };
+    return { kind: "malformed", status };
+  }
+}
+
+function graphQLErrors(errors: unknown): GraphQLError[] {
+  if (!Array.isArray(errors)) return [];
+  return errors.map((error: unknown) => {
+    const { message, extensions } = (error ?? {}) as { message?: unknown; extensions?: { error_code?: unknown } };
+    const code = extensions?.error_code;
+    return { message: typeof message === "string" ? message : "", code: typeof code === "number" ? code : null };
+  });
+}

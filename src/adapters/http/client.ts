@@ -1,0 +1,133 @@
+/** One HTTP client: undici's own fetch bound to its own dispatcher, with a deadline and a limit on every answer. */
+
+import { rootCertificates } from "node:tls";
+import { EnvHttpProxyAgent, fetch as undiciFetch } from "undici";
+import { Failure, type Stage } from "../../common/failure.js";
+import { translateNetworkError } from "./errors.js";
+
+export interface HTTPClientOptions {
+  /** The stage in whose name failures are told. */
+  readonly stage: Stage;
+  /** Who is called, for messages: "the Connector". */
+  readonly peer: string;
+  /** PEM of authorities trusted in addition to the system's. @default none */
+  readonly ca?: string | undefined;
+  /** Our client certificate with its chain, and its key, both PEM. @default no client certificate */
+  readonly identity?: { readonly certificate: string; readonly key: string } | undefined;
+  /** Do not verify the server's certificate. @default false */
+  readonly insecureSkipVerify?: boolean;
+  /** @default no proxy */
+  readonly proxy?: ProxyOptions | undefined;
+  /** Deadline of one call, body included, in milliseconds. */
+  readonly timeout: number;
+  /** Limit of one answer in bytes, after decompression. */
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+}
+
+export interface ProxyOptions {
+  /** `http://host:port`; null for none. */
+  readonly https: string | null;
+  /** Hosts that are called directly, as in NO_PROXY. */
+  readonly no: readonly string[];
+}
+
+/** What the agent uses of fetch; graphql-request is given the same function. */
+export type HTTPFetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
+
+export interface HTTPClient {
+  /**
+   * Resolves with any HTTP answer, whatever its status, its body already read. Rejects with a `Failure` when there is
+   * none: network, TLS, proxy, deadline, too large, or a redirection (which is never followed: it would carry a token
+   * or a certificate to another host).
+   */
+  readonly fetch: HTTPFetch;
+  /** Calls made so far. */
+  readonly requests: number;
+  /** Lets calls under way finish, then closes the connections. */
+  close(): Promise<void>;
+}
+
+export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
+  const { stage, peer, ca, identity, insecureSkipVerify = false, proxy, timeout, maxBytes, signal } = options;
+  const tls = {
+    ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
+    ...(identity === undefined ? {} : { cert: identity.certificate, key: identity.key }),
+    rejectUnauthorized: !insecureSkipVerify,
+  };
+  // Empty strings, not undefined: the environment was read once, by the configuration.
+  const dispatcher = new EnvHttpProxyAgent({
+    connect: tls,
+    requestTls: tls,
+    httpProxy: "",
+    httpsProxy: proxy?.https ?? "",
+    noProxy: proxy?.no.join(",") ?? "",
+  });
+  let requests = 0;
+
+  const call: HTTPFetch = async (url, init = {}) => {
+    requests++;
+    const host = new URL(url).host;
+    const deadline = AbortSignal.timeout(timeout);
+    try {
+      const answer = await undiciFetch(url, {
+        method: init.method ?? "GET",
+        headers: init.headers as Record<string, string>,
+        body: (init.body as string | undefined) ?? null,
+        redirect: "manual",
+        dispatcher,
+        signal: AbortSignal.any([deadline, signal]),
+      });
+      if (answer.status >= 300 && answer.status < 400) {
+        await answer.body?.cancel();
+        throw new Failure(`${peer} at ${host} answered with a redirection (HTTP ${answer.status})`, {
+          code: "Redirected",
+          stage,
+          hint: "Redirections are never followed; put the final address into the configuration.",
+        });
+      }
+      const text = await readText(answer.body, maxBytes, () => {
+        throw new Failure(`the answer of ${peer} at ${host} is larger than ${maxBytes} bytes`, {
+          code: "AnswerTooLarge",
+          stage,
+          hint: "Ask for smaller pages (compass.pageSize) or raise compass.maxBytes.",
+        });
+      });
+      return bodyRead(answer.status, answer.headers as unknown as Headers, text);
+    } catch (thrown) {
+      if (thrown instanceof Failure) throw thrown;
+      throw translateNetworkError(thrown, { stage, peer, host, timeout, timedOut: deadline.aborted, signal });
+    }
+  };
+
+  return {
+    fetch: call,
+    get requests() {
+      return requests;
+    },
+    close: () => dispatcher.close(),
+  };
+}
+
+/** Decodes while reading, so that no second copy of the body is held. */
+async function readText(
+  body: AsyncIterable<Uint8Array> | null | undefined,
+  maxBytes: number,
+  tooLarge: () => never,
+): Promise<string> {
+  if (body === null || body === undefined) return "";
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: false });
+  let bytes = 0;
+  let text = "";
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) tooLarge();
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** The part of a Response that is left once its body was read: the one cast between undici's and the standard's types. */
+function bodyRead(status: number, headers: Headers, text: string): Response {
+  return { ok: status >= 200 && status < 300, status, headers, text: async () => text } as Response;
+}

@@ -1,0 +1,34 @@
+/** A folder in place of a branch, for `plan --base DIR`: what a sync would do to a checkout. */
+
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
+import { Failure } from "../common/failure.js";
+import { INVENTORY_PATH, type InventoryReading, readInventory } from "./inventory.js";
+import type { Base } from "./open.js";
+
+/** `directory` is what `git.path` would be. Throws `BaseUnusable` when it cannot be read. */
+export async function folderBase(directory: string, sealKey: Buffer): Promise<Base> {
+  const blobID = (bytes: Uint8Array) =>
+    createHash("sha1").update(`blob ${bytes.byteLength}\0`).update(bytes).digest("hex");
+  const read = (path: string) => readFile(join(directory, ...path.split("/")));
+  const listing = new Map<string, string>();
+  try {
+    for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const path = relative(directory, join(entry.parentPath, entry.name)).split(sep).join("/");
+      if (!path.startsWith(".git/")) listing.set(path, blobID(await read(path)));
+    }
+  } catch (cause) {
+    throw new Failure(`the folder ${directory} cannot be read`, {
+      code: "BaseUnusable",
+      stage: "base",
+      hint: "Name the folder of a checkout that git.path would be.",
+      cause,
+    });
+  }
+  const inventory: InventoryReading = listing.has(INVENTORY_PATH)
+    ? readInventory(await read(INVENTORY_PATH), sealKey)
+    : { state: "absent" };
+  return { branch: directory, path: "", tip: null, listing, inventory, read, blobID };
+}

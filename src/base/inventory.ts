@@ -1,0 +1,156 @@
+/** The list of files that are ours, as it stands in Git: one line per file, and a code that only our key can make. */
+
+import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { z } from "zod";
+
+export const INVENTORY_PATH = ".runtime-agent/inventory.json";
+
+/** Largest inventory that is read, in bytes. */
+export const INVENTORY_LIMIT = 64 * 1024 * 1024;
+
+export interface InventoryFile {
+  /** Relative to the agent's path, as in `applications/mp-x/application.yaml`. */
+  readonly path: string;
+  /** Director's id of the Application that the file belongs to; null for `kustomization.yaml` and the like. */
+  readonly id: string | null;
+  /** Git's id of the bytes that the agent wrote. */
+  readonly blob: string;
+  /** SHA-256 of the same bytes, in hexadecimal digits. */
+  readonly sha256: string;
+  /** Digest of what the file was rendered from. */
+  readonly input?: string;
+  /** Keyed fingerprint of a Secret's values. */
+  readonly fingerprint?: string;
+}
+
+export interface Inventory {
+  /** The runtime id of the agent that owns the path. */
+  readonly owner: string;
+  /** Id of the seal key in use. */
+  readonly sealKey: string;
+  readonly formerSealKeys: readonly string[];
+  readonly files: readonly InventoryFile[];
+}
+
+export type InventoryReading =
+  | { readonly state: "absent" }
+  | { readonly state: "verified"; readonly inventory: Inventory }
+  /** Not ours, not whole or not known; the reason repeats nothing of what was read. */
+  | {
+      readonly state: "unverified";
+      readonly reason: string;
+      /** Whom the file names as owner, if it can be read that far; not to be relied on. */
+      readonly owner: string | null;
+    };
+
+/** A name as Kubernetes allows it, which is what the agent makes folders and files of. */
+const NAME = "(?!.*\\.\\.)[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?";
+
+/** Everything the agent ever writes (design, layout). A path outside of it was not written by us. */
+const LAYOUT = new RegExp(
+  `^(?:kustomization\\.yaml|revision\\.yaml|\\.runtime-agent/\\.gitattributes` +
+    `|applications/${NAME}/(?:application|[a-z]+/${NAME})\\.yaml)$`,
+);
+
+const word = z.string().min(1).max(512);
+const keyID = z.string().regex(/^[0-9a-f]{16}$/);
+
+const fileSchema = z.strictObject({
+  path: z.string().max(1024).regex(LAYOUT),
+  id: word.nullable(),
+  blob: z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  input: word.optional(),
+  fingerprint: word.optional(),
+});
+
+const documentSchema = z.strictObject({
+  version: z.literal(1),
+  owner: word,
+  sealKey: keyID,
+  formerSealKeys: z.array(keyID).max(1_000),
+  files: z.array(fileSchema).refine((files) => new Set(files.map(({ path }) => path)).size === files.length),
+  hmac: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+const headSchema = z.looseObject({ version: z.unknown(), owner: word.nullable().catch(null) });
+
+/**
+ * Gives the file's bytes: JSON with one line per file, sorted by path, ending with the code. The same inventory always
+ * gives the same bytes. Throws a ZodError when it could not be read back.
+ */
+export function formatInventory(inventory: Inventory, sealKey: Buffer): Buffer {
+  const body = formatBody(inventory);
+  const hmac = authenticate(body, sealKey);
+  documentSchema.parse({ version: 1, ...inventory, hmac });
+  return Buffer.from(`${body}"hmac": ${JSON.stringify(hmac)}\n}\n`);
+}
+
+/** Reads what stands in Git. Never throws: what does not verify is told apart from what is absent. */
+export function readInventory(bytes: Buffer, sealKey: Buffer): InventoryReading {
+  if (bytes.length > INVENTORY_LIMIT) return unverified("it is larger than 64 MiB");
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString("utf8"));
+  } catch {
+    return unverified("it is not JSON");
+  }
+  const head = headSchema.safeParse(value);
+  if (!head.success) return unverified("it has no version");
+  const { version, owner } = head.data;
+  if (version !== 1) return unverified("its version is not known to this agent", owner);
+  const document = documentSchema.safeParse(value);
+  if (!document.success) {
+    // The way to the fault, never the value found there.
+    const path = document.error.issues[0]?.path.map((part) => (typeof part === "number" ? part + 1 : part)).join(" ");
+    return unverified(`it is not well-formed at ${path === undefined || path === "" ? "the top" : path}`, owner);
+  }
+  const { version: _version, hmac, ...parsed } = document.data;
+  const inventory = parsed as Inventory;
+  // Over the values as we would write them, so that a formatter run by somebody's commit hook does no harm.
+  const expected = authenticate(formatBody(inventory), sealKey);
+  if (!timingSafeEqual(Buffer.from(expected), Buffer.from(hmac))) {
+    return unverified("it was not written with this agent's seal key, or was changed since", owner);
+  }
+  return { state: "verified", inventory };
+}
+
+/** A short public name of a seal key, which tells nothing about it. */
+export function sealKeyID(sealKey: Buffer): string {
+  return createHmac("sha256", sealKey).update("runtime-agent/seal-key-id/v1").digest("hex").slice(0, 16);
+}
+
+const unverified = (reason: string, owner: string | null = null): InventoryReading => ({
+  state: "unverified",
+  reason,
+  owner,
+});
+
+/** True for a path that the agent may write: everything it owns has one. */
+export function isInLayout(path: string): boolean {
+  return LAYOUT.test(path);
+}
+
+/** All that the code covers: the document up to its last line. */
+function formatBody({ owner, sealKey, formerSealKeys, files }: Inventory): string {
+  const lines = [...files]
+    .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+    // The order of the keys is fixed here; what is undefined is left out.
+    .map(({ path, id, blob, sha256, input, fingerprint }) =>
+      JSON.stringify({ path, id, blob, sha256, input, fingerprint }),
+    );
+  return [
+    "{",
+    '"version": 1,',
+    `"owner": ${JSON.stringify(owner)},`,
+    `"sealKey": ${JSON.stringify(sealKey)},`,
+    `"formerSealKeys": ${JSON.stringify(formerSealKeys)},`,
+    lines.length === 0 ? '"files": [],' : `"files": [\n${lines.join(",\n")}\n],`,
+    "",
+  ].join("\n");
+}
+
+function authenticate(body: string, sealKey: Buffer): string {
+  const key = Buffer.from(hkdfSync("sha256", sealKey, "", "runtime-agent/inventory-hmac/v1", 32));
+  return createHmac("sha256", key).update(body).digest("hex");
+}

@@ -1,0 +1,97 @@
+/** Reads what Git holds under our path: the tip, the files by blob id, and the inventory. */
+
+import type { Repository, TreeEntry } from "../adapters/git/index.js";
+import { Failure } from "../common/failure.js";
+import { forTerminal } from "../common/quote.js";
+import { INVENTORY_PATH, type InventoryReading, readInventory } from "./inventory.js";
+
+export interface Base {
+  readonly branch: string;
+  /** The folder that is ours, "" for the root of the repository. */
+  readonly path: string;
+  /** Commit id; null for an empty repository, in which the first commit makes the branch. */
+  readonly tip: string | null;
+  /** Path relative to `path` → blob id, of regular files. */
+  readonly listing: ReadonlyMap<string, string>;
+  readonly inventory: InventoryReading;
+  /** The bytes of one listed file. Throws for a path that is not listed. */
+  read(path: string): Promise<Buffer>;
+  /** The id that Git would give these bytes. */
+  blobID(bytes: Uint8Array): string;
+}
+
+export interface BaseOptions {
+  readonly repository: Repository;
+  readonly branch: string;
+  readonly path: string;
+  readonly sealKey: Buffer;
+}
+
+/** How many branches a message names. */
+const NAMED_BRANCHES = 5;
+
+/** Throws a Failure: `BranchNotFound`, `BaseUnusable`, or what the repository throws. */
+export async function openBase({ repository, branch, path, sealKey }: BaseOptions): Promise<Base> {
+  const { tips } = await repository.remote();
+  const blobID = (bytes: Uint8Array) => repository.blobID(bytes);
+  if (!tips.has(branch)) {
+    if (tips.size > 0) throw branchNotFound(branch, [...tips.keys()]);
+    const read = () => Promise.reject(notListed());
+    return { branch, path, tip: null, listing: new Map(), inventory: { state: "absent" }, read, blobID };
+  }
+  // The branch may have moved since: what was fetched counts.
+  const tip = await repository.fetch(branch);
+  for (const { path: way, entry } of await repository.ancestors(tip, path)) {
+    if (entry.type !== "tree") throw inTheWay(way, entry);
+  }
+  const listing = new Map<string, string>();
+  for (const [name, entry] of await repository.list(tip, path)) {
+    if (kindOf(entry) !== "file") throw inTheWay(path === "" ? name : `${path}/${name}`, entry);
+    listing.set(name, entry.id);
+  }
+  const read = async (name: string): Promise<Buffer> => {
+    const id = listing.get(name);
+    if (id === undefined) throw notListed();
+    return repository.read(id);
+  };
+  const inventory: InventoryReading = listing.has(INVENTORY_PATH)
+    ? readInventory(await read(INVENTORY_PATH), sealKey)
+    : { state: "absent" };
+  return { branch, path, tip, listing, inventory, read, blobID };
+}
+
+function kindOf({ mode, type }: TreeEntry): "file" | "folder" | "symbolic link" | "submodule" {
+  if (type === "tree") return "folder";
+  if (type === "commit") return "submodule";
+  return mode === "120000" ? "symbolic link" : "file";
+}
+
+/** A link or a submodule could lead our files into somebody else's. */
+function inTheWay(path: string, entry: TreeEntry): Failure {
+  return new Failure(
+    `"${forTerminal(path, 200)}" on git.branch is a ${kindOf(entry)}, where the agent needs folders and files`,
+    {
+      code: "BaseUnusable",
+      stage: "base",
+      hint: "Name another folder in git.path, or remove this from the branch.",
+    },
+  );
+}
+
+function branchNotFound(branch: string, branches: readonly string[]): Failure {
+  const named = [...branches].sort().slice(0, NAMED_BRANCHES);
+  const more = branches.length > named.length ? ` and ${branches.length - named.length} more` : "";
+  const there = named.map((name) => forTerminal(name, 80)).join(", ");
+  return new Failure(`the repository has no branch "${forTerminal(branch, 80)}"; it has ${there}${more}`, {
+    code: "BranchNotFound",
+    stage: "base",
+    hint: "Create the branch, or mend git.branch.",
+  });
+}
+
+const notListed = () =>
+  new Failure("a file was read that Git does not hold under the agent's path", {
+    code: "Internal",
+    stage: "base",
+    hint: "This is a defect of the agent: report it.",
+  });

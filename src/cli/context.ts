@@ -1,0 +1,77 @@
+/** What every command is given: the world, the global options, and the ways to answer. */
+
+import type { Readable, Writable } from "node:stream";
+import { formatDocument } from "../adapters/yaml/index.js";
+import type { Clock } from "../common/clock.js";
+import { createLogger, type Logger, type LogLevel } from "../common/logger.js";
+import { forTerminal } from "../common/quote.js";
+import { type LoadedConfig, loadConfig } from "../config/index.js";
+import type { TextOptions } from "../report/index.js";
+
+/** What the process has; tests give their own. */
+export interface World {
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly stdin: Readable;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** The global options as commander gives them. */
+export interface GlobalOptions {
+  readonly config?: string;
+  readonly output: "text" | "json" | "yaml";
+  readonly logLevel?: LogLevel;
+  readonly logFormat: "text" | "json";
+  readonly color: boolean;
+  readonly quiet?: boolean;
+}
+
+export interface Context extends World {
+  readonly options: GlobalOptions;
+  readonly log: Logger;
+  /** How text for stdout is written. */
+  readonly text: TextOptions;
+  /** The configuration, with `overrides` as the options of the command. Its notes go to the log. */
+  load(overrides?: Readonly<Record<string, string | boolean>>): Promise<LoadedConfig>;
+  /** The command's one result on stdout: the data in the format asked for, or the text. */
+  answer(data: unknown, text: string): void;
+  /** A line for people on stderr, unless they asked for quiet. */
+  tell(line: string): void;
+}
+
+export function createContext(world: World, options: GlobalOptions): Context {
+  const { stdout, stderr, env, cwd } = world;
+  const colored = (stream: { readonly isTTY?: boolean }) =>
+    options.color && !env.NO_COLOR && (stream.isTTY === true || Boolean(env.FORCE_COLOR && env.FORCE_COLOR !== "0"));
+  const quiet = options.quiet === true;
+  // On a terminal people see the result; the log is for what is wrong. Elsewhere the log is the record.
+  const usual: LogLevel = quiet ? "error" : stderr.isTTY === true && options.logFormat === "text" ? "warn" : "info";
+  const log = createLogger({
+    level: options.logLevel ?? usual,
+    format: options.logFormat,
+    write: (text) => stderr.write(text),
+    terminal: stderr.isTTY === true && !quiet,
+  });
+  return {
+    ...world,
+    options,
+    log,
+    text: { color: colored(stdout) },
+    load: async (overrides = {}) => {
+      const file = options.config;
+      const loaded = await loadConfig({ env, cwd, options: overrides, ...(file === undefined ? {} : { file }) });
+      for (const note of loaded.notes) log.warn(note);
+      return loaded;
+    },
+    answer: (data, text) => {
+      if (options.output === "json") stdout.write(`${JSON.stringify(data, null, 2)}\n`);
+      else stdout.write(options.output === "yaml" ? formatDocument(data) : text);
+    },
+    tell: (line) => {
+      if (!quiet) stderr.write(`${forTerminal(line)}\n`);
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/** `pair`: a one-time token for a certificate. */
+
+import { text as readAll } from "node:stream/consumers";
+import { Command } from "commander";
+import { Secret } from "../common/secret.js";
+import { readSecret } from "../config/index.js";
+import { pairRuntime } from "../pairing.js";
+import { paint } from "../report/index.js";
+import { configuredToken } from "../setup.js";
+import type { Context } from "./context.js";
+import type { Register } from "./run.js";
+
+interface PairFlags {
+  readonly tokenFile?: string;
+  readonly connectorUrl?: string;
+  readonly force?: boolean;
+}
+
+export function pairCommand(register: Register): void {
+  const command = new Command("pair")
+    .description("exchange a one-time token for a certificate and store the identity")
+    .option("--token-file <file>", "file with the token, raw or rawEncoded; - is stdin (default: compass.token)")
+    .option("--connector-url <url>", "the Connector (default: compass.connectorURL, or what a rawEncoded token names)")
+    .option("--force", "pair although there is a valid certificate; it is used until the new one is complete")
+    .addHelpText(
+      "after",
+      "\nExample:\n  runtime-agent pair --token-file token.txt --connector-url https://compass-gateway.example.com/connector/graphql",
+    );
+  register(command, pair);
+}
+
+async function pair(context: Context, { tokenFile, connectorUrl, force = false }: PairFlags): Promise<number> {
+  const { env, clock, signal } = context;
+  const { config } = await context.load(connectorUrl === undefined ? {} : { "compass.connectorURL": connectorUrl });
+  const token = tokenFile === undefined ? await configuredToken(config, env) : await readToken(context, tokenFile);
+  const onHost = (host: string) => context.tell(`Pairing with ${host}: the token is used up by this.`);
+  const paired = await pairRuntime({ config, env, clock, signal, token, force, onHost });
+  const { commonName, notBefore, notAfter, host, resumed } = paired;
+  const done = paint(context.text, ["green", "bold"], resumed ? "Paired" : "Paired");
+  context.answer(
+    { kind: "Pairing", version: 1, clientID: commonName, host, notBefore, notAfter, resumed },
+    `${done} with ${host}${resumed ? " (a pairing that was cut short was finished)" : ""}\n` +
+      `  client ID    ${commonName}\n  certificate  valid until ${notAfter.toISOString()}\n`,
+  );
+  return 0;
+}
+
+async function readToken({ stdin, env }: Context, file: string): Promise<Secret> {
+  if (file === "-") return Secret.of((await readAll(stdin)).trim());
+  return readSecret({ kind: "file", path: file }, { env, stage: "connect", purpose: "one-time token" });
+}

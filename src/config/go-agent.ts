@@ -1,0 +1,67 @@
+/** The variables of the Go agent (contract 3.4) that have a counterpart, so that its Deployment's environment can stay. */
+
+import { type Environment, type Layer, layerOf } from "./layers.js";
+import type { Path } from "./tree.js";
+
+const PREFIX = "APP_";
+
+interface Counterpart {
+  readonly path: Path;
+  /** The value in our notation; undefined when it says nothing. @default as it is */
+  readonly convert?: (value: string) => unknown;
+}
+
+/** As Go's strconv.ParseBool. */
+const flag = (value: string): unknown => {
+  if (/^(?:1|t|T|true|TRUE|True)$/.test(value)) return true;
+  return /^(?:0|f|F|false|FALSE|False)$/.test(value) ? false : value;
+};
+
+const number = (value: string): unknown => (/^\d+$/.test(value) ? Number(value) : value);
+
+/** The Go agent's own default is a placeholder that must not reach Compass. */
+const unless = (placeholder: string) => (value: string) => (value === placeholder ? undefined : value);
+
+/** A bare name, or an empty part, means namespace `default`. */
+const namespacedName = (value: string) => {
+  const [first = "", second = "", ...more] = value.split("/");
+  if (more.length > 0) return value;
+  return first === "" || second === "" ? `default/${first || second}` : value;
+};
+
+const COUNTERPARTS: Readonly<Record<string, Counterpart>> = {
+  AGENT_CONFIGURATION_SECRET: { path: ["runtime", "configuration", "secret"], convert: namespacedName },
+  CONTROLLER_SYNC_PERIOD: { path: ["schedule", "every"] },
+  SKIP_COMPASS_TLS_VERIFY: { path: ["compass", "insecureSkipVerify"], convert: flag },
+  SKIP_APPS_TLS_VERIFY: { path: ["applications", "skipVerify"], convert: flag },
+  CENTRAL_GATEWAY_SERVICE_URL: { path: ["applications", "gatewayURL"] },
+  INTEGRATION_NAMESPACE: { path: ["applications", "namespace"] },
+  RUNTIME_EVENTS_URL: { path: ["runtime", "eventsURL"], convert: unless("https://gateway.kyma.local") },
+  RUNTIME_CONSOLE_URL: { path: ["runtime", "consoleURL"], convert: unless("https://console.kyma.local") },
+  HEALTH_PORT: { path: ["server", "health"], convert: number },
+};
+
+const IGNORED = [
+  "MINIMAL_COMPASS_SYNC_TIME",
+  "CERT_VALIDITY_RENEWAL_THRESHOLD",
+  "CLUSTER_CERTIFICATES_SECRET",
+  "CA_CERTIFICATES_SECRET",
+  "GATEWAY_PORT",
+  "QUERY_LOGGING",
+  "METRICS_LOGGING_TIME_INTERVAL",
+  "UPLOAD_SERVICE_URL",
+];
+
+/** Reads `APP_*`; the notes name those that are accepted and have no effect. */
+export function goAgentLayer(environment: Environment): { readonly layer: Layer; readonly notes: readonly string[] } {
+  const said = Object.entries(COUNTERPARTS).flatMap(([name, { path, convert = (value: string): unknown => value }]) => {
+    const given = environment[PREFIX + name] ?? "";
+    const value = given === "" ? undefined : convert(given);
+    return value === undefined ? [] : [{ name: PREFIX + name, path, value }];
+  });
+  const ignored = IGNORED.map((name) => PREFIX + name).filter((name) => (environment[name] ?? "") !== "");
+  return {
+    layer: layerOf("go-agent", said),
+    notes: ignored.map((name) => `${name} has no counterpart and is ignored`),
+  };
+}

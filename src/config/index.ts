@@ -1,0 +1,17 @@
+/** The configuration: one YAML file, environment, options and defaults, parsed once into `Config`. */
+
+export { configSchema } from "./json-schema.js";
+export { type LoadedConfig, type LoadOptions, loadConfig } from "./load.js";
+export { requireBuilt } from "./not-built-yet.js";
+export { ConfigurationError, type Origin, type OriginKind, type Problem } from "./problems.js";
+export type { Config } from "./schema.js";
+export { readSecret, type SecretReference } from "./secret-reference.js";
+export {
+  type Address,
+  formatDuration,
+  type GitLocation,
+  gitLocation,
+  type NamespacedName,
+  parseDuration,
+} from "./values.js";
+export { type ConfigView, viewData, viewText } from "./view.js";

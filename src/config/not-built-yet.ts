@@ -1,0 +1,47 @@
+/** Settings that are read and checked, but whose feature is still to come: asked for, they stop the cycle. */
+
+import { Failure } from "../common/failure.js";
+import type { Config } from "./schema.js";
+
+/** What a setting asks for, and whether this configuration does. */
+type Rule = readonly [setting: string, instead: string, asked: (config: Config) => boolean];
+
+const rules: readonly Rule[] = [
+  [
+    "runtime.configuration",
+    "set runtime.id, runtime.tenant and compass.*",
+    ({ runtime }) => runtime.configuration !== null,
+  ],
+  ["state.kubernetes", "set state.directory to a folder on a volume", ({ state }) => "kubernetes" in state],
+  ["git.publish: pull-request", "set git.publish: direct", ({ git }) => git?.publish === "pull-request"],
+  ["git.push", "leave it out", ({ git }) => git !== null && git.push !== null],
+  ["git.signing", "leave it out", ({ git }) => git !== null && git.signing !== null],
+  ["git.commit.subject", "leave it out", ({ git }) => git !== null && git.commit.subject !== null],
+  ["git.commit.trailers", "leave it out", ({ git }) => git !== null && Object.keys(git.commit.trailers).length > 0],
+  ["git.auth.ssh", "use git.auth.token over https", ({ git }) => git?.auth != null && "ssh" in git.auth],
+  [
+    "git.auth.clientCertificate",
+    "use git.auth.token",
+    ({ git }) => git?.auth != null && "clientCertificate" in git.auth,
+  ],
+  ["git.auth.githubApp", "use git.auth.token", ({ git }) => git?.auth != null && "githubApp" in git.auth],
+  ["secrets.mode: sealed-secrets", "use sops", ({ secrets }) => secrets.mode === "sealed-secrets"],
+  ["secrets.mode: cluster", "use sops", ({ secrets }) => secrets.mode === "cluster"],
+  ["applications.admission: dry-run", "set it to off", ({ applications }) => applications.admission === "dry-run"],
+  ["drift", "leave it at overwrite", ({ drift }) => drift !== "overwrite"],
+  ["destinationChange: hold", "leave it at report", ({ destinationChange }) => destinationChange === "hold"],
+  ["suspend", "stop the schedule instead", ({ suspend }) => suspend],
+  ["metrics.textfile", "leave it out", ({ metrics }) => metrics.textfile !== null],
+  ["metrics.push", "leave it out", ({ metrics }) => metrics.push !== null],
+];
+
+/** Throws `NotBuiltYet` for the first such setting: ignoring it in silence would be worse than stopping. */
+export function requireBuilt(config: Config): void {
+  const rule = rules.find(([, , asked]) => asked(config));
+  if (rule === undefined) return;
+  throw new Failure(`${rule[0]} is not built yet in this version`, {
+    code: "NotBuiltYet",
+    stage: "config",
+    hint: `For now, ${rule[1]}.`,
+  });
+}

@@ -1,0 +1,74 @@
+/** What Compass issued is checked before it is used: node:crypto reads and verifies, nothing else. */
+
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { Failure } from "../common/failure.js";
+import type { Identity } from "../state/index.js";
+
+export interface CertificateDates {
+  /** The id of the system auth. */
+  readonly commonName: string;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
+const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+
+// Compass does not back-date what it issues, so that a clock slightly behind its own sees the future (contract 1.5).
+const CLOCK_SKEW = 5 * 60 * 1000;
+
+const unusable = (reason: string, cause?: unknown) =>
+  new Failure(`the client certificate cannot be used: ${reason}`, {
+    code: "CertificateUnusable",
+    stage: "connect",
+    hint: "Pair again with a new one-time token; when it stays, ask the owner of Compass.",
+    cause,
+  });
+
+/** Subject and dates of a certificate. Throws `CertificateUnusable` for what is none. */
+export function readCertificate(pem: string): CertificateDates {
+  const certificate = parse(pem);
+  const commonName: unknown = certificate.toLegacyObject().subject.CN;
+  if (typeof commonName !== "string") throw unusable("it has not exactly one common name");
+  return { commonName, notBefore: certificate.validFromDate, notAfter: certificate.validToDate };
+}
+
+/**
+ * Throws `CertificateUnusable` unless the certificate fits our key and the expected common name, is valid now, and is
+ * the first of a chain in which each is signed by the next.
+ */
+export function checkIssued(
+  { key, certificate, chain, ca }: Identity,
+  commonName: string,
+  now: Date,
+): CertificateDates {
+  const leaf = parse(certificate);
+  const dates = readCertificate(certificate);
+  if (!leaf.checkPrivateKey(createPrivateKey(key.reveal()))) throw unusable("it belongs to another key");
+  if (dates.commonName !== commonName)
+    throw unusable("it is made out to another client than the one that was asked for");
+  if (dates.notAfter <= now) throw unusable(`it expired on ${dates.notAfter.toISOString()}`);
+  if (dates.notBefore.getTime() > now.getTime() + CLOCK_SKEW) {
+    throw unusable(`it is valid only from ${dates.notBefore.toISOString()}; check the clock of this machine`);
+  }
+  const links = (chain.match(PEM) ?? []).map(parse);
+  if (links[0]?.fingerprint256 !== leaf.fingerprint256) throw unusable("its chain begins with another certificate");
+  const issuers = (ca.match(PEM) ?? []).map(parse);
+  if (issuers.length === 0) throw unusable("no issuing authority came with it");
+  for (const [index, link] of links.entries()) {
+    const issuer = links[index + 1] ?? (index === 0 ? issuers[0] : undefined);
+    if (issuer === undefined) break;
+    if (!link.checkIssued(issuer) || !link.verify(issuer.publicKey)) throw unusable("its chain does not hold together");
+  }
+  if (!issuers.some((issuer) => leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey))) {
+    throw unusable("it was not issued by the authority that came with it");
+  }
+  return dates;
+}
+
+function parse(pem: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch (thrown) {
+    throw unusable("it cannot be read", thrown);
+  }
+}

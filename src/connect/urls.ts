@@ -1,0 +1,37 @@
+/** The addresses that Compass answers, before anything is sent there. */
+
+import { isIP } from "node:net";
+import { Failure } from "../common/failure.js";
+
+/**
+ * Throws `UrlNotAllowed` unless the URL is https and its host is one of `hosts` (`*.example.com` for all below it).
+ * With no `hosts` given, the domain above the Connector's host is allowed, or only that host where there is none.
+ */
+export function checkAnsweredURL(url: string, connectorURL: string, hosts: readonly string[]): void {
+  if (!URL.canParse(url)) throw notAllowed("it is no URL");
+  const { protocol, hostname, username, password } = new URL(url);
+  if (protocol !== "https:") throw notAllowed("it is not https");
+  if (username !== "" || password !== "") throw notAllowed("it holds credentials");
+  const allowed = hosts.length > 0 ? hosts : defaultHosts(new URL(connectorURL).hostname);
+  if (!allowed.some((pattern) => matches(hostname, pattern.toLowerCase()))) {
+    // A host name is needed to decide about it; it is a URL's, so it cannot steer a terminal.
+    throw notAllowed(`its host ${hostname} is not among ${allowed.join(", ")}`);
+  }
+}
+
+const notAllowed = (reason: string) =>
+  new Failure(`Compass answered an address that is not allowed: ${reason}`, {
+    code: "UrlNotAllowed",
+    stage: "connect",
+    hint: "If the host is right, add it to compass.hosts.",
+  });
+
+function defaultHosts(connector: string): string[] {
+  const labels = connector.split(".");
+  if (isIP(connector.replace(/^\[|\]$/g, "")) !== 0 || labels.length < 3) return [connector];
+  const parent = labels.slice(1).join(".");
+  return [parent, `*.${parent}`];
+}
+
+const matches = (host: string, pattern: string) =>
+  pattern.startsWith("*.") ? host.endsWith(pattern.slice(1)) : host === pattern;

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+
+/** Arguments in, exit code out. */
+
+import { run } from "./cli/run.js";
+import { systemClock } from "./common/clock.js";
+
+const stop = new AbortController();
+let signalled: NodeJS.Signals | null = null;
+
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.on(name, () => {
+    // A second signal does not wait for a clean stop.
+    if (signalled !== null) process.exit(name === "SIGINT" ? 130 : 143);
+    signalled = name;
+    stop.abort(new DOMException("stopped by a signal", "AbortError"));
+  });
+}
+
+// `runtime-agent … | head` closes our output: nobody is left to tell.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+});
+
+const code = await run(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  stdin: process.stdin,
+  env: process.env,
+  cwd: process.cwd(),
+  clock: systemClock,
+  signal: stop.signal,
+});
+// Written by the handler above, which the compiler does not see.
+const by = signalled as NodeJS.Signals | null;
+process.exitCode = by === null ? code : by === "SIGINT" ? 130 : 143;

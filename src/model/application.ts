@@ -1,0 +1,147 @@
+/** One Application from Director to the fields of its custom resource (contract 4.1). */
+
+import { createHash } from "node:crypto";
+import type { Secret } from "../common/secret.js";
+import type { Application, Auth, Bundle } from "../fetch/index.js";
+import type { ModelOptions } from "./build-estate.js";
+import type {
+  ApplicationModel,
+  CredentialsReference,
+  Degraded,
+  DegradedReason,
+  SecretKey,
+  SecretModel,
+  ServiceModel,
+} from "./estate.js";
+import { credentialsSecretName, parametersSecretName, pathPart, serviceName } from "./names.js";
+import { printable } from "./text.js";
+
+const NO_DESCRIPTION = "Description not provided";
+
+export function modelApplication(
+  application: Application,
+  name: string,
+  fingerprint: ModelOptions["fingerprint"],
+): { readonly model: ApplicationModel; readonly degraded: readonly Degraded[] } {
+  const { id } = application;
+  const degraded: Degraded[] = [];
+  const degrade = (reason: DegradedReason, bundle: string | null, message: string) =>
+    degraded.push({ name, id, reason, bundle, message });
+  const prose = (text: string, bundle: string | null) => {
+    const clean = printable(text);
+    if (clean !== text) degrade("UnprintableText", bundle, "control characters in a text were replaced by U+FFFD");
+    return clean;
+  };
+
+  const secrets: SecretModel[] = [];
+  const write = (secret: string, bundle: string, values: readonly (readonly [SecretKey, Secret])[]) => {
+    const keys = values.map(([key, value]) => ({ key, fingerprint: fingerprint({ secret, key }, value) }));
+    secrets.push({ name: secret, bundle, keys });
+    return secret;
+  };
+
+  const services = application.bundles.map((bundle): ServiceModel => {
+    // A credential that no API entry uses would be a Secret that nothing refers to.
+    const auth = bundle.apiDefinitions.length > 0 ? bundle.defaultInstanceAuth : null;
+    const credentials = credentialsOf(auth, bundle, name, { degrade, write });
+    const parameters = parametersOf(auth);
+    const requestParametersSecretName =
+      parameters.length > 0 ? write(parametersSecretName(name, bundle.id), bundle.id, parameters) : null;
+    if (bundle.apiDefinitions.some(({ targetURL }) => targetURL === "")) {
+      degrade("NoTarget", bundle.id, "an API has no target URL, so calls of it fail");
+    }
+    return {
+      id: bundle.id,
+      name: serviceName(bundle.name, bundle.id),
+      displayName: bundle.name,
+      description: prose(bundle.description || NO_DESCRIPTION, bundle.id),
+      authCreateParameterSchema:
+        bundle.instanceAuthRequestInputSchema === null ? null : prose(bundle.instanceAuthRequestInputSchema, bundle.id),
+      path: pathPart(bundle.name),
+      entries: [
+        ...bundle.apiDefinitions.map((api) => ({
+          ...api,
+          type: "API" as const,
+          path: pathPart(api.name),
+          credentials,
+          requestParametersSecretName,
+        })),
+        ...bundle.eventDefinitions.map((event) => ({ ...event, type: "Events" as const })),
+      ],
+    };
+  });
+
+  const open = {
+    id,
+    name,
+    description: prose(application.description || NO_DESCRIPTION, null),
+    clientIDs: [...application.auths].sort(),
+    services,
+  };
+  const places = secrets.map(({ name, keys }) => [name, keys.map(({ key }) => key)]);
+  const digest = createHash("sha256")
+    .update(JSON.stringify([open, places]))
+    .digest("hex");
+  return { model: { ...open, secrets, digest }, degraded };
+}
+
+interface Actions {
+  readonly degrade: (reason: DegradedReason, bundle: string | null, message: string) => void;
+  readonly write: (secret: string, bundle: string, values: readonly (readonly [SecretKey, Secret])[]) => string;
+}
+
+/** The reference of each API entry, its Secret written; null, and the Application degraded, where there can be none. */
+function credentialsOf(auth: Auth | null, bundle: Bundle, application: string, actions: Actions) {
+  if (auth === null) return null;
+  const { degrade, write } = actions;
+  const { credential, csrfTokenEndpointURL } = auth;
+  const reference = (
+    type: CredentialsReference["type"],
+    authenticationURL: string | null,
+    values: readonly (readonly [SecretKey, Secret])[],
+  ): CredentialsReference | null => {
+    if (values.some(([, value]) => value.isEmpty)) {
+      degrade(
+        "IncompleteCredentials",
+        bundle.id,
+        `a value of the ${type} credentials is empty: its APIs are called without`,
+      );
+      return null;
+    }
+    const secretName = write(credentialsSecretName(application, bundle.id), bundle.id, values);
+    return { type, secretName, authenticationURL, csrfTokenEndpointURL };
+  };
+  switch (credential?.kind) {
+    case "Basic":
+      return reference("Basic", null, [
+        ["username", credential.username],
+        ["password", credential.password],
+      ]);
+    case "OAuth":
+      return reference("OAuth", credential.url, [
+        ["clientId", credential.clientID],
+        ["clientSecret", credential.clientSecret],
+      ]);
+    case "CertificateOAuth":
+      degrade(
+        "UnsupportedCredentials",
+        bundle.id,
+        "the gateway cannot use certificate credentials: its APIs are called without",
+      );
+      return null;
+    case undefined:
+      if (csrfTokenEndpointURL !== null) {
+        degrade(
+          "UnsupportedCredentials",
+          bundle.id,
+          "a CSRF token without credentials cannot be fetched: its APIs are called without",
+        );
+      }
+      return null;
+  }
+}
+
+const parametersOf = (auth: Auth | null): (readonly [SecretKey, Secret])[] => [
+  ...(auth?.headers ? [["headers", auth.headers] as const] : []),
+  ...(auth?.queryParameters ? [["queryParameters", auth.queryParameters] as const] : []),
+];

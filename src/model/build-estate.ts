@@ -1,0 +1,113 @@
+/** Turns a snapshot into an estate: names first, then one Application after the other, then what only shows in the whole. */
+
+import type { Secret } from "../common/secret.js";
+import type { Application, Snapshot } from "../fetch/index.js";
+import { modelApplication } from "./application.js";
+import { collisions } from "./collisions.js";
+import type { ApplicationModel, Degraded, Estate, SecretKey, SetAside, SetAsideReason } from "./estate.js";
+import { isLabel, isUUID, normalizeApplicationName } from "./names.js";
+import { isPrintable } from "./text.js";
+
+/** Where a secret value stands: the name of its Secret and the key in it. */
+export interface SecretPlace {
+  readonly secret: string;
+  readonly key: SecretKey;
+}
+
+export interface ModelOptions {
+  /** Gives a keyed fingerprint of a value at its place; null for a redacted value. */
+  readonly fingerprint: (place: SecretPlace, value: Secret) => string | null;
+}
+
+interface Named {
+  readonly application: Application;
+  readonly name: string;
+}
+
+/** A rule gives a reason and the words for it, or null when it has nothing against the Application. */
+type Rule = (named: Named, sharing: ReadonlyMap<string, number>) => readonly [SetAsideReason, string] | null;
+
+/** In this order: the first reason stands. */
+const rules: readonly Rule[] = [
+  ({ application, name }) =>
+    isUUID(application.id) && isLabel(name)
+      ? null
+      : ["InvalidName", "its name is no Kubernetes name of at most 63 lower-case characters; mend it in Compass"],
+  // Neither of the two can be told to be the right one.
+  ({ name }, sharing) =>
+    (sharing.get(name) ?? 0) > 1
+      ? ["DuplicateName", `${sharing.get(name)} Applications have this name; rename all but one in Compass`]
+      : null,
+  ({ application }) => {
+    const place = unprintable(application);
+    return place === null
+      ? null
+      : [
+          "UnprintableName",
+          `a control character stands in ${place}, which would stop every consumer; mend it in Compass`,
+        ];
+  },
+];
+
+/** Models every Application that has nothing against it; the others are set aside, each with its reason. */
+export function buildEstate(snapshot: Snapshot, options: ModelOptions): Estate {
+  const normalized = snapshot.runtime.labels.isNormalized === "true";
+  const named = snapshot.applications.map((application): Named => {
+    const name = normalized ? application.name : normalizeApplicationName(application.name);
+    return { application, name };
+  });
+  const sharing = new Map<string, number>();
+  for (const { name } of named) sharing.set(name, (sharing.get(name) ?? 0) + 1);
+
+  const applications: ApplicationModel[] = [];
+  const setAside: SetAside[] = [];
+  const degraded: Degraded[] = [];
+  for (const each of named) {
+    const against = firstReason(each, sharing);
+    if (against !== null) {
+      setAside.push({ name: each.name, id: each.application.id, reason: against[0], message: against[1] });
+      continue;
+    }
+    const result = modelApplication(each.application, each.name, options.fingerprint);
+    applications.push(result.model);
+    degraded.push(...result.degraded);
+  }
+  degraded.push(...collisions(applications));
+  return {
+    applications: applications.sort(byName),
+    setAside: setAside.sort(byName),
+    degraded: degraded.sort(byName),
+  };
+}
+
+function firstReason(named: Named, sharing: ReadonlyMap<string, number>): ReturnType<Rule> {
+  for (const rule of rules) {
+    const reason = rule(named, sharing);
+    if (reason !== null) return reason;
+  }
+  return null;
+}
+
+/** The first place among names, ids and URLs that cannot be written; null when all can. */
+function unprintable({ auths, bundles }: Application): string | null {
+  const places: [string, string | null | undefined][] = auths.map((id) => ["a system auth's id", id]);
+  for (const bundle of bundles) {
+    const { credential, csrfTokenEndpointURL } = bundle.defaultInstanceAuth ?? {};
+    places.push(["a bundle's name", bundle.name], ["a bundle's id", bundle.id]);
+    places.push(["a token endpoint", credential?.kind === "OAuth" ? credential.url : null]);
+    places.push(["a token endpoint", csrfTokenEndpointURL]);
+    for (const api of bundle.apiDefinitions) {
+      places.push(["an API's name", api.name], ["an API's id", api.id], ["a target URL", api.targetURL]);
+    }
+    for (const event of bundle.eventDefinitions) {
+      places.push(["an event's name", event.name], ["an event's id", event.id]);
+    }
+  }
+  return places.find(([, text]) => typeof text === "string" && !isPrintable(text))?.[0] ?? null;
+}
+
+// By code unit, not by locale: the same on every machine. Ties (duplicates) by id.
+const byName = (a: { name: string; id: string }, b: { name: string; id: string }) =>
+  compare(a.name, b.name) || compare(a.id, b.id);
+
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,0 +1,19 @@
+/** Stage model: named, sorted, digested Applications with their secrets as keyed fingerprints. Pure. */
+
+export { buildEstate, type ModelOptions } from "./build-estate.js";
+export type {
+  APIEntryModel,
+  ApplicationModel,
+  CredentialsReference,
+  Degraded,
+  DegradedReason,
+  Estate,
+  EventsEntryModel,
+  SecretKey,
+  SecretKeyModel,
+  SecretModel,
+  ServiceModel,
+  SetAside,
+  SetAsideReason,
+} from "./estate.js";
+export { isLabel } from "./names.js";

@@ -1,0 +1,177 @@
+/** What a cycle will do to Git: writes, deletes and holds, each with its reason. Pure. */
+
+import { createHash } from "node:crypto";
+import {
+  type Base,
+  formatInventory,
+  INVENTORY_PATH,
+  type InventoryFile,
+  type Ownership,
+  sealKeyID,
+} from "../base/index.js";
+import type { Degraded, SetAside } from "../model/index.js";
+import {
+  ATTRIBUTES_PATH,
+  ATTRIBUTES_TEXT,
+  KUSTOMIZATION_PATH,
+  kustomizationText,
+  REVISION_PATH,
+  revisionText,
+} from "../render/index.js";
+import type { SealedApplication, SealedFile } from "../seal/index.js";
+import type { Missing } from "../state/index.js";
+import { type Candidate, type DeletionRules, decideDeletions, type Hold } from "./deletion.js";
+import { revisionDigest } from "./digest.js";
+
+export interface Plan {
+  /** Bytes by path, relative to `git.path`; only what differs from the base. */
+  readonly writes: ReadonlyMap<string, Buffer>;
+  readonly deletes: readonly string[];
+  /** Names, sorted. */
+  readonly created: readonly string[];
+  readonly updated: readonly string[];
+  readonly deleted: readonly string[];
+  readonly unchanged: readonly string[];
+  readonly held: readonly Hold[];
+  readonly setAside: readonly SetAside[];
+  readonly degraded: readonly Degraded[];
+  /** Of the tree that the plan leads to. */
+  readonly digest: string;
+  /** Of the tree as it is; null when nothing of ours is there. */
+  readonly committedDigest: string | null;
+  /** For the memory of the next cycle. */
+  readonly missing: Readonly<Record<string, Missing>>;
+}
+
+export interface PlanOptions {
+  readonly base: Base;
+  readonly owned: Ownership;
+  readonly runtimeID: string;
+  readonly sealKey: Buffer;
+  /** Number of Applications that Director lists. */
+  readonly listed: number;
+  readonly applications: readonly SealedApplication[];
+  readonly setAside: readonly SetAside[];
+  readonly degraded: readonly Degraded[];
+  readonly rules: DeletionRules;
+  readonly missing: Readonly<Record<string, Missing>>;
+  /** Namespace of the revision ConfigMap. */
+  readonly namespace: string;
+  readonly now: Date;
+}
+
+export function makePlan(options: PlanOptions): Plan {
+  const { base, owned, rules, now } = options;
+  const committed = byName(owned.files);
+  const ours = new Set(owned.files.map(({ path }) => path));
+
+  const foreign = (file: SealedFile) => base.listing.has(file.row.path) && !ours.has(file.row.path);
+  const free = options.applications.filter(({ files }) => !files.some(foreign));
+  const setAside = [
+    ...options.setAside,
+    ...options.applications.filter((each) => !free.includes(each)).map(foreignFile),
+  ].sort(byNameOrder);
+
+  // A committed name whose owner has it no more, and that nobody else has now.
+  const wanted = new Map(free.map((each) => [each.application.name, each]));
+  const keptIDs = new Set(setAside.map(({ id }) => id));
+  const candidates = [...committed].flatMap(([name, rows]): Candidate[] => {
+    const id = rows.find((row) => row.id !== null)?.id ?? "";
+    return wanted.has(name) || keptIDs.has(id) ? [] : [{ name, id }];
+  });
+  const decision = decideDeletions({
+    candidates,
+    committed: committed.size,
+    listed: options.listed,
+    trusted: owned.trusted,
+    rules,
+    missing: options.missing,
+    now,
+  });
+
+  // A rename is a deletion of the old name: until that passes, the new one waits. Where nothing is ever deleted it does not.
+  const heldIDs = new Set(rules.mode === "sync" ? decision.held.map(({ id }) => id) : []);
+  const published = free.filter(({ application }) => committed.has(application.name) || !heldIDs.has(application.id));
+  const waiting = free
+    .filter((each) => !published.includes(each))
+    .map(({ application: { name, id } }): Hold => ({ name, id, reason: "Renamed", until: null }));
+
+  const due = new Set(decision.due.map(({ name }) => name));
+  const publishedNames = new Set(published.map(({ application }) => application.name));
+  const rows = new Map<string, InventoryFile>();
+  const writes = new Map<string, Buffer>();
+  for (const [name, files] of committed) {
+    if (due.has(name)) continue;
+    // What a published Application leaves behind (a Secret that it has no more) goes with the same commit.
+    if (publishedNames.has(name) && rules.mode === "sync" && owned.trusted) continue;
+    for (const row of files) rows.set(row.path, row);
+  }
+  for (const { row, content } of published.flatMap(({ files }) => files)) {
+    rows.set(row.path, row);
+    if (content !== null && base.listing.get(row.path) !== row.blob) writes.set(row.path, content);
+  }
+
+  const addCommon = (path: string, text: string) => {
+    const content = Buffer.from(text);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    const row = { path, id: null, blob: base.blobID(content), sha256 };
+    rows.set(path, row);
+    if (base.listing.get(path) !== row.blob) writes.set(path, content);
+  };
+  addCommon(ATTRIBUTES_PATH, ATTRIBUTES_TEXT);
+  addCommon(KUSTOMIZATION_PATH, kustomizationText([...rows.keys()].filter((path) => path.startsWith("applications/"))));
+  const digest = revisionDigest([...rows.values()]);
+  addCommon(REVISION_PATH, revisionText(digest, options.namespace));
+  const inventory = formatInventory(
+    {
+      owner: options.runtimeID,
+      sealKey: sealKeyID(options.sealKey),
+      formerSealKeys: owned.formerSealKeys,
+      files: [...rows.values()],
+    },
+    options.sealKey,
+  );
+  if (base.listing.get(INVENTORY_PATH) !== base.blobID(inventory)) writes.set(INVENTORY_PATH, inventory);
+
+  const deletes = owned.files.map(({ path }) => path).filter((path) => !rows.has(path) && base.listing.has(path));
+  const touched = new Set([...writes.keys(), ...deletes].map(nameOf));
+  const names = published.map(({ application }) => application.name);
+  return {
+    writes,
+    deletes: deletes.sort(),
+    created: names.filter((name) => !committed.has(name)).sort(),
+    updated: names.filter((name) => committed.has(name) && touched.has(name)).sort(),
+    unchanged: names.filter((name) => committed.has(name) && !touched.has(name)).sort(),
+    deleted: [...due].sort(),
+    held: [...decision.held, ...waiting].sort(byNameOrder),
+    setAside,
+    degraded: options.degraded.filter(({ id }) => published.some(({ application }) => application.id === id)),
+    digest,
+    committedDigest: owned.files.length === 0 ? null : revisionDigest(owned.files),
+    missing: decision.missing,
+  };
+}
+
+const foreignFile = ({ application: { name, id } }: SealedApplication): SetAside => ({
+  name,
+  id,
+  reason: "ForeignFile",
+  message: `applications/${name} in git.path holds a file that this agent did not write; move it away`,
+});
+
+/** Rows of Applications by their folder's name. */
+function byName(files: readonly InventoryFile[]): Map<string, InventoryFile[]> {
+  const groups = new Map<string, InventoryFile[]>();
+  for (const file of files) {
+    const name = nameOf(file.path);
+    if (name === null) continue;
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [file]);
+    else group.push(file);
+  }
+  return groups;
+}
+
+const nameOf = (path: string) => /^applications\/([^/]+)\//.exec(path)?.[1] ?? null;
+
+const byNameOrder = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);

@@ -1,0 +1,34 @@
+/** The files that belong to no Application: kustomization, revision and the mark for the host's diff (design 4). */
+
+import { formatYaml } from "../adapters/yaml/index.js";
+import { SUBSTITUTION_OPT_OUT } from "./manifest.js";
+
+export const KUSTOMIZATION_PATH = "kustomization.yaml";
+export const REVISION_PATH = "revision.yaml";
+export const ATTRIBUTES_PATH = ".runtime-agent/.gitattributes";
+
+/** Lists every manifest, sorted. Never empty: on an empty one Flux prunes everything and says Ready (consumers 1). */
+export function kustomizationText(manifests: readonly string[]): string {
+  return formatYaml({
+    apiVersion: "kustomize.config.k8s.io/v1beta1",
+    kind: "Kustomization",
+    resources: [...new Set([...manifests, REVISION_PATH])].sort(),
+  });
+}
+
+/** The ConfigMap by which the agent sees in the cluster what was applied. Argo CD applies it last. */
+export function revisionText(digest: string, namespace: string): string {
+  return formatYaml({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: {
+      name: "runtime-agent-revision",
+      namespace,
+      annotations: { ...SUBSTITUTION_OPT_OUT, "argocd.argoproj.io/sync-wave": "1000" },
+    },
+    data: { digest },
+  });
+}
+
+/** Folds the inventory away in the diffs of Git hosts. */
+export const ATTRIBUTES_TEXT = "inventory.json linguist-generated gitlab-generated\n";

@@ -1,0 +1,13 @@
+/** Stage render: manifests from the cdk8s templates, for what changed; secret values as placeholders. Pure once loaded. */
+
+export {
+  ATTRIBUTES_PATH,
+  ATTRIBUTES_TEXT,
+  KUSTOMIZATION_PATH,
+  kustomizationText,
+  REVISION_PATH,
+  revisionText,
+} from "./common-files.js";
+export type { KubernetesObject, Manifest } from "./manifest.js";
+export { type RenderedApplication, type Rendering, renderEstate } from "./render-estate.js";
+export { loadRenderer, type Renderer, type RendererOptions } from "./renderer.js";

@@ -1,0 +1,32 @@
+/** A rendered object, and where it goes. */
+
+export interface KubernetesObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly [field: string]: unknown;
+}
+
+export interface Manifest {
+  /** Relative to `git.path`. */
+  readonly path: string;
+  readonly object: KubernetesObject;
+  /** The canonical YAML. A Secret's holds placeholders. */
+  readonly text: string;
+}
+
+// Values in Compass may hold ${…}, which Flux would otherwise replace, or fail on (consumers 3).
+export const SUBSTITUTION_OPT_OUT = { "kustomize.toolkit.fluxcd.io/substitute": "disabled" };
+export const DIGEST_ANNOTATION = "runtime-agent.kyma-project.io/digest";
+
+/** Where an object of an Application goes (design 4). */
+export function manifestPath(application: string, object: KubernetesObject): string {
+  const folder = `applications/${application}`;
+  if (object.kind === "Application") return `${folder}/application.yaml`;
+  return `${folder}/${object.kind.toLowerCase()}s/${object.metadata.name}.yaml`;
+}

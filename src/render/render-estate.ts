@@ -1,0 +1,67 @@
+/** Renders what changed and says what need not be. */
+
+import { setImmediate } from "node:timers/promises";
+import type { Base, InventoryFile } from "../base/index.js";
+import type { ApplicationModel, Estate, SetAside } from "../model/index.js";
+import type { Manifest } from "./manifest.js";
+import type { Renderer } from "./renderer.js";
+
+/** An Application either with its manifests, or with the committed files that stand for them unchanged. */
+export type RenderedApplication = { readonly application: ApplicationModel; readonly input: string } & (
+  | { readonly manifests: readonly Manifest[]; readonly kept: null }
+  | { readonly manifests: null; readonly kept: readonly InventoryFile[] }
+);
+
+export interface Rendering {
+  readonly applications: readonly RenderedApplication[];
+  readonly setAside: readonly SetAside[];
+}
+
+export interface RenderOptions {
+  readonly renderer: Renderer;
+  readonly estate: Estate;
+  readonly base: Base;
+  /** Rows of the verified inventory by Director id; empty when there is none. */
+  readonly committed: ReadonlyMap<string, readonly InventoryFile[]>;
+  /** Keyed fingerprint of a whole Secret; null when a value is not known, which counts as unchanged. */
+  readonly fingerprint: (secret: ApplicationModel["secrets"][number]) => string | null;
+  readonly signal: AbortSignal;
+}
+
+/** Renders in turn, giving way to other work between Applications: a large landscape must not hold the process. */
+export async function renderEstate(options: RenderOptions): Promise<Rendering> {
+  const { renderer, estate, committed, signal } = options;
+  const applications: RenderedApplication[] = [];
+  const setAside: SetAside[] = [];
+  for (const application of estate.applications) {
+    signal.throwIfAborted();
+    const input = renderer.input(application);
+    const rows = committed.get(application.id) ?? [];
+    if (isUnchanged(application, input, rows, options)) {
+      applications.push({ application, input, manifests: null, kept: rows });
+      continue;
+    }
+    await setImmediate();
+    const rendered = renderer.render(application);
+    if (rendered.setAside !== null) setAside.push(rendered.setAside);
+    else applications.push({ application, input, manifests: rendered.manifests, kept: null });
+  }
+  return { applications, setAside };
+}
+
+/** True when everything that the Application is made from is what the inventory records, and Git holds what we wrote. */
+function isUnchanged(
+  application: ApplicationModel,
+  input: string,
+  rows: readonly InventoryFile[],
+  { base, fingerprint }: RenderOptions,
+): boolean {
+  const manifest = rows.find(({ path }) => path === `applications/${application.name}/application.yaml`);
+  if (manifest?.input !== input) return false;
+  if (rows.some(({ path, blob }) => base.listing.get(path) !== blob)) return false;
+  return application.secrets.every((secret) => {
+    const row = rows.find(({ path }) => path.endsWith(`/secrets/${secret.name}.yaml`));
+    const current = fingerprint(secret);
+    return row !== undefined && (current === null || current === row.fingerprint);
+  });
+}

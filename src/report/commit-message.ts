@@ -1,0 +1,56 @@
+/** The commit message: what changed and why, for people who read `git log`. */
+
+import { forCommitMessage } from "../common/quote.js";
+import type { Outcome, OutcomeApplications } from "./outcome.js";
+
+/** Names listed of one kind; the rest is counted. */
+const LISTED = 50;
+
+export interface CommitMessageOptions {
+  readonly runtime: string;
+  readonly digest: string;
+  readonly version: string;
+}
+
+export function commitMessage(outcome: Outcome, { runtime, digest, version }: CommitMessageOptions): string {
+  const { created, updated, deleted, held, setAside, degraded } = outcome.applications;
+  const sections = [
+    list("Added", created),
+    list("Updated", updated),
+    list("Deleted", deleted),
+    list(
+      "Held",
+      held.map(({ name, reason }) => `${name} (${reason})`),
+    ),
+    list(
+      "Set aside",
+      setAside.map(({ name, reason }) => `${name} (${reason})`),
+    ),
+    list("Degraded", [...new Set(degraded.map(({ name, reason }) => `${name} (${reason})`))]),
+  ].filter((section) => section !== "");
+  const trailers = `Runtime: ${runtime}\nDigest: ${digest}\nAgent-Version: ${version}`;
+  return `${[subject(outcome.applications), ...sections, trailers].join("\n\n")}\n`;
+}
+
+function subject({ created, updated, deleted }: OutcomeApplications): string {
+  const parts = [phrase("add", created), phrase("update", updated), phrase("delete", deleted)].filter(
+    (part) => part !== "",
+  );
+  const sentence = parts.length === 0 ? "bring kustomization and inventory up to date" : parts.join(", ");
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
+
+function phrase(verb: string, names: readonly string[]): string {
+  if (names.length === 0) return "";
+  return names.length === 1
+    ? `${verb} ${forCommitMessage(names[0] ?? "", 63)}`
+    : `${verb} ${names.length} Applications`;
+}
+
+/** Every line begins with our own words or indentation, so that no name reads as a trailer or a command. */
+function list(title: string, items: readonly string[]): string {
+  if (items.length === 0) return "";
+  const shown = items.slice(0, LISTED).map((item) => `  - ${forCommitMessage(item)}`);
+  if (items.length > LISTED) shown.push(`  - and ${items.length - LISTED} more`);
+  return [`${title}:`, ...shown].join("\n");
+}

@@ -1,0 +1,7 @@
+/** Stage report: one `Outcome`, and its views. */
+
+export { commitMessage } from "./commit-message.js";
+export { diffFiles, type FileChange, type FileDiff } from "./diff.js";
+export { EXIT, exitCode, exitCodeOfFailure } from "./exit-code.js";
+export { buildOutcome, describeFailure, type Outcome, type OutcomeFailure } from "./outcome.js";
+export { count, diffText, failureText, outcomeText, paint, type TextOptions } from "./terminal.js";

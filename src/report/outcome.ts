@@ -1,0 +1,110 @@
+/** The one value that every view of a cycle is made from (docs/reference/outcome.md). */
+
+import { asFailure, type Failure, type FailureCode, type Stage } from "../common/failure.js";
+import type { DegradedReason, SetAsideReason } from "../model/index.js";
+import type { HoldReason, Plan } from "../plan/index.js";
+
+export interface Outcome {
+  readonly kind: "SyncOutcome";
+  readonly version: 1;
+  readonly result: "published" | "proposed" | "blocked" | "unchanged" | "planned" | "failed";
+  readonly runtime: string | null;
+  readonly digest: { readonly planned: string | null; readonly target: string | null; readonly applied: string | null };
+  readonly commit: { readonly id: string; readonly branch: string; readonly url: string | null } | null;
+  readonly pullRequest: null;
+  readonly applications: OutcomeApplications;
+  readonly approval: null;
+  readonly suspended: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly applied: { readonly current: boolean; readonly missing: readonly string[] };
+  readonly requests: { readonly director: number; readonly connector: number; readonly git: number };
+  readonly durationSeconds: Readonly<Record<string, number>>;
+  /** What the user should know beside, one sentence each. */
+  readonly notes: readonly string[];
+  readonly failure: OutcomeFailure | null;
+}
+
+export interface OutcomeApplications {
+  /** Applications that Director lists or Git holds after the cycle. */
+  readonly total: number;
+  readonly unchanged: number;
+  readonly created: readonly string[];
+  readonly updated: readonly string[];
+  readonly deleted: readonly string[];
+  readonly held: readonly { name: string; id: string; reason: HoldReason; until: string | null }[];
+  readonly setAside: readonly { name: string; id: string; reason: SetAsideReason; message: string }[];
+  readonly degraded: readonly {
+    name: string;
+    id: string;
+    reason: DegradedReason;
+    bundle: string | null;
+    message: string;
+  }[];
+}
+
+export interface OutcomeFailure {
+  readonly stage: Stage;
+  readonly code: FailureCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly retryable: boolean;
+}
+
+export interface OutcomeOptions {
+  readonly result: Outcome["result"];
+  readonly runtime: string | null;
+  readonly plan: Plan | null;
+  readonly commit: { readonly id: string; readonly branch: string } | null;
+  readonly requests: Outcome["requests"];
+  /** Milliseconds by stage. */
+  readonly durations: ReadonlyMap<string, number>;
+  readonly notes: readonly string[];
+  readonly failure: Failure | null;
+}
+
+/** Puts the outcome together; views compute nothing further. */
+export function buildOutcome(options: OutcomeOptions): Outcome {
+  const { result, plan, commit, requests, durations, failure } = options;
+  const seconds = [...durations].map(([stage, milliseconds]) => [stage, Math.round(milliseconds) / 1000] as const);
+  const total = [...durations.values()].reduce((sum, each) => sum + each, 0);
+  const reached = result === "published" || result === "unchanged";
+  return {
+    kind: "SyncOutcome",
+    version: 1,
+    result,
+    runtime: options.runtime,
+    digest: {
+      planned: plan?.digest ?? null,
+      target: plan === null ? null : reached ? plan.digest : plan.committedDigest,
+      applied: null,
+    },
+    commit: commit === null ? null : { ...commit, url: null },
+    pullRequest: null,
+    applications: applicationsOf(plan),
+    approval: null,
+    suspended: false,
+    labels: {},
+    applied: { current: false, missing: [] },
+    requests,
+    durationSeconds: { ...Object.fromEntries(seconds), total: Math.round(total) / 1000 },
+    notes: options.notes,
+    failure: failure && describeFailure(failure),
+  };
+}
+
+function applicationsOf(plan: Plan | null): OutcomeApplications {
+  if (plan === null) {
+    return { total: 0, unchanged: 0, created: [], updated: [], deleted: [], held: [], setAside: [], degraded: [] };
+  }
+  const { created, updated, deleted, unchanged, setAside, degraded } = plan;
+  const held = plan.held.map(({ until, ...hold }) => ({ ...hold, until: until?.toISOString() ?? null }));
+  // Who was deleted is no more; everybody else is counted once, wherever they stand.
+  const total = created.length + updated.length + unchanged.length + held.length + setAside.length;
+  return { total, unchanged: unchanged.length, created, updated, deleted, held, setAside, degraded };
+}
+
+/** A failure as JSON; anything else that was thrown is wrapped without its text. */
+export function describeFailure(thrown: unknown, stage: Stage = "report"): OutcomeFailure {
+  const { stage: at, code, message, hint, retryable } = asFailure(thrown, stage);
+  return { stage: at, code, message, hint, retryable };
+}

@@ -1,0 +1,107 @@
+/** An outcome, a plan's diff and a failure as text for a terminal. */
+
+import { styleText } from "node:util";
+import { forTerminal } from "../common/quote.js";
+import type { FileDiff } from "./diff.js";
+import type { Outcome, OutcomeFailure } from "./outcome.js";
+
+export interface TextOptions {
+  readonly color: boolean;
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Applies a style only where the reader can see it. */
+export function paint({ color }: TextOptions, style: Style, text: string): string {
+  return color ? styleText(style, text, { validateStream: false }) : text;
+}
+
+/** How many names a line shows before it counts. */
+const NAMED = 8;
+
+export function outcomeText(outcome: Outcome, options: TextOptions): string {
+  const { applications, commit, failure, digest } = outcome;
+  const { created, updated, deleted, held, setAside, degraded, unchanged } = applications;
+  const lines: string[] = [headline(outcome, options)];
+  const row = (sign: string, style: Style, names: readonly string[]) => {
+    if (names.length > 0) lines.push(`  ${paint(options, style, sign)} ${named(names)}`);
+  };
+  row("+", "green", created);
+  row("~", "yellow", updated);
+  row("-", "red", deleted);
+  if (failure === null && unchanged > 0) lines.push(`  = ${count(unchanged, "Application")} unchanged`);
+  const remark = (title: string, items: readonly { name: string; reason: string; text: string }[]) => {
+    if (items.length === 0) return;
+    lines.push(`${paint(options, "bold", title)}`);
+    for (const { name, reason, text } of items) {
+      lines.push(`  ${forTerminal(name, 63)}  ${paint(options, "yellow", reason)}${text === "" ? "" : `  ${text}`}`);
+    }
+  };
+  remark(
+    "Set aside (their committed files stay as they are):",
+    setAside.map(({ message, ...each }) => ({ ...each, text: message })),
+  );
+  remark(
+    "Held:",
+    held.map((each) => ({ ...each, text: each.until === null ? "" : `until ${each.until} at the earliest` })),
+  );
+  remark(
+    "Degraded (published as far as they are sound):",
+    degraded.map(({ message, ...each }) => ({ ...each, text: message })),
+  );
+  for (const note of outcome.notes) lines.push(`${paint(options, "cyan", "Note:")} ${note}`);
+  if (commit !== null)
+    lines.push(
+      `Commit ${commit.id.slice(0, 12)} on ${forTerminal(commit.branch, 100)}, ${digest.planned?.slice(0, 19)}…`,
+    );
+  return `${lines.join("\n")}\n`;
+}
+
+function headline(outcome: Outcome, options: TextOptions): string {
+  const { result, applications, failure } = outcome;
+  const { created, updated, deleted, total } = applications;
+  const changes = created.length + updated.length + deleted.length;
+  const took = `${outcome.durationSeconds.total} s`;
+  switch (result) {
+    case "published":
+      return `${paint(options, ["green", "bold"], "Published")} ${count(changes, "changed Application")} of ${total} (${took})`;
+    case "unchanged":
+      return `${paint(options, ["green", "bold"], "Nothing to commit:")} Git holds all ${count(total, "Application")} as they are (${took})`;
+    case "planned":
+      return changes === 0
+        ? `${paint(options, "bold", "No changes")} for ${count(total, "Application")} (${took})`
+        : `${paint(options, "bold", "Planned")} ${count(changes, "changed Application")} of ${total} (${took}); nothing was written`;
+    default:
+      return failure === null ? result : failureText(failure, options).trimEnd();
+  }
+}
+
+/** `Error [Code]: what is wrong`, then the mend on a line of its own. */
+export function failureText({ code, message, hint, retryable }: OutcomeFailure, options: TextOptions): string {
+  const again = retryable ? " (may pass by itself)" : "";
+  return `${paint(options, ["red", "bold"], "Error")} [${code}]: ${message}${again}\n${paint(options, "bold", "Mend")}: ${hint}\n`;
+}
+
+export function diffText(diffs: readonly FileDiff[], options: TextOptions): string {
+  const styles: Record<string, Style> = { "+": "green", "-": "red", "@": "cyan" };
+  return diffs
+    .map(({ path, change, lines }) => {
+      const body = lines.map((line) => {
+        const style = styles[line.charAt(0)];
+        const shown = line.charAt(0) + forTerminal(line.slice(1), 400);
+        return style === undefined ? shown : paint(options, style, shown);
+      });
+      return [paint(options, "bold", `${path} (${change})`), ...body, ""].join("\n");
+    })
+    .join("\n");
+}
+
+function named(names: readonly string[]): string {
+  const shown = names.slice(0, NAMED).map((name) => forTerminal(name, 63));
+  return names.length > NAMED ? `${shown.join(", ")} and ${names.length - NAMED} more` : shown.join(", ");
+}
+
+/** `1 Application`, `5 Applications`. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,54 @@
+/** Whole answers of Director that go wrong, whatever was asked. */
+
+import { type DirectorError, internalError } from "./director-error.js";
+import type { Fault, Faults } from "./faults.js";
+import { type Answer, jsonAnswer, type WireError, type WireResult } from "./graphql-endpoint.js";
+
+/** An error of Director as it stands in an answer. */
+export const wire = ({ message, extensions }: DirectorError, path?: WireError["path"]): WireError => ({
+  message,
+  path,
+  extensions,
+});
+
+/** True when `unprocessable` is due: for every answer, or for one that holds the bad field of its Application. */
+function strikesBadApplication(result: WireResult, operations: readonly string[], faults: Faults): boolean {
+  const strikes = ({ application }: Fault) => application === undefined || holdsSchemaOf(result.data, application);
+  return faults.take("unprocessable", operations, strikes) !== null;
+}
+
+/** Looks through the answer for an Application of that id or name with the field that cannot be written. */
+function holdsSchemaOf(data: unknown, wanted: string): boolean {
+  if (typeof data !== "object" || data === null) return false;
+  const { id, name } = data as { id?: unknown; name?: unknown };
+  if (id === wanted || name === wanted) return JSON.stringify(data).includes('"instanceAuthRequestInputSchema":');
+  return Object.values(data).some((value) => holdsSchemaOf(value, wanted));
+}
+
+/** One nested list fails: its error stands beside the rest of the data, and its parent's field is null. */
+function partial({ data, errors = [] }: WireResult, operations: readonly string[]): WireResult {
+  const roots = (data ?? {}) as Record<string, { data?: Record<string, unknown>[] } | null>;
+  for (const [field, root] of Object.entries(roots)) {
+    const [first] = root?.data ?? [];
+    if (first && "bundles" in first) {
+      first.bundles = null;
+      return { errors: [...errors, wire(internalError(), [field, "data", 0, "bundles"])], data };
+    }
+  }
+  return { errors: [...errors, wire(internalError(), operations.slice(0, 1))], data };
+}
+
+/** The answer to a value that cannot be written as JSON (contract 12.3, O9). */
+const unprocessable = (): Answer =>
+  jsonAnswer(422, { errors: [wire(internalError("invalid character in string literal"))], data: null });
+
+/** The answer to a result: itself, unless something in it cannot be written or a fault is due. */
+export function answerOf(
+  result: WireResult,
+  asked: { readonly operations: readonly string[]; readonly unwritable: boolean },
+  faults: Faults,
+): WireResult | Answer {
+  const { operations, unwritable } = asked;
+  if (unwritable || strikesBadApplication(result, operations, faults)) return unprocessable();
+  return faults.take("partial-error", operations) ? partial(result, operations) : result;
+}

@@ -1,0 +1,58 @@
+/** What the sandbox keeps in its directory: made at the first start, found again at the next. */
+
+import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Authority, createAuthority, restoreAuthority } from "../adapters/x509/index.js";
+import { generateLandscape } from "./landscape.js";
+
+export interface SandboxDirectory {
+  /** Path of the authority's certificate. */
+  readonly ca: string;
+  /** Path of the registry. */
+  readonly registry: string;
+  authority(now: Date): Promise<Authority>;
+  /** Path of the generated landscape; one that is there is kept, edits and all. */
+  landscape(options: { readonly applications: number; readonly seed: number }): Promise<string>;
+}
+
+/** The text of a file; null when there is none. */
+async function readIfThere(file: string): Promise<string | null> {
+  return readFile(file, "utf8").catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === "ENOENT") return null;
+    throw thrown;
+  });
+}
+
+async function writeNew(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, text, { mode: 0o600 });
+  await rename(`${file}.new`, file);
+}
+
+/** Opens the directory, for its owner alone; makes it when it is not there. */
+export async function openDirectory(directory: string): Promise<SandboxDirectory> {
+  const at = (name: string) => join(directory, name);
+  await mkdir(directory, { recursive: true });
+  await chmod(directory, 0o700);
+
+  return {
+    ca: at("ca.pem"),
+    registry: at("registry.json"),
+
+    async authority(now) {
+      const [certificate, key] = await Promise.all([readIfThere(at("ca.pem")), readIfThere(at("ca-key.pem"))]);
+      if (certificate !== null && key !== null) return restoreAuthority({ certificate, key });
+      const authority = await createAuthority({ commonName: "Compass Sandbox CA", now });
+      await writeNew(at("ca-key.pem"), authority.key);
+      await writeNew(at("ca.pem"), authority.certificate);
+      return authority;
+    },
+
+    async landscape(options) {
+      const file = at("snapshot.json");
+      if ((await readIfThere(file)) === null) {
+        await writeNew(file, `${JSON.stringify(generateLandscape(options), null, 2)}\n`);
+      }
+      return file;
+    },
+  };
+}

@@ -1,0 +1,47 @@
+/** Keyed fingerprints: how an unchanged secret is known without anyone being able to guess it (sealing formats 3). */
+
+import { createHmac, hkdfSync } from "node:crypto";
+import type { Secret } from "../common/secret.js";
+
+export interface FingerprintOptions {
+  /** 32 random bytes that never leave the state. */
+  readonly sealKey: Buffer;
+  readonly namespace: string;
+  /** What a value is sealed with: mode and recipients. When it changes, every Secret is sealed anew. */
+  readonly sealer: string;
+}
+
+export interface Fingerprinter {
+  /** Of one value at its place; null for a redacted value. Equal values at two places have different fingerprints. */
+  value(place: { readonly secret: string; readonly key: string }, value: Secret): string | null;
+  /** Of a whole Secret, from those of its values; null when one of them is not known. */
+  secret(secret: {
+    readonly name: string;
+    readonly keys: readonly { readonly key: string; readonly fingerprint: string | null }[];
+  }): string | null;
+}
+
+export function createFingerprinter({ sealKey, namespace, sealer }: FingerprintOptions): Fingerprinter {
+  const key = Buffer.from(hkdfSync("sha256", sealKey, "", "runtime-agent/fingerprint/v1", 32));
+  const keyed = (fields: readonly string[]) => {
+    const hmac = createHmac("sha256", key);
+    for (const field of fields) {
+      // Length first, so that no two lists of fields read alike.
+      const bytes = Buffer.from(field);
+      hmac.update(`${bytes.length}:`).update(bytes);
+    }
+    return hmac.digest("hex").slice(0, 32);
+  };
+  return {
+    value: ({ secret, key }, value) =>
+      value.isRedacted ? null : keyed(["value", sealer, namespace, secret, key, value.reveal()]),
+    secret: ({ name, keys }) => {
+      const parts = ["secret", name];
+      for (const { key, fingerprint } of keys) {
+        if (fingerprint === null) return null;
+        parts.push(key, fingerprint);
+      }
+      return keyed(parts);
+    },
+  };
+}

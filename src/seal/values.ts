@@ -1,0 +1,50 @@
+/** Where the values behind the placeholders are: the bundles of the snapshot. */
+
+import type { Secret } from "../common/secret.js";
+import type { Application, Auth, Snapshot } from "../fetch/index.js";
+import type { SecretKey } from "../model/index.js";
+
+/** Gives the value of a bundle's key; null when the bundle has no such value. */
+export type SecretValues = (bundle: string, key: string) => Secret | null;
+
+/** The values of one Application; a bundle of another one is out of its reach. */
+export function secretValues(application: Application): SecretValues {
+  const bundles = new Map(application.bundles.map(({ id, defaultInstanceAuth }) => [id, defaultInstanceAuth]));
+  return (bundle, key) => valuesOf(bundles.get(bundle) ?? null).find(([name]) => name === key)?.[1] ?? null;
+}
+
+/** Values that must not be found in any file, by the Director id of the Application that they belong to. */
+export function* guardedValues({ applications }: Snapshot): Generator<{ id: string; value: string }> {
+  for (const { id, bundles } of applications) {
+    for (const { defaultInstanceAuth } of bundles) {
+      for (const [key, secret] of valuesOf(defaultInstanceAuth)) {
+        if (secret.isRedacted) continue;
+        if (key === "password" || key === "clientSecret") yield { id, value: secret.reveal() };
+        if (key === "headers" || key === "queryParameters") {
+          const lists = Object.values(JSON.parse(secret.reveal()) as Record<string, string[]>);
+          for (const value of lists.flat()) yield { id, value };
+        }
+      }
+    }
+  }
+}
+
+function valuesOf(auth: Auth | null): readonly (readonly [SecretKey, Secret])[] {
+  const credential = auth?.credential;
+  return [
+    ...(credential?.kind === "Basic"
+      ? ([
+          ["username", credential.username],
+          ["password", credential.password],
+        ] as const)
+      : []),
+    ...(credential?.kind === "OAuth"
+      ? ([
+          ["clientId", credential.clientID],
+          ["clientSecret", credential.clientSecret],
+        ] as const)
+      : []),
+    ...(auth?.headers ? [["headers", auth.headers] as const] : []),
+    ...(auth?.queryParameters ? [["queryParameters", auth.queryParameters] as const] : []),
+  ];
+}

@@ -1,0 +1,121 @@
+/** From a configuration to what the stages are called with: transports, credentials, the place of the state. */
+
+import { mkdir } from "node:fs/promises";
+import { type GitAuth, openRepository, type Repository } from "./adapters/git/index.js";
+import type { HTTPClientOptions } from "./adapters/http/index.js";
+import { Failure, type Stage } from "./common/failure.js";
+import type { Secret } from "./common/secret.js";
+import { type Config, readSecret, type SecretReference } from "./config/index.js";
+import { openFileState, type State } from "./state/index.js";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+type GitConfig = NonNullable<Config["git"]>;
+
+/** The state's place. Throws where it is one that is not built yet. */
+export function openState({ state }: Config): State {
+  if ("directory" in state) return openFileState(state.directory);
+  throw new Failure("state.kubernetes is not built yet in this version", {
+    code: "NotBuiltYet",
+    stage: "config",
+    hint: "For now, set state.directory to a folder on a volume.",
+  });
+}
+
+/** Everything about calls of Compass but who is called. */
+export async function compassTransport(
+  { compass, proxy }: Config,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<Omit<HTTPClientOptions, "stage" | "peer" | "identity">> {
+  const ca = compass.ca === null ? undefined : await reveal(compass.ca, env, "connect", "authorities of Compass");
+  return {
+    ca,
+    insecureSkipVerify: compass.insecureSkipVerify,
+    proxy: proxyOf(proxy, env),
+    timeout: compass.timeout,
+    maxBytes: compass.maxBytes,
+    signal,
+  };
+}
+
+/** The one-time token that is configured; null when none is, or when its file is not there (any more). */
+export async function configuredToken({ compass }: Config, env: Environment): Promise<Secret | null> {
+  return compass.token === null
+    ? null
+    : readSecret(compass.token, { env, stage: "connect", purpose: "one-time token" });
+}
+
+/** The target repository. The caller closes it. */
+export async function targetRepository(
+  config: Config,
+  git: GitConfig,
+  { env, signal, cache }: { env: Environment; signal: AbortSignal; cache: string },
+): Promise<Repository> {
+  await mkdir(cache, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    throw new Failure(`the cache folder ${cache} cannot be made`, {
+      code: "StateUnwritable",
+      stage: "base",
+      hint: "Give the agent's user the right to write there.",
+      cause,
+    });
+  });
+  const { https, no } = proxyOf(config.proxy, env);
+  const ca = git.ca === null ? {} : { ca: fileOf(git.ca) };
+  const auth = await gitAuth(git.auth, env);
+  return openRepository({
+    url: git.url,
+    auth,
+    proxy: https,
+    noProxy: no,
+    directory: cache,
+    timeout: GIT_TIMEOUT,
+    signal,
+    ...ca,
+  });
+}
+
+/** Of one remote call, in milliseconds. */
+const GIT_TIMEOUT = 120_000;
+
+// What GitHub asks for beside a token; other hosts take any name.
+const TOKEN_USER = "x-access-token";
+
+async function gitAuth(auth: GitConfig["auth"], env: Environment): Promise<GitAuth> {
+  if (auth === null) return { kind: "none" };
+  const secret = (reference: SecretReference, purpose: string) =>
+    readSecret(reference, { env, stage: "base", purpose });
+  if ("token" in auth) {
+    const password = await secret(auth.token, "Git access token");
+    return { kind: "basic", username: auth.username ?? TOKEN_USER, password };
+  }
+  if ("basic" in auth) {
+    return {
+      kind: "basic",
+      username: auth.basic.username,
+      password: await secret(auth.basic.password, "Git password"),
+    };
+  }
+  throw new TypeError("a kind of git.auth got past the check of what is built");
+}
+
+/** git reads the file itself. */
+function fileOf(reference: SecretReference): string {
+  if (reference.kind === "file") return reference.path;
+  throw new Failure("git.ca must be a file", {
+    code: "ConfigurationInvalid",
+    stage: "config",
+    hint: "Write it as git.ca: {file: PATH}.",
+  });
+}
+
+async function reveal(reference: SecretReference, env: Environment, stage: Stage, purpose: string): Promise<string> {
+  return (await readSecret(reference, { env, stage, purpose })).reveal();
+}
+
+function proxyOf(proxy: Config["proxy"], env: Environment): { https: string | null; no: readonly string[] } {
+  const https = proxy.https ?? (env.HTTPS_PROXY || env.https_proxy || null);
+  const no =
+    proxy.no.length > 0 ? proxy.no : (env.NO_PROXY ?? env.no_proxy ?? "").split(",").filter((host) => host !== "");
+  return { https, no };
+}

@@ -1,0 +1,118 @@
+import { describe, expect, it } from "vitest";
+import { gitFailure } from "../../../src/adapters/git/errors.js";
+import { GitError } from "../../../src/adapters/git/run.js";
+import { Failure } from "../../../src/common/failure.js";
+
+const circumstances = {
+  stage: "publish",
+  repository: "https://host/fleet.git",
+  proxyHost: null,
+  forbidden: [],
+} as const;
+
+const classify = (stderr: string, stdout = "") => {
+  const { code, retryable } = gitFailure(new GitError("exit", stdout, stderr), circumstances);
+  return `${code}${retryable ? ", retryable" : ""}`;
+};
+
+// Words seen from git and from the hosts.
+describe("git's words", () => {
+  it.each([
+    ["fatal: repository 'https://host/fleet.git/' not found", "RepositoryNotFound"],
+    ["remote: Repository not found.\nfatal: repository 'https://host/fleet.git/' not found", "RepositoryNotFound"],
+    ["fatal: '/srv/x' does not appear to be a git repository", "RepositoryNotFound"],
+    ["fatal: Authentication failed for 'https://host/fleet.git/'", "RepositoryAuthentication"],
+    ["fatal: could not read Username for 'https://host': terminal prompts disabled", "RepositoryAuthentication"],
+    ["fatal: unable to access 'https://host/': The requested URL returned error: 403", "RepositoryAuthentication"],
+    [
+      "remote: Permission to a/b.git denied to bot.\nfatal: unable to access 'https://host/': The requested URL returned error: 403",
+      "RepositoryRefused",
+    ],
+    ["fatal: unable to access 'https://host/': Could not resolve host: host", "NetworkUnreachable, retryable"],
+    [
+      "fatal: unable to access 'x': Failed to connect to host port 443 after 0 ms: Connection refused",
+      "NetworkUnreachable, retryable",
+    ],
+    ["fatal: unable to access 'x': Recv failure: Connection reset by peer", "NetworkUnreachable, retryable"],
+    ["fatal: unable to access 'x': Failed to connect to host port 443: Connection timed out", "TimedOut, retryable"],
+    ["error: RPC failed; curl 28 Operation too slow. Less than 1 bytes/sec", "TimedOut, retryable"],
+    ["fatal: unable to access 'x': SSL certificate problem: self-signed certificate", "TlsUntrusted"],
+    ["fatal: unable to access 'x': server certificate verification failed. CAfile: none", "TlsUntrusted"],
+    [
+      "fatal: unable to access 'x': SSL: no alternative certificate subject name matches target host name",
+      "TlsUntrusted",
+    ],
+    ["fatal: unable to access 'x': Could not resolve proxy: proxy.host", "ProxyFailed"],
+    ["fatal: unable to access 'x': CONNECT tunnel failed, response 407", "ProxyFailed"],
+    ["fatal: unable to access 'x': Received HTTP code 403 from proxy after CONNECT", "ProxyFailed"],
+    ["fatal: unable to access 'x': The requested URL returned error: 429", "RateLimited, retryable"],
+    ["fatal: unable to access 'x': The requested URL returned error: 502", "ServerError, retryable"],
+    ["error: RPC failed; HTTP 504 curl 22\nfatal: early EOF", "ServerError, retryable"],
+    [
+      "fatal: the remote end hung up unexpectedly\nfatal: early EOF\nfatal: index-pack failed",
+      "ServerError, retryable",
+    ],
+    ["fatal: unable to access 'x': The requested URL returned error: 301", "Redirected"],
+    ["fatal: couldn't find remote ref refs/heads/main", "BranchNotFound"],
+    ["fatal: detected dubious ownership in repository at '/srv/x'", "RepositoryRefused"],
+    ["fatal: something nobody foresaw", "GitFailed"],
+    ["", "GitFailed"],
+  ])("%j are %s", (stderr, expected) => {
+    expect(classify(stderr)).toBe(expected);
+  });
+
+  it.each([
+    ["[rejected] (non-fast-forward)", "PushRejected, retryable"],
+    ["[rejected] (fetch first)", "PushRejected, retryable"],
+    ["[rejected] (stale info)", "PushRejected, retryable"],
+    ["[remote rejected] (cannot lock ref 'refs/heads/main': is at 1 but expected 2)", "PushRejected, retryable"],
+    ["[remote rejected] (failed to update ref)", "PushRejected, retryable"],
+    ["[remote rejected] (incorrect old value provided)", "PushRejected, retryable"],
+    ["[remote rejected] (reference already exists)", "PushRejected, retryable"],
+    ["[remote rejected] (pre-receive hook declined)", "RepositoryRefused"],
+    ["[remote rejected] (protected branch hook declined)", "RepositoryRefused"],
+    ["[remote rejected] (branch is currently checked out)", "RepositoryRefused"],
+  ])("on a push, %j is %s", (status, expected) => {
+    const stdout = `To https://host/fleet.git\n!\t1234:refs/heads/main\t${status}\nDone\n`;
+
+    expect(classify("error: failed to push some refs to 'https://host/fleet.git'", stdout)).toBe(expected);
+  });
+
+  it("are told apart from the names between them", () => {
+    const url = "https://host/early%20EOF/returned%20error:%20401/early EOF.git";
+    const status = "!\t1:refs/heads/non-fast-forward\t[remote rejected] (pre-receive hook declined)\n";
+
+    expect(classify(`fatal: unable to access '${url}': Could not resolve host: host`)).toBe(
+      "NetworkUnreachable, retryable",
+    );
+    expect(classify("error: failed to push some refs", status)).toBe("RepositoryRefused");
+  });
+
+  it("are not repeated, and the server's own are, on a refusal", () => {
+    const own = "fatal: unable to access 'https://user:pw@host/': Could not resolve host: host";
+    const refused = gitFailure(
+      new GitError(
+        "exit",
+        "!\ta:b\t[remote rejected] (protected branch hook declined)\n",
+        "remote: error: GH006: Protected branch update failed.        \nremote: \nerror: failed to push some refs to 'https://user:pw@host/'",
+      ),
+      circumstances,
+    );
+
+    expect(gitFailure(new GitError("exit", "", own), circumstances).message).toBe(
+      "https://host/fleet.git cannot be reached",
+    );
+    expect(refused.message).toBe(
+      'https://host/fleet.git refused the push: "error: GH006: Protected branch update failed."',
+    );
+  });
+
+  it("always leave a hint, and a Failure as it is", () => {
+    const failure = new Failure("known", { code: "Usage", stage: "config", hint: "Mend it." });
+
+    expect(gitFailure(failure, circumstances)).toBe(failure);
+    expect(gitFailure(new Error("secret text"), circumstances)).toMatchObject({ code: "GitFailed" });
+    expect(gitFailure(new Error("secret text"), circumstances).message).not.toContain("secret");
+    expect(gitFailure(new GitError("aborted", "", ""), circumstances)).toMatchObject({ code: "Aborted" });
+  });
+});

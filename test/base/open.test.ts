@@ -1,0 +1,140 @@
+import { describe, expect, it } from "vitest";
+import { formatInventory, INVENTORY_PATH, openBase, sealKeyID } from "../../src/base/index.js";
+import { failureOf, useWorkshop } from "../adapters/git/setup.js";
+import { commitAs, createBareRepository, git, type Seed } from "../fakes/git-server.js";
+
+const workshop = useWorkshop();
+const sealKey = Buffer.alloc(32, 7);
+
+async function aRepository(...seeds: Seed[]) {
+  const path = await createBareRepository(workshop.directory, "fleet.git");
+  for (const seed of seeds) await commitAs(path, seed);
+  return { path, repository: await workshop.open(path) };
+}
+
+async function open(seeds: Seed[], options: { branch?: string; path?: string } = {}) {
+  const { repository } = await aRepository(...seeds);
+  return openBase({ repository, branch: "main", path: "clusters/prod", sealKey, ...options });
+}
+
+const inventory = { owner: "runtime-1", sealKey: sealKeyID(sealKey), formerSealKeys: [], files: [] };
+const bytes = formatInventory(inventory, sealKey);
+
+describe("the base", () => {
+  it("is the tip, the files under our path alone, and the inventory", async () => {
+    const seed = {
+      files: {
+        "README.md": "Hello\n",
+        "clusters/prod-2/kustomization.yaml": "other\n",
+        "clusters/prod/kustomization.yaml": "ours\n",
+        [`clusters/prod/${INVENTORY_PATH}`]: bytes,
+      },
+    };
+    const { path, repository } = await aRepository(seed);
+
+    const base = await openBase({ repository, branch: "main", path: "clusters/prod", sealKey });
+    const content = await base.read("kustomization.yaml");
+
+    expect(base.tip).toBe(await git(path, "rev-parse", "main"));
+    expect(base).toMatchObject({ branch: "main", path: "clusters/prod" });
+    expect(base.listing).toEqual(
+      new Map([
+        [INVENTORY_PATH, base.blobID(bytes)],
+        ["kustomization.yaml", base.blobID(Buffer.from("ours\n"))],
+      ]),
+    );
+    expect(base.inventory).toEqual({ state: "verified", inventory });
+    expect(content.toString()).toBe("ours\n");
+  });
+
+  it("may be the root of the repository", async () => {
+    const base = await open([{ files: { "a/b": "1", c: "2" } }], { path: "" });
+
+    expect([...base.listing.keys()]).toEqual(["a/b", "c"]);
+  });
+
+  it("is empty where nothing was written yet", async () => {
+    const base = await open([{ files: { "README.md": "Hello\n" } }]);
+
+    expect(base.listing).toEqual(new Map());
+    expect(base.inventory).toEqual({ state: "absent" });
+    expect(base.tip).toMatch(/^[0-9a-f]{40}$/);
+  });
+
+  it("has no tip in an empty repository, whatever the branch", async () => {
+    const base = await open([], { branch: "production" });
+
+    expect(base).toMatchObject({ branch: "production", tip: null, inventory: { state: "absent" } });
+    expect(base.listing.size).toBe(0);
+    expect(base.blobID(Buffer.alloc(0))).toBe("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+    expect(await failureOf(base.read("a"))).toMatchObject({ code: "Internal" });
+  });
+
+  it("shows an inventory that somebody changed as unverified", async () => {
+    const changed = bytes.toString().replace("runtime-1", "runtime-2");
+
+    const base = await open([{ files: { [`clusters/prod/${INVENTORY_PATH}`]: changed } }]);
+
+    expect(base.inventory).toMatchObject({ state: "unverified" });
+  });
+
+  it("is read at another branch than the first", async () => {
+    const base = await open([{ files: { a: "1" } }, { branch: "production", files: { "clusters/prod/b": "2" } }], {
+      branch: "production",
+    });
+
+    expect([...base.listing.keys()]).toEqual(["b"]);
+  });
+
+  it("reads only what it lists", async () => {
+    const base = await open([{ files: { "README.md": "Hello\n", "clusters/prod/a": "1" } }]);
+
+    expect(await failureOf(base.read("README.md"))).toMatchObject({ code: "Internal" });
+    expect(await failureOf(base.read("../../README.md"))).toMatchObject({ code: "Internal" });
+  });
+});
+
+describe("a base that cannot be", () => {
+  it("names the branches that exist, at most five", async () => {
+    const seeds = ["a", "b", "c", "d", "e", "f", "g"].map((branch) => ({ branch, files: { x: branch } }));
+
+    const many = await failureOf(open(seeds));
+    expect(many).toMatchObject({ code: "BranchNotFound", stage: "base", retryable: false });
+    expect(many.message).toBe('the repository has no branch "main"; it has a, b, c, d, e and 2 more');
+    expect(many.hint).toContain("git.branch");
+  });
+
+  it.each([
+    ["the path is a file", { files: { "clusters/prod": "1" } }, '"clusters/prod" on git.branch is a file'],
+    ["a file is on the way", { files: { clusters: "1" } }, '"clusters" on git.branch is a file'],
+    ["a link is on the way", { links: { clusters: "elsewhere" } }, '"clusters" on git.branch is a symbolic link'],
+    ["the path is a link", { links: { "clusters/prod": "../x" } }, '"clusters/prod" on git.branch is a symbolic link'],
+    [
+      "a submodule is on the way",
+      { submodules: { clusters: "1".repeat(40) } },
+      '"clusters" on git.branch is a submodule',
+    ],
+    [
+      "a link is inside",
+      { links: { "clusters/prod/a/b": "/etc" } },
+      '"clusters/prod/a/b" on git.branch is a symbolic link',
+    ],
+    [
+      "a submodule is inside",
+      { submodules: { "clusters/prod/module": "1".repeat(40) } },
+      '"clusters/prod/module" on git.branch is a submodule',
+    ],
+  ])("says where: %s", async (_, seed, message) => {
+    const failure = await failureOf(open([{ files: { "README.md": "1" } }, seed]));
+
+    expect(failure).toMatchObject({ code: "BaseUnusable", stage: "base", retryable: false });
+    expect(failure.message).toContain(message);
+    expect(failure.hint).toContain("git.path");
+  });
+
+  it("does not mind links beside our path", async () => {
+    const base = await open([{ links: { "clusters/link": "prod", other: "x" }, files: { "clusters/prod/a": "1" } }]);
+
+    expect([...base.listing.keys()]).toEqual(["a"]);
+  });
+});
