@@ -5,8 +5,9 @@ import type { Clock } from "./common/clock.js";
 import { Failure } from "./common/failure.js";
 import type { Secret } from "./common/secret.js";
 import type { Config } from "./config/index.js";
-import { type Paired, pair, readCertificate } from "./connect/index.js";
+import { type Paired, pair, readIdentity } from "./connect/index.js";
 import { compassTransport, type Environment, openState } from "./setup.js";
+import type { Identity } from "./state/index.js";
 
 export interface PairingOptions {
   readonly config: Config;
@@ -19,23 +20,28 @@ export interface PairingOptions {
   readonly onHost: (host: string) => void;
 }
 
+/** Null when there is no identity, or none that can be read: then pairing is what mends it. */
+function validUntil(identity: Identity | null): Date | null {
+  try {
+    return identity === null ? null : readIdentity(identity).notAfter;
+  } catch {
+    return null;
+  }
+}
+
 /** Throws a `Failure`; `Usage` when there is a valid identity and `force` is not set. */
 export async function pairRuntime(options: PairingOptions): Promise<Paired> {
   const { config, env, clock, signal, token, force = false, onHost } = options;
   const state = openState(config);
   const unlock = await state.lock();
   try {
-    const identity = await state.identity();
-    const valid = identity === null ? null : readCertificate(identity.certificate);
-    if (valid !== null && valid.notAfter > clock.now() && !force && (await state.pending()) === null) {
-      throw new Failure(
-        `this agent is already paired; its certificate is valid until ${valid.notAfter.toISOString()}`,
-        {
-          code: "Usage",
-          stage: "connect",
-          hint: "Nothing has to be done. To pair anew all the same, add --force; the token was not used.",
-        },
-      );
+    const until = validUntil(await state.identity());
+    if (until !== null && until > clock.now() && !force && (await state.pending()) === null) {
+      throw new Failure(`this agent is already paired; its certificate is valid until ${until.toISOString()}`, {
+        code: "Usage",
+        stage: "connect",
+        hint: "Nothing has to be done. To pair anew all the same, add --force; the token was not used.",
+      });
     }
     const transport = await compassTransport(config, env, signal);
     const client = createHTTPClient({ ...transport, stage: "connect", peer: "the Connector" });

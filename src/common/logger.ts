@@ -28,6 +28,8 @@ export interface LoggerOptions {
 /** Values of fields by these names are left out, whatever they are: a second net behind the type `Secret`. */
 const REDACTED = ["token", "password", "clientSecret", "secret", "key", "authorization"];
 
+const kindOf = (thrown: unknown) => (thrown instanceof Error ? thrown.name : typeof thrown);
+
 const CLEAR_LINE = "\r\u001b[2K";
 
 export function createLogger({ level, format, write, terminal }: LoggerOptions): Logger {
@@ -45,7 +47,7 @@ export function createLogger({ level, format, write, terminal }: LoggerOptions):
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: REDACTED.flatMap((name) => [name, `*.${name}`]), censor: "[secret]" },
     // Of an error only what is ours to tell: a third party's message may hold anything.
-    serializers: { cause: (cause: unknown) => (cause instanceof Error ? cause.name : typeof cause) },
+    serializers: { cause: kindOf, err: kindOf },
   };
   const log = pino(options, stream);
   const at =

@@ -1,19 +1,19 @@
 /** Foreign text (names, descriptions, servers' words) made harmless for one sink each. */
 
 /**
- * Control characters, bidirectional overrides, zero-width and line separators: everything that can move the cursor,
- * reorder a line, hide in it or end it.
+ * Control characters, line separators, lone surrogates, bidirectional overrides, and all that is drawn as nothing
+ * (zero-width characters, tags, fillers): everything that can move the cursor, reorder a line, hide in it or end it.
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: naming control characters is the purpose
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]/gu;
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\uffff]/gu;
 
-const LONE_SURROGATE = /\p{Surrogate}/gu;
-
-const escapeCharacter = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+const escapeCharacter = (character: string) => {
+  const code = (character.codePointAt(0) ?? 0).toString(16);
+  return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, "0")}`;
+};
 
 /** One line that cannot steer a terminal: unprintable characters are shown as `\u001b`. */
 export function forTerminal(text: string, limit = 500): string {
-  const shown = text.replace(UNPRINTABLE, escapeCharacter).replace(LONE_SURROGATE, escapeCharacter);
+  const shown = text.replace(UNPRINTABLE, escapeCharacter);
   const characters = [...shown];
   return characters.length > limit ? `${characters.slice(0, limit - 1).join("")}…` : shown;
 }

@@ -1,6 +1,6 @@
 /** What Compass issued is checked before it is used: node:crypto reads and verifies, nothing else. */
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { Failure } from "../common/failure.js";
 import type { Identity } from "../state/index.js";
 
@@ -32,6 +32,13 @@ export function readCertificate(pem: string): CertificateDates {
   return { commonName, notBefore: certificate.validFromDate, notAfter: certificate.validToDate };
 }
 
+/** Subject and dates of the identity in use. Throws `CertificateUnusable` when its key is not the certificate's. */
+export function readIdentity({ key, certificate }: Identity): CertificateDates {
+  const dates = readCertificate(certificate);
+  if (!parse(certificate).checkPrivateKey(readKey(key))) throw unusable("it belongs to another key");
+  return dates;
+}
+
 /**
  * Throws `CertificateUnusable` unless the certificate fits our key and the expected common name, is valid now, and is
  * the first of a chain in which each is signed by the next.
@@ -42,8 +49,7 @@ export function checkIssued(
   now: Date,
 ): CertificateDates {
   const leaf = parse(certificate);
-  const dates = readCertificate(certificate);
-  if (!leaf.checkPrivateKey(createPrivateKey(key.reveal()))) throw unusable("it belongs to another key");
+  const dates = readIdentity({ key, certificate, chain, ca });
   if (dates.commonName !== commonName)
     throw unusable("it is made out to another client than the one that was asked for");
   if (dates.notAfter <= now) throw unusable(`it expired on ${dates.notAfter.toISOString()}`);
@@ -63,6 +69,15 @@ export function checkIssued(
     throw unusable("it was not issued by the authority that came with it");
   }
   return dates;
+}
+
+/** Throws `CertificateUnusable` for what is no private key; the reason that OpenSSL gives is left out. */
+export function readKey(key: Identity["key"]): KeyObject {
+  try {
+    return createPrivateKey(key.reveal());
+  } catch {
+    throw unusable("its key cannot be read");
+  }
 }
 
 function parse(pem: string): X509Certificate {

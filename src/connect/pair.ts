@@ -1,6 +1,6 @@
 /** Exchanges a one-time token for a certificate, in exactly two token calls (contract 1.4). */
 
-import { createPrivateKey, generateKeyPair } from "node:crypto";
+import { generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
 import type { HTTPClient } from "../adapters/http/index.js";
 import { createSigningRequest } from "../adapters/x509/index.js";
@@ -8,7 +8,7 @@ import type { Clock } from "../common/clock.js";
 import { Failure } from "../common/failure.js";
 import { Secret } from "../common/secret.js";
 import type { PendingPairing, State } from "../state/index.js";
-import { type CertificateDates, checkIssued } from "./certificate.js";
+import { type CertificateDates, checkIssued, readKey } from "./certificate.js";
 import { AnsweredByConnector, askCertificate, askConfiguration } from "./connector.js";
 import { parseSubject } from "./subject.js";
 import { type OneTimeToken, readToken } from "./token.js";
@@ -101,7 +101,7 @@ type Complete = PendingPairing & { issued: NonNullable<PendingPairing["issued"]>
 async function sign(pending: PendingPairing, { state, client }: PairOptions): Promise<Complete> {
   const { nextToken, subject, key, urls } = pending;
   if (nextToken === null) throw tokenNeeded();
-  const csr = createSigningRequest(parseSubject(subject), createPrivateKey(key.reveal()));
+  const csr = createSigningRequest(parseSubject(subject), readKey(key));
   try {
     const call = { url: urls.connectorURL, fetch: client.fetch, token: nextToken };
     const complete = { ...pending, nextToken: null, issued: await askCertificate(call, csr) };

@@ -4,7 +4,7 @@ import { createHTTPClient, type HTTPClient, type HTTPClientOptions } from "../ad
 import type { Clock } from "../common/clock.js";
 import { Failure } from "../common/failure.js";
 import type { Connection, State } from "../state/index.js";
-import { type CertificateDates, readCertificate } from "./certificate.js";
+import { type CertificateDates, readIdentity } from "./certificate.js";
 import { checkAnsweredURL } from "./urls.js";
 
 export interface Session {
@@ -26,7 +26,7 @@ export async function openSession({ state, transport, hosts, clock }: SessionOpt
   if (identity === null || connection === null) {
     throw tokenNeeded("this agent is not paired with Compass");
   }
-  const certificate = readCertificate(identity.certificate);
+  const certificate = readIdentity(identity);
   if (certificate.notAfter <= clock.now()) {
     throw tokenNeeded(`the client certificate expired on ${certificate.notAfter.toISOString()}`);
   }

@@ -47,7 +47,13 @@ export function createDirector(options: DirectorOptions): Director {
             hint: "Something between the agent and Director answers instead, or Director is of an unknown version.",
           });
         },
-        { clock, signal, ...(onRetry === undefined ? {} : { onRetry }) },
+        // The same question again would not help against a change: who asked begins anew.
+        {
+          clock,
+          signal,
+          when: ({ code, retryable }) => retryable && code !== "FetchIncomplete",
+          ...(onRetry === undefined ? {} : { onRetry }),
+        },
       ),
   };
 }
@@ -63,6 +69,7 @@ function refusal(operation: string, answer: Exclude<GraphQLAnswer, { kind: "data
     case "status":
       return statusRefusal(operation, answer.status);
     case "errors":
+      if (answer.status === 429 || answer.status >= 500) return statusRefusal(operation, answer.status);
       return errorRefusal(
         operation,
         answer.status,
@@ -128,6 +135,14 @@ function errorRefusal(
     return fail(`Director refused the runtime or the page size (${named})`, {
       code: "RuntimeUnknown",
       hint: "Check runtime.id: the runtime is not registered in this tenant. Then compass.pageSize.",
+    });
+  }
+  // Contract 12.3, O14: what was listed a moment ago is not there any more.
+  if (codes.includes(27) && operation !== "Applications") {
+    return fail(`what ${operation} asks about is gone (${named})`, {
+      code: "FetchIncomplete",
+      retryable: true,
+      hint: "Something changed in Director while it was read; the next cycle tries again.",
     });
   }
   if (codes.some((code) => code === 28 || code === 32 || code === 35)) {

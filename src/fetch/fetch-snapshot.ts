@@ -17,7 +17,7 @@ import {
 } from "./answers.js";
 import type { Director } from "./director.js";
 import { API_DEFINITIONS, APPLICATIONS, BUNDLES, EVENT_DEFINITIONS } from "./documents.js";
-import { allPages } from "./pages.js";
+import { allPages, incomplete } from "./pages.js";
 import type { Application, Bundle, Runtime, Snapshot } from "./snapshot.js";
 
 export interface FetchOptions {
@@ -36,12 +36,12 @@ const applicationsAnswer = z.object({
   runtime: runtime.nullable(),
   applicationsForRuntime: page(pagedApplication),
 });
-const bundlesAnswer = z.object({ application: z.object({ bundles: page(pagedBundle) }) });
+const bundlesAnswer = z.object({ application: z.object({ bundles: page(pagedBundle) }).nullable() });
 const apiDefinitionsAnswer = z.object({
-  application: z.object({ bundle: z.object({ apiDefinitions: page(apiDefinition) }) }),
+  application: z.object({ bundle: z.object({ apiDefinitions: page(apiDefinition) }).nullable() }).nullable(),
 });
 const eventDefinitionsAnswer = z.object({
-  application: z.object({ bundle: z.object({ eventDefinitions: page(eventDefinition) }) }),
+  application: z.object({ bundle: z.object({ eventDefinitions: page(eventDefinition) }).nullable() }).nullable(),
 });
 
 /**
@@ -50,7 +50,9 @@ const eventDefinitionsAnswer = z.object({
  */
 export async function fetchSnapshot(options: FetchOptions): Promise<Snapshot> {
   const { clock, signal } = options;
-  return retry(() => fetchOnce(options), { clock, signal, attempts: 3 });
+  // Whatever else may pass was retried where it was asked.
+  const when = ({ code }: Failure) => code === "FetchIncomplete";
+  return retry(() => fetchOnce(options), { clock, signal, attempts: 3, when });
 }
 
 async function fetchOnce({ director, runtimeID, pageSize, onProgress }: FetchOptions): Promise<Snapshot> {
@@ -84,7 +86,8 @@ async function completeApplication(
   if (first === null) return { ...rest, bundles: [] };
   const paged = await allPages("bundles", first, async (after) => {
     const variables = { application: application.id, after, nested };
-    return (await director.ask("Bundles", BUNDLES, variables, bundlesAnswer)).application.bundles;
+    const answer = await director.ask("Bundles", BUNDLES, variables, bundlesAnswer);
+    return present(answer.application, "bundles").bundles;
   });
   const bundles: Bundle[] = [];
   for (const bundle of paged) bundles.push(await completeBundle(director, application.id, bundle, nested));
@@ -100,13 +103,19 @@ async function completeBundle(
   const variables = (after: string) => ({ application, bundle: bundle.id, after, nested });
   const apiDefinitions = await allPages("API definitions", bundle.apiDefinitions, async (after) => {
     const answer = await director.ask("APIDefinitions", API_DEFINITIONS, variables(after), apiDefinitionsAnswer);
-    return answer.application.bundle.apiDefinitions;
+    return present(answer.application?.bundle, "API definitions").apiDefinitions;
   });
   const eventDefinitions = await allPages("event definitions", bundle.eventDefinitions, async (after) => {
     const answer = await director.ask("EventDefinitions", EVENT_DEFINITIONS, variables(after), eventDefinitionsAnswer);
-    return answer.application.bundle.eventDefinitions;
+    return present(answer.application?.bundle, "event definitions").eventDefinitions;
   });
   return { ...bundle, apiDefinitions, eventDefinitions };
+}
+
+/** The parent of a list; it may have been removed since its first page. */
+function present<T>(parent: T | null | undefined, list: string): T {
+  if (parent === null || parent === undefined) throw incomplete(list, "what it belongs to is gone");
+  return parent;
 }
 
 const unknownRuntime = () =>

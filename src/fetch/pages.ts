@@ -7,7 +7,8 @@ interface Identified {
   readonly id: string;
 }
 
-const incomplete = (list: string, reason: string) =>
+/** A list that cannot be used; `reason` holds no value. */
+export const incomplete = (list: string, reason: string) =>
   new Failure(`the list of ${list} is not complete: ${reason}`, {
     code: "FetchIncomplete",
     stage: "fetch",
@@ -32,6 +33,7 @@ export async function allPages<T extends Identified>(
       if (items.has(item.id)) throw incomplete(list, "an item came twice");
       items.set(item.id, item);
     }
+    if (items.size > first.totalCount) throw incomplete(list, `more than ${first.totalCount} came`);
     const { hasNextPage, endCursor } = page.pageInfo;
     if (!hasNextPage) break;
     if (endCursor === "" || cursors.has(endCursor)) throw incomplete(list, "the cursor does not advance");

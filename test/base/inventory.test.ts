@@ -81,7 +81,7 @@ describe("the inventory", () => {
     ["a file, removed", (text: string) => text.replace(/\{"path":"applications\/mp-x\/application.*\n/, "")],
     ["code", (text: string) => text.replace(/"hmac": "(.)/, (_, digit) => `"hmac": "${digit === "0" ? "1" : "0"}`)],
   ])("shows when somebody changed it: %s", (_, change) => {
-    expect(readChanged(change)).toEqual({
+    expect(readChanged(change)).toMatchObject({
       state: "unverified",
       reason: "it was not written with this agent's seal key, or was changed since",
     });
@@ -118,7 +118,7 @@ describe("the inventory", () => {
       "it is not well-formed at files",
     ],
   ])("that is %s is unverified, with a reason", (_, change, reason) => {
-    expect(readChanged(change)).toEqual({ state: "unverified", reason });
+    expect(readChanged(change)).toMatchObject({ state: "unverified", reason });
   });
 
   it.each([
@@ -163,7 +163,17 @@ describe("the inventory", () => {
     expect(readInventory(Buffer.alloc(64 * 1024 * 1024 + 1, 0x20), sealKey)).toEqual({
       state: "unverified",
       reason: "it is larger than 64 MiB",
+      owner: null,
     });
+  });
+
+  it("that does not verify still says whom it names as owner, where it can be read that far", () => {
+    const { owner } = anInventory();
+
+    expect(readChanged((text) => text.replace("bbbb", "bbbc"))).toMatchObject({ state: "unverified", owner });
+    expect(readChanged((text) => text.replace('"version": 1', '"version": 2'))).toMatchObject({ owner });
+    expect(readChanged((text) => text.replace(/"owner": "[^"]*"/, '"owner": 7'))).toMatchObject({ owner: null });
+    expect(readChanged((text) => text.slice(0, 200))).toMatchObject({ owner: null });
   });
 
   it("repeats nothing of what it found in its reason", () => {

@@ -181,8 +181,8 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
       const source = `refs/heads/${branch}`;
       const { stderr } = await remotely("base", [
         "fetch",
+        // The filter is in the remote's configuration.
         "--depth=1",
-        "--filter=blob:none",
         "--no-tags",
         "--no-write-fetch-head",
         REMOTE,
@@ -245,7 +245,7 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
           await turn();
         }
       }
-      const gone = deletes.filter((path) => !writes.has(path)).map((path) => join(root, path));
+      const gone = deletes.map((path) => join(root, path));
       for (const path of [...gone, ...files.map((file) => file.path)]) {
         if (!isTreePath(path)) {
           throw new Failure("a path of the commit leads out of the repository or into .git", {
@@ -304,6 +304,7 @@ function* parseTree(output: Buffer): Generator<{ path: string; entry: TreeEntry 
   for (let at = 0; at < output.length; ) {
     const tab = output.indexOf(0x09, at);
     const end = output.indexOf(0x00, tab);
+    if (tab < 0 || end < 0) throw new RangeError("ls-tree gave half an entry");
     const [mode = "", type = "", id = ""] = output.toString("latin1", at, tab).split(" ");
     if (type === "blob" || type === "tree" || type === "commit") {
       yield { path: decodePath(output.subarray(tab + 1, end)), entry: { mode, type, id } };

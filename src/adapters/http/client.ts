@@ -67,7 +67,8 @@ export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
 
   const call: HTTPFetch = async (url, init = {}) => {
     requests++;
-    const host = new URL(url).host;
+    const target = new URL(url);
+    const { host } = target;
     const deadline = AbortSignal.timeout(timeout);
     try {
       const answer = await undiciFetch(url, {
@@ -96,7 +97,7 @@ export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
       return bodyRead(answer.status, answer.headers as unknown as Headers, text);
     } catch (thrown) {
       if (thrown instanceof Failure) throw thrown;
-      throw translateNetworkError(thrown, { stage, peer, host, timeout, timedOut: deadline.aborted, signal });
+      throw translateNetworkError(thrown, { stage, peer, target, timeout, timedOut: deadline.aborted, signal });
     }
   };
 

@@ -5,7 +5,7 @@ import { Failure, type FailureOptions, type Stage } from "../../common/failure.j
 interface Context {
   readonly stage: Stage;
   readonly peer: string;
-  readonly host: string;
+  readonly target: URL;
   readonly timeout: number;
   readonly timedOut: boolean;
   readonly signal: AbortSignal;
@@ -23,17 +23,26 @@ const UNTRUSTED = new Set([
 
 const TIMEOUTS = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "ETIMEDOUT"]);
 
-/** The code and message of an error and of everything that caused it. */
-function* causes(thrown: unknown): Generator<{ code: string; message: string }> {
+interface Cause {
+  readonly code: string;
+  readonly message: string;
+  /** What a socket was to be opened to, as far as the error says. */
+  readonly port: unknown;
+  readonly hostname: unknown;
+}
+
+/** An error and everything that caused it. */
+function* causes(thrown: unknown): Generator<Cause> {
   for (let error = thrown, depth = 0; error instanceof Error && depth < 8; error = error.cause, depth++) {
-    const code = "code" in error && typeof error.code === "string" ? error.code : "";
-    yield { code, message: error.message };
+    const { code, port, hostname } = error as Partial<Record<keyof Cause, unknown>>;
+    yield { code: typeof code === "string" ? code : "", message: error.message, port, hostname };
     if (error instanceof AggregateError) for (const inner of error.errors) yield* causes(inner);
   }
 }
 
 export function translateNetworkError(thrown: unknown, context: Context): Failure {
-  const { stage, peer, host, timeout, timedOut, signal } = context;
+  const { stage, peer, target, timeout, timedOut, signal } = context;
+  const { host } = target;
   const chain = [...causes(thrown)];
   const has = (test: (code: string) => boolean) => chain.find(({ code }) => test(code))?.code;
   const fail = (message: string, options: Omit<FailureOptions, "stage" | "cause">) =>
@@ -53,6 +62,19 @@ export function translateNetworkError(thrown: unknown, context: Context): Failur
     chain.some(({ code, message }) => code.startsWith("UND_ERR_PRX") || /proxy (response|connection)/i.test(message))
   ) {
     return fail(`the proxy refused to connect to ${host}`, {
+      code: "ProxyFailed",
+      retryable: true,
+      hint: "Check proxy.https (HTTPS_PROXY), or name the host in proxy.no (NO_PROXY).",
+    });
+  }
+  // Through a proxy no socket is opened to anything else than the proxy.
+  const elsewhere = chain.find(
+    ({ port, hostname }) =>
+      (typeof port === "number" && port !== Number(target.port || 443)) ||
+      (typeof hostname === "string" && hostname !== target.hostname),
+  );
+  if (elsewhere !== undefined) {
+    return fail(`no connection to the proxy on the way to ${host} (${elsewhere.code})`, {
       code: "ProxyFailed",
       retryable: true,
       hint: "Check proxy.https (HTTPS_PROXY), or name the host in proxy.no (NO_PROXY).",

@@ -55,6 +55,7 @@ describe("git's words", () => {
     ["fatal: unable to access 'x': The requested URL returned error: 301", "Redirected"],
     ["fatal: couldn't find remote ref refs/heads/main", "BranchNotFound"],
     ["fatal: detected dubious ownership in repository at '/srv/x'", "RepositoryRefused"],
+    ["remote: fatal: early EOF, returned error: 401\nfatal: something nobody foresaw", "GitFailed"],
     ["fatal: something nobody foresaw", "GitFailed"],
     ["", "GitFailed"],
   ])("%j are %s", (stderr, expected) => {

@@ -356,6 +356,8 @@ describe("what lies on the way to a path", () => {
     expect(await ways("a/link/x")).toEqual(["040000 tree a", "120000 blob a/link"]);
     expect(await ways("module/x")).toEqual(["160000 commit module"]);
     expect(await ways("new/folder")).toEqual([]);
+    expect(await ways(":(icase)A")).toEqual([]);
+    expect(await repository.list(tip, ":(icase)A")).toEqual(new Map());
     expect(await repository.list(tip, "new/folder")).toEqual(new Map());
   });
 });
@@ -378,6 +380,37 @@ describe("a branch", () => {
 
     expect(failure).toMatchObject({ code: "PushRejected", stage: "publish", retryable: true });
     expect(await git(path, "rev-parse", "main")).toBe(commits[0]);
+  });
+
+  it("is not moved forward again after a person took it back", async () => {
+    const path = await createBareRepository(workshop.directory, "fleet.git");
+    const earlier = await commitAs(path, { files: { a: "1" } });
+    const tip = await commitAs(path, { files: { a: "2" } });
+    const repository = await workshop.open(path);
+    await repository.remote();
+    await repository.fetch("main");
+    const commit = await repository.commit({ ...anEdit, parent: tip, writes: new Map([["b", Buffer.of(1)]]) });
+    await git(path, "update-ref", "refs/heads/main", earlier);
+
+    const failure = await failureOf(repository.push({ branch: "main", commit, expected: tip }));
+
+    expect(failure).toMatchObject({ code: "PushRejected", retryable: true });
+    expect(await git(path, "rev-parse", "main")).toBe(earlier);
+  });
+
+  it("is not made again after a person deleted it", async () => {
+    const path = await createBareRepository(workshop.directory, "fleet.git");
+    const tip = await commitAs(path, { files: { a: "1" } });
+    const repository = await workshop.open(path);
+    await repository.remote();
+    await repository.fetch("main");
+    const commit = await repository.commit({ ...anEdit, parent: tip, writes: new Map([["b", Buffer.of(1)]]) });
+    await git(path, "update-ref", "-d", "refs/heads/main");
+
+    const failure = await failureOf(repository.push({ branch: "main", commit, expected: tip }));
+
+    expect(failure).toMatchObject({ code: "PushRejected", retryable: true });
+    expect(await git(path, "for-each-ref")).toBe("");
   });
 
   it("is never made over one that came meanwhile", async () => {

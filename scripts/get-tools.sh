@@ -1,0 +1,12 @@
+#!/bin/sh
+# Gets the real programs that `npm run test:interop` runs against, as Go modules at fixed versions; needs Go. What is
+# there already is kept. Prints the folder. RUNTIME_AGENT_TOOLS names another folder than the user's cache.
+set -eu
+tools=${RUNTIME_AGENT_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/runtime-agent-tools}
+mkdir -p "$tools"
+get() { # name, module with version
+  [ -x "$tools/$1" ] || CGO_ENABLED=0 GOBIN="$tools" GOFLAGS=-buildvcs=false go install -trimpath -ldflags '-s -w' "$2" >&2
+}
+get sops github.com/getsops/sops/v3/cmd/sops@v3.13.3
+get kustomize sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
+echo "$tools"

@@ -1,0 +1,179 @@
+/** Every credential, token and private key of a whole run, searched for wherever the agent leaves a trace. */
+
+import { execFile } from "node:child_process";
+import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { createLogger } from "../../src/common/logger.js";
+import { createBareRepository, git, gitBytes, startGitServer } from "../fakes/git-server.js";
+import { aWorld, freshToken, type Run, type World } from "./world.js";
+
+const execute = promisify(execFile);
+
+/** Where something was written, and what. */
+type Traces = Map<string, Buffer>;
+
+/** Shorter values are found by chance. */
+const SHORTEST = 8;
+
+/** Each secret as it is, in base64 and URL-encoded. */
+function forms(secrets: readonly string[]): Map<string, string> {
+  const all = new Map<string, string>();
+  for (const secret of secrets.filter(({ length }) => length >= SHORTEST)) {
+    const base64 = Buffer.from(secret).toString("base64").replace(/.{4}$/, "");
+    for (const form of [secret, base64, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]) {
+      all.set(form, secret);
+    }
+  }
+  return all;
+}
+
+function leaks(traces: Traces, secrets: readonly string[]): string[] {
+  const needles = [...forms(secrets).keys()];
+  return [...traces].flatMap(([place, bytes]) => (needles.some((needle) => bytes.includes(needle)) ? [place] : []));
+}
+
+interface Landscape {
+  applications: { bundles: { defaultInstanceAuth: Auth | null }[] | null }[];
+}
+interface Auth {
+  credential: Record<string, string> | null;
+  additionalHeaders: Record<string, string[]> | null;
+  additionalQueryParams: Record<string, string[]> | null;
+}
+
+/** Every credential value that Compass serves; the addresses of token endpoints are public. */
+async function credentials(world: World): Promise<string[]> {
+  const { applications } = JSON.parse(await readFile(world.sandbox.snapshotFile, "utf8")) as Landscape;
+  return applications
+    .flatMap(({ bundles }) => bundles ?? [])
+    .flatMap(({ defaultInstanceAuth: auth }) => {
+      const { url: _public, __typename: _name, ...values } = auth?.credential ?? {};
+      const parameters = [auth?.additionalHeaders, auth?.additionalQueryParams].flatMap((all) =>
+        Object.values(all ?? {}),
+      );
+      return [...Object.values(values), ...parameters.flat()];
+    });
+}
+
+/** The private keys and the seal key in the state, line by line: a dump of a key has its lines, if not its form. */
+async function keys(world: World): Promise<string[]> {
+  const state = join(world.folder, "state");
+  const key = await readFile(join(state, "identity", "current", "key.pem"), "utf8");
+  const seal = (await readFile(join(state, "seal.key"), "utf8")).trim();
+  return [...key.split("\n").filter((line) => line.length > 30), seal];
+}
+
+/** A git that notes the arguments it was called with, and the real one behind it. */
+async function recordingGit(folder: string): Promise<{ path: string; arguments: () => Promise<Buffer> }> {
+  const bin = join(folder, "bin");
+  const record = join(folder, "arguments");
+  await mkdir(bin);
+  const { stdout } = await execute("which", ["git"]);
+  await writeFile(join(bin, "git"), `#!/bin/sh\nprintf '%s\\n' "$*" >> ${record}\nexec ${stdout.trim()} "$@"\n`);
+  await chmod(join(bin, "git"), 0o755);
+  return { path: `${bin}:${process.env.PATH}`, arguments: () => readFile(record) };
+}
+
+async function objects(repository: string): Promise<Traces> {
+  const listed = await git(repository, "cat-file", "--batch-check", "--batch-all-objects");
+  const traces: Traces = new Map();
+  for (const line of listed.split("\n")) {
+    const [id = "", type = ""] = line.split(" ");
+    traces.set(`git ${type} ${id}`, await gitBytes(repository, "cat-file", type, id));
+  }
+  return traces;
+}
+
+async function filesBelow(folder: string): Promise<Traces> {
+  const traces: Traces = new Map();
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name);
+    if (entry.isFile()) traces.set(file, await readFile(file));
+  }
+  return traces;
+}
+
+function output(name: string, { stdout, stderr }: Run): Traces {
+  return new Map([
+    [`stdout of ${name}`, Buffer.from(stdout)],
+    [`stderr of ${name}`, Buffer.from(stderr)],
+  ]);
+}
+
+describe("the canary", () => {
+  it("finds no secret of a whole run, successes and failures, in output, Git, arguments or temporary files", async () => {
+    const world = await aWorld({ sandbox: { applications: 12 } });
+    await createBareRepository(world.folder, "remote.git");
+    const gitToken = "canary-git-token-0123456789";
+    const server = await startGitServer({ directory: world.folder, token: gitToken });
+    const tokenFile = join(world.folder, "git-token");
+    await writeFile(tokenFile, gitToken);
+    const temporary = join(world.folder, "tmp");
+    await mkdir(temporary);
+    const recording = await recordingGit(world.folder);
+    const env = {
+      PATH: recording.path,
+      TMPDIR: temporary,
+      RUNTIME_AGENT_GIT_URL: server.url("remote.git"),
+      RUNTIME_AGENT_GIT_AUTH_TOKEN_FILE: tokenFile,
+    };
+    const [first, second] = [await freshToken(world.sandbox), await freshToken(world.sandbox)];
+    const traces: Traces = new Map();
+    const run = async (args: string[], input?: string) => {
+      const done = await world.run(["--log-level", "debug", ...args], {
+        env,
+        ...(input === undefined ? {} : { input }),
+      });
+      for (const [place, bytes] of output(args.join(" "), done)) traces.set(place, bytes);
+      return done;
+    };
+
+    const codes = [
+      (await run(["pair", "--token-file", "-"], first)).code,
+      (await run(["sync"])).code,
+      (await run(["sync", "-o", "json"])).code,
+      (await run(["plan", "--diff"])).code,
+      (await run(["plan", "--diff", "--base", temporary, "-o", "json"])).code,
+      (await run(["snapshot"])).code,
+      (await run(["status", "-o", "yaml"])).code,
+      (await run(["config", "view"])).code,
+    ];
+    await run(["pair", "--token-file", "-"], first);
+    await world.fault({ name: "sign-fails-after-token" });
+    await run(["pair", "--force", "--token-file", "-"], second);
+    for (const name of ["http-500", "not-json", "cut-body", "graphql-error", "partial-error", "unprocessable"]) {
+      await world.fault({ name });
+      await run(["sync", "--timeout", "20s"]);
+    }
+    await server.close();
+    await world.fault();
+    await run(["sync", "--timeout", "5s"]);
+
+    const secrets = [...(await credentials(world)), ...(await keys(world)), first, second, gitToken];
+    for (const [place, bytes] of await objects(join(world.folder, "remote.git"))) traces.set(place, bytes);
+    for (const [place, bytes] of await filesBelow(temporary)) traces.set(place, bytes);
+    for (const [place, bytes] of await filesBelow(join(world.folder, "state", "cache"))) traces.set(place, bytes);
+    traces.set("arguments of git", await recording.arguments());
+    expect(codes).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+    expect(secrets.filter(({ length }) => length >= SHORTEST).length).toBeGreaterThan(20);
+    expect(traces.get("arguments of git")?.toString()).toContain("push");
+    expect(leaks(traces, secrets)).toEqual([]);
+  });
+
+  it("sees a planted log line", async () => {
+    const world = await aWorld();
+    const [secret = ""] = (await credentials(world)).filter(({ length }) => length >= SHORTEST);
+    const lines: string[] = [];
+    const log = createLogger({ level: "info", format: "text", terminal: false, write: (text) => lines.push(text) });
+
+    log.info("fetched", { password: secret });
+    const redacted = leaks(new Map([["log", Buffer.from(lines.join(""))]]), [secret]);
+    log.info("fetched", { planted: `a value: ${secret}` });
+    const planted = leaks(new Map([["log", Buffer.from(lines.join(""))]]), [secret]);
+
+    expect(redacted).toEqual([]);
+    expect(planted).toEqual(["log"]);
+  });
+});

@@ -1,0 +1,253 @@
+/** What a sync commits, and when it does not. */
+
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { commitAs, git } from "../fakes/git-server.js";
+import { aWorld, GIT_PATH, type Landscape, parseObject } from "./world.js";
+
+const quick = { deletion: { mode: "sync", observations: 1, over: "0s" } };
+
+/** `count` definitions or bundles made from the first of a list, each with an id of its own. */
+function repeat<T>(count: number, make: (index: number) => T): T[] {
+  return Array.from({ length: count }, (_, index) => make(index));
+}
+
+const uuid = (group: number, index: number) =>
+  `00000000-0000-4000-${(0x8000 + group).toString(16)}-${index.toString(16).padStart(12, "0")}`;
+
+describe("sync", () => {
+  it("commits once, and ten more times says that there is nothing to commit", async () => {
+    const world = await aWorld();
+    await world.pair();
+
+    const first = await world.run(["sync", "-o", "json"]);
+    const more = [];
+    for (let time = 0; time < 10; time++) more.push(await world.run(["sync"]));
+
+    expect(JSON.parse(first.stdout)).toMatchObject({ result: "published", failure: null });
+    for (const { code, stdout } of more) {
+      expect(code).toBe(0);
+      expect(stdout).toContain("Nothing to commit");
+    }
+    expect(await world.commits()).toBe(1);
+  });
+
+  it("changes one manifest, the revision and the inventory when one description changes, and nothing else", async () => {
+    const world = await aWorld();
+    await world.pair();
+    await world.run(["sync"]);
+    await world.edit(({ applications: [first] }) => {
+      if (first !== undefined) first.description = "A new description";
+    });
+
+    const { stdout } = await world.run(["sync", "-o", "json"]);
+
+    const { updated } = JSON.parse(stdout).applications;
+    expect(updated).toHaveLength(1);
+    expect(await world.commits()).toBe(2);
+    expect(await world.touched()).toEqual([
+      ".runtime-agent/inventory.json",
+      `applications/${updated[0]}/application.yaml`,
+      "revision.yaml",
+    ]);
+  });
+
+  it("seals one Secret anew when its password changes, and touches no other file but revision and inventory", async () => {
+    const world = await aWorld();
+    await world.pair();
+    await world.run(["sync"]);
+    await world.edit(({ applications }) => {
+      const auths = applications.flatMap(({ bundles }) => bundles ?? []).map((bundle) => bundle.defaultInstanceAuth);
+      const basic = auths.find((auth) => JSON.stringify(auth)?.includes('"password"')) as {
+        credential: { password: string };
+      };
+      basic.credential.password = "another-password-0123456789";
+    });
+
+    await world.run(["sync"]);
+
+    const touched = await world.touched();
+    expect(touched).toHaveLength(3);
+    expect(touched[1]).toMatch(/^applications\/[^/]+\/secrets\/.*\.yaml$/);
+  });
+
+  it.each([201, 1000])("publishes %i Applications in one commit, over several pages of everything", async (count) => {
+    const world = await aWorld({ sandbox: { applications: count } });
+    await world.pair();
+    await world.edit(({ applications: [first] }) => {
+      const [bundle] = first?.bundles ?? [];
+      if (first === undefined || bundle === undefined) return;
+      first.bundles = repeat(205, (index) => ({
+        ...bundle,
+        id: uuid(1, index),
+        name: `Bundle ${index}`,
+        apiDefinitions:
+          index > 0
+            ? []
+            : repeat(203, (api) => ({ id: uuid(2, api), name: `API ${api}`, targetURL: "https://a.example.com" })),
+        eventDefinitions: index > 0 ? [] : repeat(202, (event) => ({ id: uuid(3, event), name: `Event ${event}` })),
+      }));
+    });
+
+    const { code, stdout } = await world.run(["sync", "-o", "json"]);
+
+    const files = await world.files();
+    const manifests = [...files].filter(([path]) => path.endsWith("/application.yaml")).map(([, text]) => text);
+    const services = manifests
+      .filter((text) => text.includes(uuid(1, 0)))
+      .flatMap((text) => (parseObject(text).spec as { services: { entries: unknown[] }[] }).services);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).applications.created).toHaveLength(count);
+    expect(manifests).toHaveLength(count);
+    expect(services).toHaveLength(205);
+    expect(services[0]?.entries).toHaveLength(203 + 202);
+    expect(await world.commits()).toBe(1);
+  });
+
+  it("deletes nothing by default, and says what it holds", async () => {
+    const world = await aWorld();
+    await world.pair();
+    await world.run(["sync"]);
+    const before = await world.files();
+    await world.edit(({ applications }) => void applications.pop());
+
+    const { stdout } = await world.run(["sync", "-o", "json"]);
+
+    expect(JSON.parse(stdout).applications.held).toMatchObject([{ reason: "UpsertOnly" }]);
+    expect([...(await world.files()).keys()]).toEqual([...before.keys()]);
+    expect((await world.run(["sync", "--detailed-exit-code"])).code).toBe(2);
+  });
+
+  it("deletes what is gone when told to, its Secrets with it", async () => {
+    const world = await aWorld({ settings: quick });
+    await world.pair();
+    await world.run(["sync"]);
+    let gone = "";
+    await world.edit(({ applications }) => {
+      gone = applications.splice(1, 1)[0]?.id ?? "";
+    });
+
+    const { stdout } = await world.run(["sync", "-o", "json"]);
+
+    const [name] = JSON.parse(stdout).applications.deleted;
+    const files = await world.files();
+    expect([...files.keys()].filter((path) => path.startsWith(`applications/${name}/`))).toEqual([]);
+    expect([...files.values()].join("\n")).not.toContain(gone);
+  });
+
+  it("never deletes on an empty answer", async () => {
+    const world = await aWorld({ settings: quick });
+    await world.pair();
+    await world.run(["sync"]);
+    const before = await world.files();
+    await world.edit((landscape: Landscape) => {
+      landscape.applications = [];
+    });
+
+    for (let time = 0; time < 3; time++) {
+      const { code, stdout } = await world.run(["sync", "-o", "json"]);
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout).applications.held[0]).toMatchObject({ reason: "EmptyAnswer" });
+    }
+
+    expect(await world.files()).toEqual(before);
+    expect(await world.commits()).toBe(1);
+  });
+
+  it("waits for the observations that the configuration asks for", async () => {
+    const world = await aWorld({ settings: { deletion: { mode: "sync", observations: 3, over: "0s" } } });
+    await world.pair();
+    await world.run(["sync"]);
+    await world.edit(({ applications }) => void applications.pop());
+
+    const held = [await world.run(["sync", "-o", "json"]), await world.run(["sync", "-o", "json"])];
+    const third = await world.run(["sync", "-o", "json"]);
+
+    for (const { stdout } of held) {
+      expect(JSON.parse(stdout).applications.held).toMatchObject([{ reason: "MissingTooBriefly" }]);
+    }
+    expect(JSON.parse(third.stdout).applications.deleted).toHaveLength(1);
+  });
+
+  it.each([
+    ["http-500", 75, "ServerError"],
+    ["http-503", 75, "ServerError"],
+    ["rate-limited", 75, "RateLimited"],
+    ["cut-body", 75, null],
+    ["not-json", 75, "AnswerMalformed"],
+    ["reset", 75, "NetworkUnreachable"],
+    ["partial-error", null, null],
+    ["insufficient-scopes", 1, "CredentialsRejected"],
+    ["no-runtime", 1, "RuntimeUnknown"],
+    ["redirect", 1, "Redirected"],
+  ])("leaves the tree as it is while Director answers with %s", async (name, code, failure) => {
+    const world = await aWorld();
+    await world.pair();
+    await world.run(["sync"]);
+    const before = await world.files();
+    await world.edit(({ applications }) => void applications.pop());
+    await world.fault({ name, match: "applicationsForRuntime" }, { name, match: "runtime" });
+
+    const run = await world.run(["sync", "-o", "json"]);
+
+    const outcome = JSON.parse(run.stdout);
+    expect(outcome.result).toBe("failed");
+    expect(run.code).not.toBe(0);
+    if (code !== null) expect(run.code).toBe(code);
+    if (failure !== null) expect(outcome.failure.code).toBe(failure);
+    expect(await world.files()).toEqual(before);
+
+    await world.fault();
+    expect((await world.run(["sync"])).code).toBe(0);
+  });
+
+  it("goes back to the base when somebody pushed meanwhile, and keeps their commit", async () => {
+    const world = await aWorld();
+    await world.pair();
+    await commitAs(world.repository, { files: { "README.md": "ours to keep\n" } });
+    // The first push finds a branch that moved after the agent read it.
+    const hook = join(world.repository, "hooks", "pre-receive");
+    const moved = join(world.folder, "moved");
+    const other = await git(world.repository, "commit-tree", "-p", "main", "-m", "Meanwhile", "main^{tree}");
+    await writeFile(
+      hook,
+      `#!/bin/sh\n[ -e ${moved} ] && exit 0\ntouch ${moved}\nunset GIT_QUARANTINE_PATH\ngit update-ref refs/heads/main ${other}\n`,
+      { mode: 0o755 },
+    );
+
+    const { code, stdout } = await world.run(["sync", "-o", "json"]);
+
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).result).toBe("published");
+    expect(await git(world.repository, "rev-parse", "main~1")).toBe(other);
+    expect(await git(world.repository, "show", "main:README.md")).toBe("ours to keep");
+    expect(await readFile(moved, "utf8")).toBe("");
+  });
+
+  it("sets a foreign file's Application aside and leaves the file as it is", async () => {
+    const world = await aWorld();
+    await world.pair();
+    const { stdout } = await world.run(["plan", "-o", "json"]);
+    const [name] = JSON.parse(stdout).applications.created;
+    const path = `${GIT_PATH}/applications/${name}/application.yaml`;
+    await commitAs(world.repository, { files: { [path]: "mine: true\n" } });
+
+    const sync = await world.run(["sync", "-o", "json"]);
+
+    expect(JSON.parse(sync.stdout).applications.setAside).toMatchObject([{ name, reason: "ForeignFile" }]);
+    expect(await git(world.repository, "show", `main:${path}`)).toBe("mine: true");
+    expect([...(await world.files()).keys()].filter((file) => file.endsWith("application.yaml"))).toHaveLength(5);
+  });
+
+  it("pairs first when a token is configured and there is no identity", async () => {
+    const world = await aWorld();
+    const token = join(world.folder, "token");
+    await writeFile(token, world.sandbox.token);
+
+    const { code } = await world.run(["sync"], { env: { RUNTIME_AGENT_COMPASS_TOKEN_FILE: token } });
+
+    expect(code).toBe(0);
+    expect(await world.commits()).toBe(1);
+  });
+});

@@ -1,0 +1,174 @@
+/** A world for the agent as users run it: Compass, a repository, a configuration file, and the agent as a process. */
+
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { onTestFinished } from "vitest";
+import { formatDocument, parseYaml } from "../../src/adapters/yaml/index.js";
+import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/index.js";
+import { createBareRepository, git, gitBytes } from "../fakes/git-server.js";
+
+export interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  readonly cwd?: string;
+  readonly signalAfter?: { readonly text: string; readonly signal: NodeJS.Signals };
+}
+
+const MAIN = join(import.meta.dirname, "..", "..", "dist", "src", "main.js");
+
+/** Runs `runtime-agent …` to its end, with an environment that holds nothing of the tester's. */
+export async function agent(args: readonly string[], options: RunOptions = {}): Promise<Run> {
+  const { env = {}, input = "", cwd = tmpdir(), signalAfter } = options;
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR, ...env },
+    stdio: "pipe",
+  });
+  child.stdin.end(input);
+  if (signalAfter !== undefined) {
+    const onData = (chunk: Buffer) => {
+      if (chunk.toString().includes(signalAfter.text)) child.kill(signalAfter.signal);
+    };
+    child.stdout.on("data", onData);
+    child.stderr.on("data", onData);
+  }
+  const code = new Promise<number | null>((resolve) => child.on("close", resolve));
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return { code: await code, stdout, stderr };
+}
+
+export async function aFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "agent-e2e-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export interface World {
+  readonly folder: string;
+  readonly sandbox: Sandbox;
+  readonly repository: string;
+  readonly config: string;
+  /** Runs the agent with the configuration. */
+  run(args: readonly string[], options?: RunOptions): Promise<Run>;
+  pair(): Promise<Run>;
+  /** Files under `git.path` on main, as text by path. */
+  files(): Promise<Map<string, string>>;
+  commits(): Promise<number>;
+  /** Paths that the latest commit touched, relative to `git.path`. */
+  touched(): Promise<string[]>;
+  /** Edits what Compass serves. */
+  edit(change: (landscape: Landscape) => void): Promise<void>;
+  fault(...faults: readonly object[]): Promise<void>;
+}
+
+export interface Landscape {
+  applications: {
+    id: string;
+    name: string;
+    description: string | null;
+    auths: unknown;
+    bundles: LandscapeBundle[];
+  }[];
+}
+
+interface LandscapeBundle {
+  id: string;
+  name: string;
+  apiDefinitions: unknown[];
+  eventDefinitions: unknown[];
+  defaultInstanceAuth: unknown;
+  [field: string]: unknown;
+}
+
+export interface WorldOptions {
+  readonly sandbox?: Partial<SandboxOptions>;
+  /** A snapshot to copy and serve. */
+  readonly snapshot?: string;
+  /** Merged over the configuration. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+export const GIT_PATH = "clusters/test";
+const RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+
+export async function aWorld({ sandbox: given = {}, snapshot, settings = {} }: WorldOptions = {}): Promise<World> {
+  const folder = await aFolder();
+  const served = join(folder, "served.json");
+  if (snapshot !== undefined) await writeFile(served, await readFile(snapshot));
+  const sandbox = await startSandbox({
+    directory: join(folder, "compass"),
+    ...(snapshot === undefined ? {} : { snapshot: served }),
+    ...given,
+  });
+  onTestFinished(() => sandbox.close());
+  const repository = await createBareRepository(folder, "repository.git");
+  const config = join(folder, "agent.yaml");
+  const document = {
+    version: 1,
+    runtime: { id: sandbox.runtimeID, tenant: sandbox.tenant },
+    compass: { connectorURL: sandbox.connectorURL, ca: { file: sandbox.ca } },
+    state: { directory: join(folder, "state") },
+    git: { url: repository, path: GIT_PATH },
+    secrets: { mode: "sops", sops: { age: [RECIPIENT] } },
+    certificate: { keySize: 2048 },
+    ...settings,
+  };
+  await writeFile(config, formatDocument(document));
+  const run: World["run"] = (args, options) => agent(["--config", config, ...args], options);
+  return {
+    folder,
+    sandbox,
+    repository,
+    config,
+    run,
+    pair: async () => run(["pair", "--token-file", "-"], { input: await freshToken(sandbox) }),
+    files: async () => {
+      const listed = await git(repository, "ls-tree", "-r", "-z", "--name-only", `main:${GIT_PATH}`);
+      const paths = listed.split("\0").filter((path) => path !== "");
+      const files = new Map<string, string>();
+      for (const path of paths) {
+        files.set(path, (await gitBytes(repository, "cat-file", "blob", `main:${GIT_PATH}/${path}`)).toString("utf8"));
+      }
+      return files;
+    },
+    commits: async () => Number(await git(repository, "rev-list", "--count", "main").catch(() => "0")),
+    touched: async () => {
+      const names = await git(repository, "show", "--format=", "--name-only", "main");
+      return names.split("\n").map((name) => name.slice(GIT_PATH.length + 1));
+    },
+    edit: async (change) => {
+      const landscape = JSON.parse(await readFile(sandbox.snapshotFile, "utf8")) as Landscape;
+      change(landscape);
+      await writeFile(sandbox.snapshotFile, JSON.stringify(landscape));
+    },
+    fault: async (...faults) => {
+      const answer = await fetch(`${sandbox.control}/faults`, { method: "POST", body: JSON.stringify(faults) });
+      if (!answer.ok) throw new Error(`the sandbox refused the faults: ${await answer.text()}`);
+    },
+  };
+}
+
+export async function freshToken(sandbox: Sandbox): Promise<string> {
+  const answer = await fetch(`${sandbox.control}/token`, { method: "POST" });
+  return ((await answer.json()) as { token: string }).token;
+}
+
+export interface KubernetesObject {
+  kind: string;
+  metadata: { name: string; [field: string]: unknown };
+  data?: Record<string, string>;
+  [field: string]: unknown;
+}
+
+export function parseObject(text: string): KubernetesObject {
+  return parseYaml(text, { file: "a manifest", stage: "base", code: "Internal" }) as KubernetesObject;
+}
