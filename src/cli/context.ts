@@ -5,7 +5,7 @@ import { formatDocument } from "../adapters/yaml/index.js";
 import type { Clock } from "../common/clock.js";
 import { createLogger, type Logger, type LogLevel } from "../common/logger.js";
 import { forTerminal } from "../common/quote.js";
-import { type LoadedConfig, loadConfig } from "../config/index.js";
+import { type Config, type LoadedConfig, loadConfig, resolveConfiguration } from "../config/index.js";
 import type { TextOptions } from "../report/index.js";
 
 /** What the process has; tests give their own. */
@@ -34,8 +34,10 @@ export interface Context extends World {
   readonly log: Logger;
   /** How text for stdout is written. */
   readonly text: TextOptions;
-  /** The configuration, with `overrides` as the options of the command. Its notes go to the log. */
+  /** The configuration as it is written, with `overrides` as the options of the command. Its notes go to the log. */
   load(overrides?: Readonly<Record<string, string | boolean>>): Promise<LoadedConfig>;
+  /** The same, with what `runtime.configuration` refers to. */
+  resolve(overrides?: Readonly<Record<string, string | boolean>>): Promise<Config>;
   /** The command's one result on stdout: the data in the format asked for, or the text. */
   answer(data: unknown, text: string): void;
   /** A line for people on stderr, unless they asked for quiet. */
@@ -55,17 +57,19 @@ export function createContext(world: World, options: GlobalOptions): Context {
     write: (text) => stderr.write(text),
     terminal: stderr.isTTY === true && !quiet,
   });
+  const load: Context["load"] = async (overrides = {}) => {
+    const file = options.config;
+    const loaded = await loadConfig({ env, cwd, options: overrides, ...(file === undefined ? {} : { file }) });
+    for (const note of loaded.notes) log.warn(note);
+    return loaded;
+  };
   return {
     ...world,
     options,
     log,
     text: { color: colored(stdout) },
-    load: async (overrides = {}) => {
-      const file = options.config;
-      const loaded = await loadConfig({ env, cwd, options: overrides, ...(file === undefined ? {} : { file }) });
-      for (const note of loaded.notes) log.warn(note);
-      return loaded;
-    },
+    load,
+    resolve: async (overrides) => resolveConfiguration((await load(overrides)).config, env),
     answer: (data, text) => {
       if (options.output === "json") stdout.write(`${JSON.stringify(data, null, 2)}\n`);
       else stdout.write(options.output === "yaml" ? formatDocument(data) : text);

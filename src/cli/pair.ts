@@ -31,7 +31,7 @@ export function pairCommand(register: Register): void {
 
 async function pair(context: Context, { tokenFile, connectorUrl, force = false }: PairFlags): Promise<number> {
   const { env, clock, signal } = context;
-  const { config } = await context.load(connectorUrl === undefined ? {} : { "compass.connectorURL": connectorUrl });
+  const config = await context.resolve(connectorUrl === undefined ? {} : { "compass.connectorURL": connectorUrl });
   const token = tokenFile === undefined ? await configuredToken(config, env) : await readToken(context, tokenFile);
   const onHost = (host: string) => context.tell(`Pairing with ${host}: the token is used up by this.`);
   const paired = await pairRuntime({ config, env, clock, signal, token, force, onHost });

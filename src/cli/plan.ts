@@ -44,7 +44,7 @@ async function plan(context: Context, flags: PlanFlags): Promise<number> {
       hint: "For now, plan against the repository or a folder.",
     });
   }
-  const { config } = await context.load();
+  const config = await context.resolve();
   const { outcome, changes } = await runCycle({
     config,
     env,

@@ -14,10 +14,7 @@ import { snapshotCommand } from "./snapshot.js";
 import { statusCommand } from "./status.js";
 import { syncCommand } from "./sync.js";
 
-/** A command's work; it gives the exit code. */
-export type Action = (context: Context) => Promise<number>;
-
-/** Attached to a commander command: runs the action with a context made from all of its options. */
+/** Adds a command: its action is given a context made from all options, and gives the exit code. */
 export type Register = (
   command: Command,
   action: (context: Context, options: never, args: string[]) => Promise<number>,

@@ -29,7 +29,7 @@ export function snapshotCommand(register: Register): void {
 
 async function snapshot(context: Context, { out, withSecrets = false }: SnapshotFlags): Promise<number> {
   const { env, clock, signal, log, cwd } = context;
-  const { config } = await context.load();
+  const config = await context.resolve();
   const recorded = await recordSnapshot({ config, env, clock, signal, log, version: packageVersion() });
   const text = formatSnapshot(recorded, { withSecrets });
   if (out === undefined) {

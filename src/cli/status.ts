@@ -17,7 +17,7 @@ export function statusCommand(register: Register): void {
 const DAY = 24 * 60 * 60 * 1000;
 
 async function status(context: Context): Promise<number> {
-  const { config } = await context.load();
+  const config = await context.resolve();
   const state = openState(config);
   const [identity, connection, pending, { lastCycle }] = [
     await state.identity(),

@@ -30,7 +30,7 @@ export function syncCommand(register: Register): void {
 async function sync(context: Context, { detailedExitCode = false, timeout }: SyncFlags): Promise<number> {
   const { env, clock, log } = context;
   const signal = timeout === undefined ? context.signal : AbortSignal.any([context.signal, timeoutSignal(timeout)]);
-  const { config } = await context.load();
+  const config = await context.resolve();
   if (config.compass.token !== null && (await openState(config).identity()) === null) {
     const token = await configuredToken(config, env);
     const onHost = (host: string) => context.tell(`Pairing with ${host}: the token is used up by this.`);

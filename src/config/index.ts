@@ -1,5 +1,6 @@
 /** The configuration: one YAML file, environment, options and defaults, parsed once into `Config`. */
 
+export { resolveConfiguration } from "./configuration-secret.js";
 export { configSchema } from "./json-schema.js";
 export { type LoadedConfig, type LoadOptions, loadConfig } from "./load.js";
 export { requireBuilt } from "./not-built-yet.js";

@@ -1,6 +1,7 @@
 /** Where a secret value is to be read, and the reading. The configuration never holds the value itself. */
 
 import { type FileHandle, open } from "node:fs/promises";
+import { readClusterSecret } from "../adapters/kubernetes/index.js";
 import { Failure, type Stage } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
 import { Secret } from "../common/secret.js";
@@ -53,13 +54,13 @@ async function read(reference: SecretReference, place: string, options: ReadSecr
       if (value === undefined) throw unreadable(place, "is not set", "Set it for the agent's process.", options);
       return value;
     }
-    case "kubernetes":
-      throw unreadable(
-        place,
-        "is in Kubernetes, from where values cannot be read yet",
-        "Mount the Secret and give {file: PATH}, or give {env: NAME}.",
-        options,
-      );
+    case "kubernetes": {
+      const { namespace, name, key } = reference;
+      const data = await readClusterSecret({ namespace, name, env: options.env, stage: options.stage });
+      const value = data.get(key);
+      if (value === undefined) throw unreadable(place, "does not exist", "Add the key to the Secret.", options);
+      return value.reveal();
+    }
   }
 }
 

@@ -107,14 +107,4 @@ describe("a secret", () => {
       message: `the Git access token: ${message}`,
     });
   });
-
-  it("cannot be read from Kubernetes yet", async () => {
-    const reading = readSecret({ kind: "kubernetes", namespace: "a", name: "b", key: "c" }, about);
-
-    await expect(reading).rejects.toMatchObject({
-      code: "SecretUnreadable",
-      message: expect.stringContaining("Secret a/b, key c is in Kubernetes"),
-      hint: expect.stringContaining("Mount"),
-    });
-  });
 });

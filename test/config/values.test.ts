@@ -198,7 +198,6 @@ describe("addresses of repositories", () => {
     "host:",
     "https://u:p@h/a",
     "https://token@h/a",
-    "http://h/a",
     "ssh://u:p@h/a",
     "ssh:///a b",
   ])("refuse %j", (text) => {

@@ -33,7 +33,8 @@ describe("bad input", () => {
     const world = await aWorld();
     const token = await freshToken(world.sandbox);
     await world.run(["pair", "--token-file", "-"], { input: token });
-    const requests = async () => (await (await fetch(`${world.sandbox.control}/requests`)).json()).length;
+    const requests = async () =>
+      ((await (await fetch(`${world.sandbox.control}/requests`)).json()) as unknown[]).length;
     const before = await requests();
 
     const run = await world.run(["pair", "--force", "--token-file", "-"], { input: token });

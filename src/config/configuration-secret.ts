@@ -1,0 +1,38 @@
+/** The runtime's Secret in the cluster (contract 3.5) in place of settings: read when a command needs what is in it. */
+
+import { readClusterSecret } from "../adapters/kubernetes/index.js";
+import { Failure } from "../common/failure.js";
+import type { Config } from "./schema.js";
+
+const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Gives the configuration with id, tenant, Connector and token from `runtime.configuration`; as it is without one. */
+export async function resolveConfiguration(
+  config: Config,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Config> {
+  const reference = config.runtime.configuration?.secret;
+  if (reference === undefined) return config;
+  const { namespace, name } = reference;
+  const data = await readClusterSecret({ namespace, name, env, stage: "config" });
+  const value = (key: string) => data.get(key)?.reveal().trim() || null;
+  const [id, connectorURL] = [value("RUNTIME_ID"), value("CONNECTOR_URL")];
+  if (id === null || !ID.test(id)) throw unusable(reference, "RUNTIME_ID", "the runtime's UUID");
+  if (connectorURL !== null && URL.parse(connectorURL)?.protocol !== "https:") {
+    throw unusable(reference, "CONNECTOR_URL", "an https URL");
+  }
+  const token = data.has("TOKEN") ? ({ kind: "kubernetes", namespace, name, key: "TOKEN" } as const) : null;
+  return {
+    ...config,
+    runtime: { ...config.runtime, id, tenant: value("TENANT") },
+    compass: { ...config.compass, connectorURL, token },
+  };
+}
+
+function unusable({ namespace, name }: { namespace: string; name: string }, key: string, what: string): Failure {
+  return new Failure(`the Secret ${namespace}/${name} has no usable ${key}`, {
+    code: "ConfigurationInvalid",
+    stage: "config",
+    hint: `Put ${what} into ${key}, or set the values under runtime and compass instead.`,
+  });
+}

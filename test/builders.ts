@@ -1,0 +1,237 @@
+/** Values for tests of the pure stages: snapshots with real secrets, a tree in memory, and the stages put together. */
+
+import { createHash } from "node:crypto";
+import { type Base, INVENTORY_PATH, type InventoryFile, ownedFiles, readInventory } from "../src/base/index.js";
+import { Secret } from "../src/common/secret.js";
+import type { APIDefinition, Application, Auth, Bundle, EventDefinition, Snapshot } from "../src/fetch/index.js";
+import { type ApplicationModel, buildEstate, type Estate } from "../src/model/index.js";
+import { type DeletionRules, makePlan, type Plan, type PlanOptions } from "../src/plan/index.js";
+import {
+  loadRenderer,
+  type Renderer,
+  type RendererOptions,
+  type Rendering,
+  renderEstate,
+} from "../src/render/index.js";
+import {
+  createFingerprinter,
+  createSealer,
+  type Fingerprinter,
+  type Sealing,
+  type SealMode,
+  sealEstate,
+} from "../src/seal/index.js";
+
+export const RUNTIME = "0f2c1b1e-6a55-4f37-9d0c-1f5d8a0f7c11";
+export const NAMESPACE = "kyma-system";
+export const GATEWAY = "http://central-application-gateway.kyma-system.svc.cluster.local:8082";
+export const sealKey = Buffer.alloc(32, 7);
+export const noon = new Date("2026-11-22T12:00:00.000Z");
+export const minutes = (count: number) => count * 60_000;
+export const later = (milliseconds: number) => new Date(noon.getTime() + milliseconds);
+
+/** Ids that sort as their numbers do. */
+export const uuid = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
+
+export const anAPI = (changes: Partial<APIDefinition> = {}): APIDefinition => ({
+  id: uuid(1001),
+  name: "Orders API",
+  targetURL: "https://shop.example.com/orders",
+  ...changes,
+});
+
+export const anEvent = (changes: Partial<EventDefinition> = {}): EventDefinition => ({
+  id: uuid(2001),
+  name: "Order events",
+  ...changes,
+});
+
+export const anAuth = (changes: Partial<Auth> = {}): Auth => ({
+  credential: null,
+  headers: null,
+  queryParameters: null,
+  csrfTokenEndpointURL: null,
+  ...changes,
+});
+
+export const basic = (username = "user of basic", password = "password of basic") =>
+  ({ kind: "Basic", username: Secret.of(username), password: Secret.of(password) }) as const;
+
+export const oauth = (clientID = "client of oauth", clientSecret = "secret of oauth") =>
+  ({
+    kind: "OAuth",
+    clientID: Secret.of(clientID),
+    clientSecret: Secret.of(clientSecret),
+    url: "https://auth.example.com/token",
+  }) as const;
+
+export const aBundle = (changes: Partial<Bundle> = {}): Bundle => ({
+  id: uuid(101),
+  name: "Orders",
+  description: null,
+  instanceAuthRequestInputSchema: null,
+  defaultInstanceAuth: null,
+  apiDefinitions: [anAPI()],
+  eventDefinitions: [],
+  ...changes,
+});
+
+export const anApplication = (changes: Partial<Application> = {}): Application => ({
+  id: uuid(1),
+  name: "mp-shop",
+  description: null,
+  auths: [uuid(5)],
+  bundles: [],
+  ...changes,
+});
+
+/** An Application with one bundle, whose password tells where it is from. */
+export const anApplicationNamed = (name: string, number: number, password = `password of ${name}`): Application =>
+  anApplication({
+    id: uuid(number),
+    name,
+    bundles: [
+      aBundle({
+        id: uuid(100 + number),
+        defaultInstanceAuth: anAuth({ credential: basic(`user of ${name}`, password) }),
+      }),
+    ],
+  });
+
+export const aSnapshot = (
+  applications: readonly Application[],
+  labels: Readonly<Record<string, unknown>> = { isNormalized: "true" },
+): Snapshot => ({ runtime: { id: RUNTIME, name: "test", labels }, applications });
+
+/** An estate whose fingerprints tell nothing. */
+export const anEstate = (applications: readonly Application[], labels?: Readonly<Record<string, unknown>>): Estate =>
+  buildEstate(aSnapshot(applications, labels), { fingerprint: () => "fingerprint" });
+
+/** The model of one Application that has nothing against it. */
+export function aModel(application: Application = anApplication()): ApplicationModel {
+  const [model] = anEstate([application]).applications;
+  if (model === undefined) throw new Error("the Application was set aside");
+  return model;
+}
+
+export const rendererOptions: RendererOptions = {
+  templates: null,
+  settings: { namespace: NAMESPACE, gatewayURL: GATEWAY, skipVerify: false },
+  allowedKinds: ["Application", "Secret", "ConfigMap"],
+  version: "1.0.0",
+};
+
+export type Tree = Map<string, Buffer>;
+
+export const blobID = (bytes: Uint8Array) =>
+  createHash("sha1").update(`blob ${bytes.byteLength}\0`).update(bytes).digest("hex");
+
+export function aBase(tree: ReadonlyMap<string, Buffer> = new Map(), key = sealKey): Base {
+  const inventory = tree.get(INVENTORY_PATH);
+  return {
+    branch: "main",
+    path: "clusters/test",
+    tip: "0".repeat(40),
+    listing: new Map([...tree].map(([path, bytes]) => [path, blobID(bytes)])),
+    inventory: inventory === undefined ? { state: "absent" } : readInventory(inventory, key),
+    read: async (path) => tree.get(path) ?? Promise.reject(new Error(`${path} is not listed`)),
+    blobID,
+  };
+}
+
+/** The tree that a plan leads to. */
+export function applied(tree: ReadonlyMap<string, Buffer>, { writes, deletes }: Plan): Tree {
+  const next = new Map([...tree, ...writes]);
+  for (const path of deletes) next.delete(path);
+  return next;
+}
+
+export const rules: DeletionRules = { mode: "sync", observations: 3, over: minutes(30), limit: 0.2 };
+
+/** Nothing waits, everything may go. */
+export const atOnce: DeletionRules = { mode: "sync", observations: 1, over: 0, limit: 1 };
+
+export interface CycleChanges {
+  readonly rules?: DeletionRules;
+  readonly missing?: Plan["missing"];
+  readonly now?: Date;
+  readonly mode?: SealMode;
+  readonly key?: Buffer;
+  readonly renderer?: Renderer;
+  readonly runtimeID?: string;
+}
+
+export interface CycleResult {
+  readonly estate: Estate;
+  readonly rendering: Rendering;
+  readonly sealing: Sealing;
+  readonly plan: Plan;
+  readonly tree: Tree;
+  readonly fingerprints: Fingerprinter;
+}
+
+let shipped: Promise<Renderer> | null = null;
+
+/** The renderer of the templates shipped; made once, since it never changes. */
+export const shippedRenderer = (): Promise<Renderer> => {
+  shipped ??= loadRenderer(rendererOptions);
+  return shipped;
+};
+
+export const rowsByID = (files: readonly InventoryFile[]) =>
+  Map.groupBy(
+    files.filter(({ id }) => id !== null),
+    ({ id }) => id ?? "",
+  );
+
+/** Stages model to plan over a tree in memory, put together as in src/cycle.ts; plain unless told otherwise. */
+export async function cycle(
+  tree: ReadonlyMap<string, Buffer>,
+  snapshot: Snapshot,
+  changes: CycleChanges = {},
+): Promise<CycleResult> {
+  const { mode = { mode: "plain" }, key = sealKey, now = noon, runtimeID = RUNTIME } = changes;
+  const { signal } = new AbortController();
+  const base = aBase(tree, key);
+  const owned = await ownedFiles(base, runtimeID);
+  const committed = rowsByID(owned.files);
+  const sealer = createSealer(mode);
+  const fingerprints = createFingerprinter({ sealKey: key, namespace: NAMESPACE, sealer: sealer.identity });
+  const fingerprint = fingerprints.secret;
+  const renderer = changes.renderer ?? (await shippedRenderer());
+  const estate = buildEstate(snapshot, { fingerprint: fingerprints.value });
+  const rendering = await renderEstate({ renderer, estate, base, committed, fingerprint, signal });
+  const sealing = await sealEstate({
+    sealer,
+    readable: mode.mode === "plain",
+    snapshot,
+    rendered: rendering.applications,
+    base,
+    committed,
+    fingerprint,
+    now,
+    signal,
+  });
+  const options: PlanOptions = {
+    base,
+    owned,
+    runtimeID,
+    sealKey: key,
+    listed: snapshot.applications.length,
+    applications: sealing.applications,
+    setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
+    degraded: estate.degraded,
+    rules: changes.rules ?? rules,
+    missing: changes.missing ?? {},
+    namespace: NAMESPACE,
+    now,
+  };
+  const plan = makePlan(options);
+  return { estate, rendering, sealing, plan, tree: applied(tree, plan), fingerprints };
+}
+
+export const textOf = (tree: ReadonlyMap<string, Buffer>, path: string): string => {
+  const bytes = tree.get(path);
+  if (bytes === undefined) throw new Error(`${path} is not in the tree`);
+  return bytes.toString("utf8");
+};
