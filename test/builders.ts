@@ -126,7 +126,7 @@ export type Tree = Map<string, Buffer>;
 export const blobID = (bytes: Uint8Array) =>
   createHash("sha1").update(`blob ${bytes.byteLength}\0`).update(bytes).digest("hex");
 
-export function aBase(tree: ReadonlyMap<string, Buffer> = new Map(), key = sealKey): Base {
+export function aBase(tree: ReadonlyMap<string, Buffer> = new Map(), key: Buffer = sealKey): Base {
   const inventory = tree.get(INVENTORY_PATH);
   return {
     branch: "main",
@@ -141,7 +141,7 @@ export function aBase(tree: ReadonlyMap<string, Buffer> = new Map(), key = sealK
 
 /** The tree that a plan leads to. */
 export function applied(tree: ReadonlyMap<string, Buffer>, { writes, deletes }: Plan): Tree {
-  const next = new Map([...tree, ...writes]);
+  const next: Tree = new Map<string, Buffer>([...tree, ...writes]);
   for (const path of deletes) next.delete(path);
   return next;
 }

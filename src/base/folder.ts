@@ -11,13 +11,13 @@ import type { Base } from "./open.js";
 export async function folderBase(directory: string, sealKey: Buffer): Promise<Base> {
   const blobID = (bytes: Uint8Array) =>
     createHash("sha1").update(`blob ${bytes.byteLength}\0`).update(bytes).digest("hex");
-  const read = (path: string) => readFile(join(directory, ...path.split("/")));
+  const bytesOf = (path: string) => readFile(join(directory, ...path.split("/")));
   const listing = new Map<string, string>();
   try {
     for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
       const path = relative(directory, join(entry.parentPath, entry.name)).split(sep).join("/");
-      if (!path.startsWith(".git/")) listing.set(path, blobID(await read(path)));
+      if (!path.startsWith(".git/")) listing.set(path, blobID(await bytesOf(path)));
     }
   } catch (cause) {
     throw new Failure(`the folder ${directory} cannot be read`, {
@@ -27,8 +27,16 @@ export async function folderBase(directory: string, sealKey: Buffer): Promise<Ba
       cause,
     });
   }
+  const read = (path: string) => (listing.has(path) ? bytesOf(path) : Promise.reject(notListed()));
   const inventory: InventoryReading = listing.has(INVENTORY_PATH)
     ? readInventory(await read(INVENTORY_PATH), sealKey)
     : { state: "absent" };
   return { branch: directory, path: "", tip: null, listing, inventory, read, blobID };
 }
+
+const notListed = () =>
+  new Failure("a file was read that the folder does not hold", {
+    code: "Internal",
+    stage: "base",
+    hint: "This is a defect of the agent: report it.",
+  });

@@ -24,13 +24,15 @@ export async function ownedFiles(base: Base, runtimeID: string): Promise<Ownersh
   const { inventory } = base;
   const nothing = { files: [], formerSealKeys: [], trusted: true, note: null };
   switch (inventory.state) {
-    case "absent":
-      if (!base.listing.has("kustomization.yaml")) return nothing;
-      throw new Failure("git.path holds a kustomization.yaml that this agent did not write", {
+    case "absent": {
+      const foreign = ["kustomization.yaml", "revision.yaml"].find((path) => base.listing.has(path));
+      if (foreign === undefined) return nothing;
+      throw new Failure(`git.path holds a ${foreign} that this agent did not write`, {
         code: "BaseUnusable",
         stage: "base",
         hint: "Name an empty folder in git.path; or, if the agent's inventory was removed, restore .runtime-agent/inventory.json from history.",
       });
+    }
     case "verified": {
       const { owner, files, formerSealKeys } = inventory.inventory;
       if (owner !== runtimeID) throw twoAgents();
@@ -54,18 +56,21 @@ export async function ownedFiles(base: Base, runtimeID: string): Promise<Ownersh
 /** Rows for every file in our layout, as far as the tree tells: whose they are, but not what they were made from. */
 async function rebuild(base: Base): Promise<InventoryFile[]> {
   const rows: InventoryFile[] = [];
-  const owners = new Map<string, string | null>();
+  const owners = new Map<string | null, string | null>();
   const paths = [...base.listing.keys()].filter(isInLayout).sort();
+  for (const path of paths.filter((path) => path.endsWith("/application.yaml"))) {
+    owners.set(folderOf(path), applicationID(await base.read(path)));
+  }
   for (const path of paths) {
     const bytes = await base.read(path);
-    const folder = /^applications\/[^/]+\//.exec(path)?.[0] ?? null;
-    if (folder !== null && path === `${folder}application.yaml`) owners.set(folder, applicationID(bytes));
-    const id = folder === null ? null : (owners.get(folder) ?? null);
+    const id = owners.get(folderOf(path)) ?? null;
     const blob = base.listing.get(path) ?? "";
     rows.push({ path, id, blob, sha256: createHash("sha256").update(bytes).digest("hex") });
   }
   return rows;
 }
+
+const folderOf = (path: string) => /^applications\/[^/]+\//.exec(path)?.[0] ?? null;
 
 function applicationID(bytes: Buffer): string | null {
   try {

@@ -5,7 +5,7 @@ import type { Application, Snapshot } from "../fetch/index.js";
 import { modelApplication } from "./application.js";
 import { collisions } from "./collisions.js";
 import type { ApplicationModel, Degraded, Estate, SecretKey, SetAside, SetAsideReason } from "./estate.js";
-import { isLabel, isUUID, normalizeApplicationName } from "./names.js";
+import { credentialsSecretName, isLabel, isUUID, normalizeApplicationName } from "./names.js";
 import { isPrintable } from "./text.js";
 
 /** Where a secret value stands: the name of its Secret and the key in it. */
@@ -33,6 +33,11 @@ const rules: readonly Rule[] = [
     isUUID(application.id) && isLabel(name)
       ? null
       : ["InvalidName", "its name is no Kubernetes name of at most 63 lower-case characters; mend it in Compass"],
+  // A bundle's id becomes part of the names of its Secrets, and of their paths.
+  ({ application, name }) =>
+    application.bundles.every(({ id }) => isLabel(credentialsSecretName(name, id)))
+      ? null
+      : ["InvalidName", "the id of one of its bundles cannot be part of a Kubernetes name; mend it in Compass"],
   // Neither of the two can be told to be the right one.
   ({ name }, sharing) =>
     (sharing.get(name) ?? 0) > 1

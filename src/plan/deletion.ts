@@ -78,7 +78,8 @@ export function decideDeletions(input: DeletionInput): DeletionDecision {
   for (const candidate of candidates) {
     const seen = observe(input.missing[keyOf(candidate)], settings, now);
     missing[keyOf(candidate)] = seen;
-    if (seen.observations >= settings.observations && seen.waited >= settings.over) due.push(candidate);
+    // Rounded: shares that are no whole milliseconds add up to a little less.
+    if (seen.observations >= settings.observations && Math.round(seen.waited) >= settings.over) due.push(candidate);
     else {
       const until = new Date(now.getTime() + Math.max(0, settings.over - seen.waited));
       held.push({ ...candidate, reason: "MissingTooBriefly", until });

@@ -62,7 +62,9 @@ export interface PlanOptions {
 
 export function makePlan(options: PlanOptions): Plan {
   const { base, owned, rules, now } = options;
-  const committed = byName(owned.files);
+  // What somebody removed from Git is ours no more: a kustomization that named it could not be built.
+  const present = owned.files.filter(({ path }) => base.listing.has(path));
+  const committed = byName(present);
   const ours = new Set(owned.files.map(({ path }) => path));
 
   const foreign = (file: SealedFile) => base.listing.has(file.row.path) && !ours.has(file.row.path);
@@ -75,10 +77,11 @@ export function makePlan(options: PlanOptions): Plan {
   // A committed name whose owner has it no more, and that nobody else has now.
   const wanted = new Map(free.map((each) => [each.application.name, each]));
   const keptIDs = new Set(setAside.map(({ id }) => id));
-  const candidates = [...committed].flatMap(([name, rows]): Candidate[] => {
-    const id = rows.find((row) => row.id !== null)?.id ?? "";
-    return wanted.has(name) || keptIDs.has(id) ? [] : [{ name, id }];
-  });
+  const owners = new Map([...committed].map(([name, rows]) => [name, rows.find(({ id }) => id !== null)?.id ?? ""]));
+  const behind = waitingBehind(wanted, owners, keptIDs);
+  const candidates = [...owners].flatMap(([name, id]): Candidate[] =>
+    wanted.has(name) || keptIDs.has(id) || behind.has(id) ? [] : [{ name, id }],
+  );
   const decision = decideDeletions({
     candidates,
     committed: committed.size,
@@ -91,7 +94,12 @@ export function makePlan(options: PlanOptions): Plan {
 
   // A rename is a deletion of the old name: until that passes, the new one waits. Where nothing is ever deleted it does not.
   const heldIDs = new Set(rules.mode === "sync" ? decision.held.map(({ id }) => id) : []);
-  const published = free.filter(({ application }) => committed.has(application.name) || !heldIDs.has(application.id));
+  const heldNames = new Set(decision.held.map(({ name }) => name));
+  // One Secret under two names would stop every consumer (its own name is cut, so that an old and a new one can be equal).
+  const taken = new Set(present.filter(({ path }) => heldNames.has(nameOf(path) ?? "")).map(({ path }) => objectOf(path)));
+  const waits = ({ application: { name, id }, files }: SealedApplication) =>
+    behind.has(id) || (heldIDs.has(id) && !committed.has(name)) || files.some(({ row }) => taken.has(objectOf(row.path)));
+  const published = free.filter((each) => !waits(each));
   const waiting = free
     .filter((each) => !published.includes(each))
     .map(({ application: { name, id } }): Hold => ({ name, id, reason: "Renamed", until: null }));
@@ -104,7 +112,8 @@ export function makePlan(options: PlanOptions): Plan {
     if (due.has(name)) continue;
     // What a published Application leaves behind (a Secret that it has no more) goes with the same commit.
     if (publishedNames.has(name) && rules.mode === "sync" && owned.trusted) continue;
-    for (const row of files) rows.set(row.path, row);
+    // Left behind but not to be deleted: nobody's, so that no later cycle takes it for a part of the Application.
+    for (const row of files) rows.set(row.path, publishedNames.has(name) ? { ...row, id: null } : row);
   }
   for (const { row, content } of published.flatMap(({ files }) => files)) {
     rows.set(row.path, row);
@@ -171,6 +180,30 @@ function byName(files: readonly InventoryFile[]): Map<string, InventoryFile[]> {
   }
   return groups;
 }
+
+/**
+ * Ids of those whose name is that of a folder which has to stay: of an Application set aside, or of one that waits
+ * itself. Adds up until nothing changes, since who waits keeps its own folder.
+ */
+function waitingBehind(
+  wanted: ReadonlyMap<string, SealedApplication>,
+  owners: ReadonlyMap<string, string>,
+  kept: ReadonlySet<string>,
+): Set<string> {
+  const waiting = new Set<string>();
+  for (let before = -1; before !== waiting.size; ) {
+    before = waiting.size;
+    for (const [name, { application }] of wanted) {
+      const owner = owners.get(name);
+      if (owner === undefined || owner === application.id) continue;
+      if (kept.has(owner) || waiting.has(owner)) waiting.add(application.id);
+    }
+  }
+  return waiting;
+}
+
+/** What kustomize tells objects apart by, as far as a path says it: kind and name. */
+const objectOf = (path: string) => path.split("/").slice(2).join("/");
 
 const nameOf = (path: string) => /^applications\/([^/]+)\//.exec(path)?.[1] ?? null;
 

@@ -5,6 +5,7 @@ import { SUBSTITUTION_OPT_OUT } from "./manifest.js";
 
 export const KUSTOMIZATION_PATH = "kustomization.yaml";
 export const REVISION_PATH = "revision.yaml";
+export const REVISION_NAME = "runtime-agent-revision";
 export const ATTRIBUTES_PATH = ".runtime-agent/.gitattributes";
 
 /** Lists every manifest, sorted. Never empty: on an empty one Flux prunes everything and says Ready (consumers 1). */
@@ -22,7 +23,7 @@ export function revisionText(digest: string, namespace: string): string {
     apiVersion: "v1",
     kind: "ConfigMap",
     metadata: {
-      name: "runtime-agent-revision",
+      name: REVISION_NAME,
       namespace,
       annotations: { ...SUBSTITUTION_OPT_OUT, "argocd.argoproj.io/sync-wave": "1000" },
     },

@@ -1,9 +1,9 @@
 /** Loads the templates once: the ones shipped, or a folder of the user's. */
 
 import { createHash } from "node:crypto";
-import { access, readdir, readFile } from "node:fs/promises";
+import { access, readdir, readFile, realpath, stat } from "node:fs/promises";
 import { registerHooks } from "node:module";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Template, template } from "../../templates/index.js";
 import { Failure } from "../common/failure.js";
@@ -27,7 +27,8 @@ export async function loadTemplate(folder: string | null): Promise<LoadedTemplat
     });
   const index = await firstFile(folder, ["index.js", "index.ts"]);
   if (index === null) throw broken("there is neither index.js nor index.ts");
-  shareConstructs(folder);
+  // Node names a module by its real path, whatever links led to it.
+  shareConstructs(await realpath(folder));
   let loaded: { template?: unknown };
   try {
     loaded = (await import(pathToFileURL(index).href)) as { template?: unknown };
@@ -63,16 +64,17 @@ function shareConstructs(folder: string): void {
 }
 
 async function folderDigest(folder: string): Promise<string> {
-  const files = (await readdir(folder, { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile() && /\.[cm]?[jt]s(on)?$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => !file.includes("node_modules"))
+  // Links to files count as files, and hidden folders do not: a mounted ConfigMap keeps its data in one with a date.
+  const paths = (await readdir(folder, { recursive: true }))
+    .filter((path) => /\.[cm]?[jt]s(on)?$/.test(path))
+    .filter((path) => !path.split(sep).some((part) => part.startsWith(".") || part === "node_modules"))
     .sort();
   const hash = createHash("sha256");
-  for (const file of files)
-    hash
-      .update(`${file.slice(folder.length)}\0`)
-      .update(await readFile(file))
-      .update("\0");
+  for (const path of paths) {
+    const file = join(folder, path);
+    if (!(await stat(file)).isFile()) continue;
+    const content = await readFile(file);
+    hash.update(`${path} ${content.length}\0`).update(content);
+  }
   return hash.digest("hex");
 }

@@ -36,7 +36,9 @@ export async function renderEstate(options: RenderOptions): Promise<Rendering> {
   for (const application of estate.applications) {
     signal.throwIfAborted();
     const input = renderer.input(application);
-    const rows = committed.get(application.id) ?? [];
+    // Not those under a name that it had before: they wait for their deletion.
+    const folder = `applications/${application.name}/`;
+    const rows = (committed.get(application.id) ?? []).filter(({ path }) => path.startsWith(folder));
     if (isUnchanged(application, input, rows, options)) {
       applications.push({ application, input, manifests: null, kept: rows });
       continue;

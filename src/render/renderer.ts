@@ -5,6 +5,7 @@ import { App, Chart } from "cdk8s";
 import { readPlaceholder, type TemplateSettings } from "../../templates/index.js";
 import { formatYaml } from "../adapters/yaml/index.js";
 import type { ApplicationModel, SetAside } from "../model/index.js";
+import { REVISION_NAME } from "./common-files.js";
 import { type LoadedTemplate, loadTemplate } from "./load-template.js";
 import {
   DIGEST_ANNOTATION,
@@ -48,11 +49,12 @@ export async function loadRenderer(options: RendererOptions): Promise<Renderer> 
         manifests: null,
         setAside: { name: application.name, id: application.id, reason, message },
       });
-      const objects = synthesize(loaded, application, settings);
+      const objects = attempt(() => synthesize(loaded, application, settings));
       if (objects === null) return setAside("InvalidByTemplate", "its template threw an error");
       const fault = objectsFault(objects, application, { allowedKinds, checkSchema });
       if (fault !== null) return setAside(fault.reason, fault.message);
-      const manifests = objects.map((object) => manifestOf(application.name, object));
+      const manifests = attempt(() => objects.map((object) => manifestOf(application.name, object)));
+      if (manifests === null) return setAside("InvalidByTemplate", "its template gives what YAML cannot hold");
       const large = manifests.find(({ text }) => Buffer.byteLength(text) > LARGEST_OBJECT);
       if (large !== undefined) {
         return setAside("TooLarge", `${large.path} would be larger than the 1 MiB that Kubernetes stores`);
@@ -66,11 +68,21 @@ function synthesize(
   { template }: LoadedTemplate,
   application: ApplicationModel,
   settings: TemplateSettings,
-): KubernetesObject[] | null {
+): KubernetesObject[] {
+  const chart = new Chart(new App(), "application");
+  const given: unknown = template(chart, { application, settings });
+  if (given instanceof Promise) {
+    // Nobody waits for it, and a rejection that nobody takes would end the process.
+    given.catch(() => undefined);
+    throw new TypeError("a template is not asynchronous");
+  }
+  return chart.toJson() as KubernetesObject[];
+}
+
+/** What a user's template throws is not repeated: it may hold anything. */
+function attempt<T>(work: () => T): T | null {
   try {
-    const chart = new Chart(new App(), "application");
-    template(chart, { application, settings });
-    return chart.toJson() as KubernetesObject[];
+    return work();
   } catch {
     return null;
   }
@@ -87,6 +99,7 @@ function objectsFault(
   { allowedKinds, checkSchema }: { allowedKinds: readonly string[]; checkSchema: SchemaCheck },
 ): Fault | null {
   const byTemplate = (message: string): Fault => ({ reason: "InvalidByTemplate", message });
+  if (!objects.every(isNamed)) return byTemplate("its template gives an object without a valid kind or name");
   const applications = objects.filter(({ kind }) => kind === "Application");
   if (applications.length !== 1 || applications[0]?.metadata.name !== application.name) {
     return byTemplate(`its template must give exactly one Application named ${application.name}`);
@@ -100,10 +113,30 @@ function objectsFault(
   const readable = objects.find((object) => object.kind === "Secret" && !onlyPlaceholders(object, application));
   if (readable !== undefined)
     return byTemplate("its template gives a Secret with something else than placeholders in `data`");
+  const hidden = objects.find((object) => object.kind === "Secret" && !isSealable(object));
+  if (hidden !== undefined)
+    return byTemplate(
+      "its template gives a Secret with a key `data`, `stringData` or `sops` where sops would take it for its own",
+    );
+  if (objects.some(({ kind, metadata }) => kind === "ConfigMap" && metadata.name === REVISION_NAME)) {
+    return byTemplate(`its template gives the ConfigMap ${REVISION_NAME}, which is the agent's own`);
+  }
   const place = checkSchema(applications[0]);
   return place === null
     ? null
     : { reason: "InvalidBySchema", message: `the API server would refuse the Application at ${place}` };
+}
+
+/** What a file can be called by: the path is made of the kind and the name. */
+function isNamed({ kind, metadata }: Partial<KubernetesObject>): boolean {
+  const name: unknown = metadata?.name;
+  return (
+    typeof kind === "string" &&
+    /^[A-Za-z]+$/.test(kind) &&
+    typeof name === "string" &&
+    name.length <= 253 &&
+    name.split(".").every((part) => /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(part))
+  );
 }
 
 function onlyPlaceholders({ data, stringData }: KubernetesObject, { secrets }: ApplicationModel): boolean {
@@ -115,6 +148,15 @@ function onlyPlaceholders({ data, stringData }: KubernetesObject, { secrets }: A
       secrets.some(({ bundle, keys }) => bundle === place.bundle && keys.some(({ key }) => key === place.key))
     );
   });
+}
+
+/** SOPS looks for what it sealed at any depth, so a label named `data` would count as such (sealing formats 1). */
+function isSealable({ data: _data, ...rest }: KubernetesObject): boolean {
+  const reserved = (value: unknown): boolean =>
+    typeof value === "object" &&
+    value !== null &&
+    Object.entries(value).some(([key, inner]) => key === "data" || key === "stringData" || reserved(inner));
+  return !("sops" in rest) && !reserved(rest);
 }
 
 function manifestOf(application: string, object: KubernetesObject): Manifest {

@@ -6,6 +6,9 @@ import type { Outcome, OutcomeApplications } from "./outcome.js";
 /** Names listed of one kind; the rest is counted. */
 const LISTED = 50;
 
+/** Characters of a subject that every view of a log shows. */
+const SUBJECT = 72;
+
 export interface CommitMessageOptions {
   readonly runtime: string;
   readonly digest: string;
@@ -18,17 +21,11 @@ export function commitMessage(outcome: Outcome, { runtime, digest, version }: Co
     list("Added", created),
     list("Updated", updated),
     list("Deleted", deleted),
-    list(
-      "Held",
-      held.map(({ name, reason }) => `${name} (${reason})`),
-    ),
-    list(
-      "Set aside",
-      setAside.map(({ name, reason }) => `${name} (${reason})`),
-    ),
-    list("Degraded", [...new Set(degraded.map(({ name, reason }) => `${name} (${reason})`))]),
+    list("Held", held.map(withReason)),
+    list("Set aside", setAside.map(withReason)),
+    list("Degraded", [...new Set(degraded.map(withReason))]),
   ].filter((section) => section !== "");
-  const trailers = `Runtime: ${runtime}\nDigest: ${digest}\nAgent-Version: ${version}`;
+  const trailers = `Runtime: ${forCommitMessage(runtime)}\nDigest: ${digest}\nAgent-Version: ${version}`;
   return `${[subject(outcome.applications), ...sections, trailers].join("\n\n")}\n`;
 }
 
@@ -36,8 +33,19 @@ function subject({ created, updated, deleted }: OutcomeApplications): string {
   const parts = [phrase("add", created), phrase("update", updated), phrase("delete", deleted)].filter(
     (part) => part !== "",
   );
-  const sentence = parts.length === 0 ? "bring kustomization and inventory up to date" : parts.join(", ");
+  const whole = parts.length === 0 ? "bring kustomization and inventory up to date" : parts.join(", ");
+  const sentence = whole.length <= SUBJECT ? whole : counted({ created, updated, deleted });
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
+
+function counted({ created, updated, deleted }: Pick<OutcomeApplications, "created" | "updated" | "deleted">): string {
+  const counts = [
+    ["add", created.length],
+    ["update", updated.length],
+    ["delete", deleted.length],
+  ] as const;
+  const parts = counts.filter(([, number]) => number > 0).map(([verb, number]) => `${verb} ${number}`);
+  return `${parts.join(", ")} Applications`;
 }
 
 function phrase(verb: string, names: readonly string[]): string {
@@ -46,6 +54,10 @@ function phrase(verb: string, names: readonly string[]): string {
     ? `${verb} ${forCommitMessage(names[0] ?? "", 63)}`
     : `${verb} ${names.length} Applications`;
 }
+
+/** The name is cut, never the reason. */
+const withReason = ({ name, reason }: { readonly name: string; readonly reason: string }) =>
+  `${forCommitMessage(name, 100)} (${reason})`;
 
 /** Every line begins with our own words or indentation, so that no name reads as a trailer or a command. */
 function list(title: string, items: readonly string[]): string {

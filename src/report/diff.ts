@@ -25,7 +25,7 @@ export function diffFiles(changes: readonly FileChange[]): FileDiff[] {
   return changes
     .filter(({ path }) => !UNTOLD.has(path))
     .map(({ path, before, after }): FileDiff => {
-      const [old, next] = maskPair(before, after);
+      const [old, next] = maskPair(path, before, after);
       const patch = structuredPatch(path, path, old ?? "", next ?? "", undefined, undefined, { context: 3 });
       const lines = patch.hunks.flatMap((hunk) => [
         `@@ -${hunk.oldStart},${hunk.oldLines} +${hunk.newStart},${hunk.newLines} @@`,
@@ -46,21 +46,35 @@ interface SecretDocument {
 }
 
 /** Both sides with masked values; a value that differs is marked on the new side. Nothing tells its length. */
-function maskPair(before: string | null, after: string | null): [string | null, string | null] {
-  const [old, next] = [before && readSecret(before), after && readSecret(after)];
-  const show = (secret: SecretDocument, against: SecretDocument | null) => {
-    const { sops: _sops, data = {}, stringData: _stringData, ...rest } = secret;
-    const masked = Object.entries(data).map(([key, value]) => {
+function maskPair(path: string, before: string | null, after: string | null): [string | null, string | null] {
+  const isSecret = IN_SECRETS.test(path) || [before, after].some((text) => text !== null && /\bSecret\b/.test(text));
+  if (!isSecret) return [before, after];
+  const [old, next] = [before && readDocument(before), after && readDocument(after)];
+  const show = (document: SecretDocument | null, against: SecretDocument | null) => {
+    if (document === null) return `${MASK}\n`;
+    const { sops: _sops, data, stringData: _stringData, ...rest } = document;
+    const masked = Object.entries(data ?? {}).map(([key, value]) => {
       const other = against?.data?.[key];
       return [key, other !== undefined && other !== value ? CHANGED : MASK] as const;
     });
     return formatYaml({ ...rest, data: Object.fromEntries(masked) });
   };
-  return [old ? show(old, null) : before, next ? show(next, old || null) : after];
+  const shown = (text: string | null, document: SecretDocument | null | "", against: SecretDocument | null | "") => {
+    if (!text || (document && !IN_SECRETS.test(path) && document.kind !== "Secret")) return text;
+    return show(document || null, against || null);
+  };
+  return [shown(before, old, null), shown(after, next, old)];
 }
 
-/** A Secret file, sealed or not, as one object; null for any other file. */
-function readSecret(text: string): SecretDocument | null {
-  if (!/^kind: Secret$/m.test(text)) return null;
-  return parseYaml(text, { file: "a Secret", stage: "report", code: "Internal" }) as SecretDocument;
+/** Where the Secrets stand that the shipped templates give. */
+const IN_SECRETS = /(?:^|\/)secrets\//;
+
+/** A file as one object, however somebody formatted it; null for what is none: a half-finished edit is masked as a whole. */
+function readDocument(text: string): SecretDocument | null {
+  try {
+    const value = parseYaml(text, { file: "a Secret", stage: "report", code: "Internal" });
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as SecretDocument) : null;
+  } catch {
+    return null;
+  }
 }

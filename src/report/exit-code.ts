@@ -23,11 +23,13 @@ export function exitCodeOfFailure({ code, retryable }: Pick<OutcomeFailure, "cod
 }
 
 /** `detailed`: tell by the code that something is held or set aside (`sync`), or that there are changes (`plan`). */
-export function exitCode({ result, failure, applications }: Outcome, detailed: boolean): number {
+export function exitCode({ result, failure, applications, digest }: Outcome, detailed: boolean): number {
   if (failure !== null) return exitCodeOfFailure(failure);
   if (!detailed) return EXIT.done;
   const { created, updated, deleted, held, setAside } = applications;
   const changes = created.length + updated.length + deleted.length;
-  const attention = result === "planned" ? changes > 0 : held.length + setAside.length > 0;
+  // The first commit for a runtime without Applications is a change, too.
+  const planned = changes > 0 || digest.planned !== digest.target;
+  const attention = result === "planned" ? planned : held.length + setAside.length > 0;
   return attention ? EXIT.attention : EXIT.done;
 }

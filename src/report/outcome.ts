@@ -99,7 +99,8 @@ function applicationsOf(plan: Plan | null): OutcomeApplications {
   const { created, updated, deleted, unchanged, setAside, degraded } = plan;
   const held = plan.held.map(({ until, ...hold }) => ({ ...hold, until: until?.toISOString() ?? null }));
   // Who was deleted is no more; everybody else is counted once, wherever they stand.
-  const total = created.length + updated.length + unchanged.length + held.length + setAside.length;
+  const others = new Set([...held, ...setAside].map(({ id, name }) => id || name));
+  const total = created.length + updated.length + unchanged.length + others.size;
   return { total, unchanged: unchanged.length, created, updated, deleted, held, setAside, degraded };
 }
 

@@ -34,7 +34,7 @@ export function outcomeText(outcome: Outcome, options: TextOptions): string {
     if (items.length === 0) return;
     lines.push(`${paint(options, "bold", title)}`);
     for (const { name, reason, text } of items) {
-      lines.push(`  ${forTerminal(name, 63)}  ${paint(options, "yellow", reason)}${text === "" ? "" : `  ${text}`}`);
+      lines.push(`  ${forTerminal(name, 63)}  ${paint(options, "yellow", reason)}${text === "" ? "" : `  ${forTerminal(text)}`}`);
     }
   };
   remark(
@@ -61,6 +61,7 @@ function headline(outcome: Outcome, options: TextOptions): string {
   const { result, applications, failure } = outcome;
   const { created, updated, deleted, total } = applications;
   const changes = created.length + updated.length + deleted.length;
+  const same = changes === 0 && outcome.digest.planned === outcome.digest.target;
   const took = `${outcome.durationSeconds.total} s`;
   switch (result) {
     case "published":
@@ -68,7 +69,7 @@ function headline(outcome: Outcome, options: TextOptions): string {
     case "unchanged":
       return `${paint(options, ["green", "bold"], "Nothing to commit:")} Git holds all ${count(total, "Application")} as they are (${took})`;
     case "planned":
-      return changes === 0
+      return same
         ? `${paint(options, "bold", "No changes")} for ${count(total, "Application")} (${took})`
         : `${paint(options, "bold", "Planned")} ${count(changes, "changed Application")} of ${total} (${took}); nothing was written`;
     default:

@@ -14,7 +14,7 @@ export interface FingerprintOptions {
 export interface Fingerprinter {
   /** Of one value at its place; null for a redacted value. Equal values at two places have different fingerprints. */
   value(place: { readonly secret: string; readonly key: string }, value: Secret): string | null;
-  /** Of a whole Secret, from those of its values; null when one of them is not known. */
+  /** Of a whole Secret, from those of its values in whatever order; null when one of them is not known. */
   secret(secret: {
     readonly name: string;
     readonly keys: readonly { readonly key: string; readonly fingerprint: string | null }[];
@@ -37,7 +37,7 @@ export function createFingerprinter({ sealKey, namespace, sealer }: FingerprintO
       value.isRedacted ? null : keyed(["value", sealer, namespace, secret, key, value.reveal()]),
     secret: ({ name, keys }) => {
       const parts = ["secret", name];
-      for (const { key, fingerprint } of keys) {
+      for (const { key, fingerprint } of [...keys].sort((a, b) => (a.key < b.key ? -1 : 1))) {
         if (fingerprint === null) return null;
         parts.push(key, fingerprint);
       }

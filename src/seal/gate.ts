@@ -3,8 +3,8 @@
 /** Shorter values are found everywhere by chance; they never gate. In bytes. */
 const SHORTEST = 12;
 
-/** Bytes of a value's beginning that are looked up at each place of a file. */
-const HEAD = 8;
+/** Characters of a form's beginning that are looked up at each place of a file; forms of wide characters are shorter. */
+const HEADS = [8, 4];
 
 export interface Gate {
   /** Director ids of the Applications of which a value stands in the text. */
@@ -13,23 +13,31 @@ export interface Gate {
 
 /** Looks for values as they are, in base64 and URL-encoded; one pass over a file whatever their number. */
 export function createGate(values: Iterable<{ readonly id: string; readonly value: string }>): Gate {
-  const byHead = new Map<string, { readonly needle: string; readonly id: string }[]>();
+  const forms = new Map<number, Map<string, Map<string, Set<string>>>>();
   for (const { id, value } of values) {
     if (Buffer.byteLength(value) < SHORTEST) continue;
-    for (const needle of new Set([value, base64Core(value), encodeURIComponent(value.toWellFormed())])) {
-      const head = needle.slice(0, HEAD);
-      const list = byHead.get(head);
-      if (list === undefined) byHead.set(head, [{ needle, id }]);
-      else if (!list.some((known) => known.needle === needle && known.id === id)) list.push({ needle, id });
+    for (const needle of [value, ...base64Cores(value), encodeURIComponent(value.toWellFormed())]) {
+      const length = HEADS.find((head) => head <= needle.length) ?? needle.length;
+      const ids = entry(
+        entry(
+          entry(forms, length, () => new Map()),
+          needle.slice(0, length),
+          () => new Map(),
+        ),
+        needle,
+        () => new Set(),
+      );
+      ids.add(id);
     }
   }
   return {
     find: (text) => {
       const found = new Set<string>();
-      if (byHead.size === 0) return found;
-      for (let at = 0; at + HEAD <= text.length; at++) {
-        for (const { needle, id } of byHead.get(text.slice(at, at + HEAD)) ?? []) {
-          if (text.startsWith(needle, at)) found.add(id);
+      for (const [length, byHead] of forms) {
+        for (let at = 0; at + length <= text.length; at++) {
+          for (const [needle, ids] of byHead.get(text.slice(at, at + length)) ?? []) {
+            if (text.startsWith(needle, at)) for (const id of ids) found.add(id);
+          }
         }
       }
       return found;
@@ -37,8 +45,19 @@ export function createGate(values: Iterable<{ readonly id: string; readonly valu
   };
 }
 
-// Without the last group of four: what follows the value would change it.
-const base64Core = (value: string) => {
-  const encoded = Buffer.from(value).toString("base64");
-  return encoded.slice(0, encoded.length - 4);
-};
+function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const found = map.get(key);
+  if (found !== undefined) return found;
+  const made = make();
+  map.set(key, made);
+  return made;
+}
+
+/** The value in base64 behind nothing, one or two bytes of another text, without the characters that its neighbours change. */
+function base64Cores(value: string): string[] {
+  const bytes = Buffer.from(value);
+  return [0, 1, 2].map((before) => {
+    const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString("base64");
+    return encoded.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
+  });
+}

@@ -8,7 +8,8 @@ import { Failure } from "../common/failure.js";
 import type { Snapshot } from "../fetch/index.js";
 import type { ApplicationModel, SetAside } from "../model/index.js";
 import type { Manifest, RenderedApplication } from "../render/index.js";
-import { createGate, type Gate } from "./gate.js";
+import type { Fingerprinter } from "./fingerprint.js";
+import { createGate } from "./gate.js";
 import type { Sealer } from "./sealer.js";
 import { guardedValues, type SecretValues, secretValues } from "./values.js";
 
@@ -36,7 +37,7 @@ export interface SealOptions {
   readonly rendered: readonly RenderedApplication[];
   readonly base: Base;
   readonly committed: ReadonlyMap<string, readonly InventoryFile[]>;
-  readonly fingerprint: (secret: ApplicationModel["secrets"][number]) => string | null;
+  readonly fingerprint: Fingerprinter["secret"];
   readonly now: Date;
   readonly signal: AbortSignal;
 }
@@ -63,17 +64,19 @@ export async function sealEstate(options: SealOptions): Promise<Sealing> {
     const values = secretValues(source);
     const rows = new Map((committed.get(application.id) ?? []).map((row) => [row.path, row]));
     const files: SealedFile[] = [];
+    let leak: string | null = null;
     for (const manifest of manifests) {
-      files.push(
-        manifest.object.kind === "Secret"
-          ? await sealSecret(manifest, application, values, rows.get(manifest.path), options)
-          : openFile(manifest, application, input, options.base),
-      );
+      const isSecret = manifest.object.kind === "Secret";
+      const file = isSecret
+        ? await sealSecret(manifest, application, values, rows.get(manifest.path), options)
+        : openFile(manifest, application, input, options.base);
+      files.push(file);
+      const shown = isSecret ? sealedText(file, options.readable) : textsOf(manifest.object).join("\0");
+      if (leak === null && gate.find(shown).size > 0) leak = manifest.path;
     }
-    const leak = files.find((file) => leaks(file, gate, options.readable));
-    if (leak === undefined) applications.push({ application, files });
+    if (leak === null) applications.push({ application, files });
     else {
-      const message = `${leak.row.path} would hold one of its secret values in readable form; mend the text in Compass or the template`;
+      const message = `${leak} would hold one of its secret values in readable form; mend the text in Compass or the template`;
       setAside.push({ name: application.name, id: application.id, reason: "ReadableSecret", message });
     }
   }
@@ -95,8 +98,8 @@ async function sealSecret(
 ): Promise<SealedFile> {
   // Over the manifest with its placeholders: a changed label is a change, too.
   const input = createHash("sha256").update(text).digest("hex");
-  const secret = application.secrets.find(({ name }) => name === object.metadata.name);
-  const current = secret === undefined ? null : fingerprint(secret);
+  const places = placesOf(object);
+  const current = fingerprint(secretOf(object.metadata.name, places, application));
   const unchanged =
     committed !== undefined &&
     committed.input === input &&
@@ -105,8 +108,7 @@ async function sealSecret(
   if (unchanged) return { row: committed, content: null };
 
   const data: Record<string, string> = {};
-  for (const [key, value] of Object.entries(object.data as Record<string, string>)) {
-    const place = readPlaceholder(value);
+  for (const [key, place] of places) {
     const found = place && values(place.bundle, place.key);
     if (!found) throw unresolved(path);
     // A recording without its values: the file is new, but what will stand in it is not known here.
@@ -117,9 +119,30 @@ async function sealSecret(
   return { row: current === null ? row : { ...row, fingerprint: current }, content };
 }
 
-function leaks({ row, content }: SealedFile, gate: Gate, readable: boolean): boolean {
-  if (content === null || (readable && row.fingerprint !== undefined)) return false;
-  return gate.find(content.toString("utf8")).size > 0;
+type Places = readonly (readonly [key: string, place: ReturnType<typeof readPlaceholder>])[];
+
+const placesOf = ({ data }: Manifest["object"]): Places =>
+  Object.entries(data as Record<string, string>).map(([key, value]) => [key, readPlaceholder(value)] as const);
+
+/** What a Secret holds, whatever the template calls it and its keys: the fingerprints of the values that it names. */
+function secretOf(name: string, places: Places, { secrets }: ApplicationModel) {
+  const keys = places.map(([key, place]) => {
+    const model = secrets.find(
+      ({ bundle, keys }) => bundle === place?.bundle && keys.some((each) => each.key === place.key),
+    );
+    return { key, fingerprint: model?.keys.find((each) => each.key === place?.key)?.fingerprint ?? null };
+  });
+  return { name, keys };
+}
+
+/** What can be read of a Secret's file; nothing in a mode in which all of it is meant to be. */
+const sealedText = ({ content }: SealedFile, readable: boolean) =>
+  content === null || readable ? "" : content.toString("utf8");
+
+/** Every key and value as a text of its own, since YAML's quotes, escapes and indentation would hide one. */
+function textsOf(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [String(value)];
+  return Object.entries(value).flatMap(([key, inner]) => [key, ...textsOf(inner)]);
 }
 
 const identified = (content: Buffer, base: Base) => ({

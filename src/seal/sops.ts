@@ -18,8 +18,9 @@ const MAC_ONLY_ENCRYPTED = Buffer.from("8a3fd2ad54ce66527b1034f3d147be0b0b975b3b
  * means a new data key for its whole file. Throws `SealingImpossible` when a recipient is none.
  */
 export function createSopsSealer(recipients: readonly string[]): Sealer {
+  if (recipients.length === 0) throw unusable("secrets.sops.age names no age recipient");
   return {
-    identity: JSON.stringify(["sops", ...recipients]),
+    identity: JSON.stringify(["sops", ...[...recipients].sort()]),
     seal: async (object, data, now) => {
       const dataKey = randomBytes(32);
       const lastmodified = `${now.toISOString().slice(0, 19)}Z`;
@@ -53,16 +54,19 @@ async function wrap(dataKey: Buffer, recipient: string): Promise<string> {
   const encrypter = new Encrypter();
   try {
     encrypter.addRecipient(recipient);
+    return armor.encode(await encrypter.encrypt(dataKey));
   } catch (thrown) {
-    throw new Failure("an age recipient of secrets.sops.age cannot be used", {
-      code: "SealingImpossible",
-      stage: "seal",
-      hint: "Copy the recipient (age1…) as age-keygen printed it.",
-      cause: thrown,
-    });
+    throw unusable("an age recipient of secrets.sops.age cannot be used", thrown);
   }
-  return armor.encode(await encrypter.encrypt(dataKey));
 }
+
+const unusable = (message: string, cause?: unknown) =>
+  new Failure(message, {
+    code: "SealingImpossible",
+    stage: "seal",
+    hint: "Copy the recipient (age1…) as age-keygen printed it.",
+    cause,
+  });
 
 function encrypt(value: string, key: Buffer, additionalData: string): string {
   const iv = randomBytes(32);

@@ -88,6 +88,12 @@ describe("publishing", () => {
     expect(await git(remote, "show", `main:${path}/a`)).toBe("new");
   });
 
+  it("keeps a path that is deleted as well as written unchanged", async () => {
+    const { publish } = await aFleet();
+
+    expect(await publish({ writes: files({ a: "1" }), deletes: ["a"] })).toEqual({ kind: "nothing" });
+  });
+
   it("of two at a time is rejected for the second, which then starts again from the base", async () => {
     const { remote, repository, publish } = await aFleet();
     const theirs = await commitAs(remote, { files: { "README.md": "Changed\n" } });

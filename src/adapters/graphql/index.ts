@@ -57,7 +57,9 @@ export async function callGraphQL({ url, fetch, document, variables, headers }: 
   const client = new GraphQLClient(url, { fetch: observed as typeof globalThis.fetch });
   try {
     const { data } = await client.rawRequest(document, { ...variables }, { ...headers });
-    return data === null || typeof data !== "object" ? { kind: "malformed", status } : { kind: "data", data };
+    // A list is what graphql-request makes of an answer to a batch.
+    const isObject = typeof data === "object" && data !== null && !Array.isArray(data);
+    return isObject ? { kind: "data", data } : { kind: "malformed", status };
   } catch (thrown) {
     if (transportFailure !== undefined) throw transportFailure;
     const errors = thrown instanceof ClientError ? graphQLErrors(thrown.response.errors) : [];

@@ -44,7 +44,7 @@ export interface HTTPClient {
   readonly fetch: HTTPFetch;
   /** Calls made so far. */
   readonly requests: number;
-  /** Lets calls under way finish, then closes the connections. */
+  /** Lets calls under way finish, then closes the connections. May be called again. */
   close(): Promise<void>;
 }
 
@@ -64,6 +64,7 @@ export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
     noProxy: proxy?.no.join(",") ?? "",
   });
   let requests = 0;
+  let closing: Promise<void> | undefined;
 
   const call: HTTPFetch = async (url, init = {}) => {
     requests++;
@@ -106,7 +107,10 @@ export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
     get requests() {
       return requests;
     },
-    close: () => dispatcher.close(),
+    close: () => {
+      closing ??= dispatcher.close();
+      return closing;
+    },
   };
 }
 

@@ -359,6 +359,7 @@ describe("what lies on the way to a path", () => {
     expect(await ways(":(icase)A")).toEqual([]);
     expect(await repository.list(tip, ":(icase)A")).toEqual(new Map());
     expect(await repository.list(tip, "new/folder")).toEqual(new Map());
+    expect(await repository.list(tip, "a/file")).toEqual(new Map());
   });
 });
 
