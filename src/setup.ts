@@ -1,6 +1,8 @@
 /** From a configuration to what the stages are called with: transports, credentials, the place of the state. */
 
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { rootCertificates } from "node:tls";
 import { type GitAuth, openRepository, type Repository } from "./adapters/git/index.js";
 import type { HTTPClientOptions } from "./adapters/http/index.js";
 import { Failure, type Stage } from "./common/failure.js";
@@ -56,12 +58,12 @@ export async function targetRepository(
     throw new Failure(`the cache folder ${cache} cannot be made`, {
       code: "StateUnwritable",
       stage: "base",
-      hint: "Give the agent's user the right to write there.",
+      hint: "Give the agent's user the right to write to state.directory.",
       cause,
     });
   });
   const { https, no } = proxyOf(config.proxy, env);
-  const ca = git.ca === null ? {} : { ca: fileOf(git.ca) };
+  const ca = git.ca === null ? {} : { ca: await authoritiesFile(git.ca, env, cache) };
   const auth = await gitAuth(git.auth, env);
   return openRepository({
     url: git.url,
@@ -99,14 +101,12 @@ async function gitAuth(auth: GitConfig["auth"], env: Environment): Promise<GitAu
   throw new TypeError("a kind of git.auth got past the check of what is built");
 }
 
-/** git reads the file itself. */
-function fileOf(reference: SecretReference): string {
-  if (reference.kind === "file") return reference.path;
-  throw new Failure("git.ca must be a file", {
-    code: "ConfigurationInvalid",
-    stage: "config",
-    hint: "Write it as git.ca: {file: PATH}.",
-  });
+/** git takes one file in place of the system's authorities: the usual ones are written into it beside the user's. */
+async function authoritiesFile(reference: SecretReference, env: Environment, cache: string): Promise<string> {
+  const own = await reveal(reference, env, "base", "authorities of the Git host");
+  const file = join(cache, "git-authorities.pem");
+  await writeFile(file, [...rootCertificates, own, ""].join("\n"));
+  return file;
 }
 
 async function reveal(reference: SecretReference, env: Environment, stage: Stage, purpose: string): Promise<string> {

@@ -96,9 +96,13 @@ export function makePlan(options: PlanOptions): Plan {
   const heldIDs = new Set(rules.mode === "sync" ? decision.held.map(({ id }) => id) : []);
   const heldNames = new Set(decision.held.map(({ name }) => name));
   // One Secret under two names would stop every consumer (its own name is cut, so that an old and a new one can be equal).
-  const taken = new Set(present.filter(({ path }) => heldNames.has(nameOf(path) ?? "")).map(({ path }) => objectOf(path)));
+  const taken = new Set(
+    present.filter(({ path }) => heldNames.has(nameOf(path) ?? "")).map(({ path }) => objectOf(path)),
+  );
   const waits = ({ application: { name, id }, files }: SealedApplication) =>
-    behind.has(id) || (heldIDs.has(id) && !committed.has(name)) || files.some(({ row }) => taken.has(objectOf(row.path)));
+    behind.has(id) ||
+    (heldIDs.has(id) && !committed.has(name)) ||
+    files.some(({ row }) => taken.has(objectOf(row.path)));
   const published = free.filter((each) => !waits(each));
   const waiting = free
     .filter((each) => !published.includes(each))

@@ -34,7 +34,9 @@ export function outcomeText(outcome: Outcome, options: TextOptions): string {
     if (items.length === 0) return;
     lines.push(`${paint(options, "bold", title)}`);
     for (const { name, reason, text } of items) {
-      lines.push(`  ${forTerminal(name, 63)}  ${paint(options, "yellow", reason)}${text === "" ? "" : `  ${forTerminal(text)}`}`);
+      lines.push(
+        `  ${forTerminal(name, 63)}  ${paint(options, "yellow", reason)}${text === "" ? "" : `  ${forTerminal(text)}`}`,
+      );
     }
   };
   remark(

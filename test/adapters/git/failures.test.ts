@@ -1,9 +1,9 @@
-import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { createAuthority } from "../../../src/adapters/x509/index.js";
 import { commitAs, createBareRepository, git, startGitServer } from "../../fakes/git-server.js";
 import { agent, basic, failureOf, noon, useWorkshop } from "./setup.js";
 
@@ -302,11 +302,12 @@ async function left(): Promise<string[]> {
   return pids.filter((_, index) => environments[index]?.includes(`HOME=${workshop.cache}`));
 }
 
-/** A certificate for 127.0.0.1 that is its own authority. */
+/** A server's certificate for 127.0.0.1, and the file of the authority that signed it. */
 async function aCertificate(): Promise<{ key: string; cert: string; file: string }> {
-  const [key, file] = [join(workshop.directory, "key.pem"), join(workshop.directory, "certificate.pem")];
-  const subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
-  const form = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
-  execFileSync("openssl", [...form, ...subject, "-keyout", key, "-out", file], { stdio: "ignore" });
-  return { key: await readFile(key, "utf8"), cert: await readFile(file, "utf8"), file };
+  const now = new Date();
+  const authority = await createAuthority({ commonName: "Test authority", now });
+  const { certificate, key } = await authority.issueServer({ hosts: ["127.0.0.1"], now });
+  const file = join(workshop.directory, "authority.pem");
+  await writeFile(file, authority.certificate);
+  return { key, cert: certificate, file };
 }
