@@ -3,5 +3,10 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, rmSync } from "node:fs";
 
 rmSync("dist", { recursive: true, force: true });
-execFileSync("tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });
+try {
+  execFileSync("tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });
+} catch {
+  // tsc said what is wrong.
+  process.exit(1);
+}
 chmodSync("dist/src/main.js", 0o755);

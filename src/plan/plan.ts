@@ -206,8 +206,8 @@ function waitingBehind(
   return waiting;
 }
 
-/** What kustomize tells objects apart by, as far as a path says it: kind and name. */
-const objectOf = (path: string) => path.split("/").slice(2).join("/");
+/** What kustomize tells objects apart by, as far as a path says it: kind and name; of the Application its folder's name. */
+const objectOf = (path: string) => path.replace(/^applications\/[^/]+\/(?=.*\/)/, "");
 
 const nameOf = (path: string) => /^applications\/([^/]+)\//.exec(path)?.[1] ?? null;
 

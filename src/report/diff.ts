@@ -39,41 +39,40 @@ export function diffFiles(changes: readonly FileChange[]): FileDiff[] {
 const MASK = "••••••••";
 const CHANGED = "•••••••• (changed)";
 
-interface SecretDocument {
-  readonly kind?: unknown;
-  readonly data?: Readonly<Record<string, unknown>>;
-  readonly [field: string]: unknown;
-}
+/** Where every Secret stands that the agent writes. */
+const IN_SECRETS = /(?:^|\/)secrets\//;
 
 /** Both sides with masked values; a value that differs is marked on the new side. Nothing tells its length. */
 function maskPair(path: string, before: string | null, after: string | null): [string | null, string | null] {
-  const isSecret = IN_SECRETS.test(path) || [before, after].some((text) => text !== null && /\bSecret\b/.test(text));
-  if (!isSecret) return [before, after];
-  const [old, next] = [before && readDocument(before), after && readDocument(after)];
-  const show = (document: SecretDocument | null, against: SecretDocument | null) => {
-    if (document === null) return `${MASK}\n`;
-    const { sops: _sops, data, stringData: _stringData, ...rest } = document;
-    const masked = Object.entries(data ?? {}).map(([key, value]) => {
-      const other = against?.data?.[key];
-      return [key, other !== undefined && other !== value ? CHANGED : MASK] as const;
-    });
-    return formatYaml({ ...rest, data: Object.fromEntries(masked) });
-  };
-  const shown = (text: string | null, document: SecretDocument | null | "", against: SecretDocument | null | "") => {
-    if (!text || (document && !IN_SECRETS.test(path) && document.kind !== "Secret")) return text;
-    return show(document || null, against || null);
-  };
-  return [shown(before, old, null), shown(after, next, old)];
+  const isSecret = (text: string | null): text is string =>
+    text !== null && (IN_SECRETS.test(path) || /^kind: Secret$/m.test(text));
+  return [isSecret(before) ? mask(before, null) : before, isSecret(after) ? mask(after, before) : after];
 }
 
-/** Where the Secrets stand that the shipped templates give. */
-const IN_SECRETS = /(?:^|\/)secrets\//;
+function mask(text: string, against: string | null): string {
+  const secret = readSecret(text);
+  if (secret === null) return `${MASK}\n`;
+  const other = against === null ? null : readSecret(against);
+  const data = Object.entries(secret.data).map(([key, value]) => {
+    const before = other?.data[key];
+    return [key, before !== undefined && before !== value ? CHANGED : MASK] as const;
+  });
+  return formatYaml({ ...secret.open, data: Object.fromEntries(data) });
+}
 
-/** A file as one object, however somebody formatted it; null for what is none: a half-finished edit is masked as a whole. */
-function readDocument(text: string): SecretDocument | null {
+interface SecretDocument {
+  /** What may be shown, by name: whatever else somebody put into the file is not known to be harmless. */
+  readonly open: Readonly<Record<string, unknown>>;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** A Secret file, sealed or not, however somebody formatted it; null for what is none, as a half-finished edit. */
+function readSecret(text: string): SecretDocument | null {
   try {
     const value = parseYaml(text, { file: "a Secret", stage: "report", code: "Internal" });
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as SecretDocument) : null;
+    const { apiVersion, kind, metadata, type, immutable, data = {} } = value as Record<string, unknown>;
+    if (typeof data !== "object" || data === null) return null;
+    return { open: { apiVersion, kind, metadata, type, immutable }, data: data as Record<string, unknown> };
   } catch {
     return null;
   }

@@ -1,0 +1,275 @@
+/** State in a directory: mode 0700, files 0600, each replaced by rename so that no reader sees half of one. */
+
+import { createHash, randomBytes } from "node:crypto";
+import {
+  link as hardLink,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { Failure } from "../common/failure.js";
+import { Secret } from "../common/secret.js";
+import type { Identity, State } from "./state.js";
+
+const urls = { connectorURL: z.string(), secureConnectorURL: z.string(), directorURL: z.string() };
+const connectionSchema = z.object({ ...urls, clientID: z.string(), establishedAt: z.string() });
+const pairingSchema = z.object({ tokenDigest: z.string(), subject: z.string(), urls: z.object(urls) });
+const missingSchema = z.object({ observations: z.number(), waited: z.number(), lastSeenMissing: z.string() });
+const memorySchema = z.object({
+  spentTokens: z.array(z.string()).default([]),
+  missing: z.record(z.string(), missingSchema).default({}),
+  lastCycle: z
+    .object({
+      finishedAt: z.string(),
+      result: z.string(),
+      commit: z.string().nullable(),
+      digest: z.string().nullable(),
+      failure: z.string().nullable(),
+      applications: z.object({ total: z.number(), held: z.number(), setAside: z.number(), degraded: z.number() }),
+    })
+    .nullable()
+    .default(null),
+});
+
+const SEAL_KEY_BYTES = 32;
+
+/** Opens nothing yet: the folder is made by the first write. */
+export function openFileState(directory: string): State {
+  const at = (...parts: string[]) => join(directory, ...parts);
+  const identityAt = (folder: string) => at("identity", folder);
+
+  const readIdentity = async (folder: string) => {
+    const file = (name: string) => read(join(identityAt(folder), name));
+    return {
+      key: await file("key.pem"),
+      certificate: await file("certificate.pem"),
+      chain: await file("chain.pem"),
+      ca: await file("ca.pem"),
+    };
+  };
+  const writeIssued = async (folder: string, { certificate, chain, ca }: Omit<Identity, "key">) => {
+    await replace(join(identityAt(folder), "ca.pem"), ca);
+    await replace(join(identityAt(folder), "chain.pem"), chain);
+    // Last: where it stands, the other two do.
+    await replace(join(identityAt(folder), "certificate.pem"), certificate);
+  };
+  const discardPending = async () => {
+    // First: without it nothing else of the folder counts, however far the removal comes.
+    await remove(join(identityAt("pending"), "pairing.json"));
+    await remove(identityAt("pending"));
+  };
+
+  return {
+    description: directory,
+    cache: at("cache"),
+    lock: () => lockDirectory(directory),
+
+    identity: async () => {
+      const { key, certificate, chain, ca } = await readIdentity("current");
+      if (key === null || certificate === null || chain === null || ca === null) return null;
+      return { key: Secret.of(key), certificate, chain, ca };
+    },
+    connection: async () => parse(join(identityAt("current"), "connection.json"), connectionSchema),
+
+    pending: async () => {
+      const pairing = await parse(join(identityAt("pending"), "pairing.json"), pairingSchema);
+      const { key, certificate, chain, ca } = await readIdentity("pending");
+      if (pairing === null || key === null) return null;
+      const token = await read(join(identityAt("pending"), "token"));
+      return {
+        ...pairing,
+        key: Secret.of(key),
+        nextToken: token === null ? null : Secret.of(token),
+        issued: certificate === null || chain === null || ca === null ? null : { certificate, chain, ca },
+      };
+    },
+    savePending: async ({ key, nextToken, issued, ...pairing }) => {
+      // A beginning: nothing of a former pairing may be taken for a part of this one.
+      if (issued === null) await discardPending();
+      await replace(join(identityAt("pending"), "key.pem"), key.reveal());
+      if (nextToken !== null) await replace(join(identityAt("pending"), "token"), nextToken.reveal());
+      if (issued !== null) await writeIssued("pending", issued);
+      // Last: where it stands, the key and the token do.
+      await replace(join(identityAt("pending"), "pairing.json"), json(pairing));
+      if (nextToken === null) await remove(join(identityAt("pending"), "token"));
+    },
+    discardPending,
+
+    promote: async ({ key, ...issued }, connection) => {
+      const folder = createHash("sha256").update(issued.certificate).digest("hex").slice(0, 16);
+      await replace(join(identityAt(folder), "key.pem"), key.reveal());
+      await writeIssued(folder, issued);
+      // Beside the certificate, so that the link switches both.
+      await replace(join(identityAt(folder), "connection.json"), json(connection));
+      await link(folder, identityAt("current"));
+      await discardPending();
+      for (const other of await readdir(at("identity"))) {
+        if (other !== "current" && other !== folder) await remove(identityAt(other));
+      }
+    },
+
+    memory: async () => (await parse(at("memory.json"), memorySchema)) ?? memorySchema.parse({}),
+    saveMemory: (memory) => replace(at("memory.json"), json(memory)),
+
+    sealKey: async (create) => {
+      const encoded = await read(at("seal.key"));
+      if (encoded !== null) {
+        const key = Buffer.from(encoded.trim(), "base64");
+        if (key.length !== SEAL_KEY_BYTES) throw damaged(at("seal.key"));
+        return key;
+      }
+      if (!create) return null;
+      const key = randomBytes(SEAL_KEY_BYTES);
+      await replace(at("seal.key"), `${key.toString("base64")}\n`);
+      return key;
+    },
+  };
+}
+
+const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+
+async function read(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (thrown) {
+    if (isMissing(thrown)) return null;
+    throw unreadable(file, thrown);
+  }
+}
+
+async function parse<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
+  const text = await read(file);
+  if (text === null) return null;
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    throw damaged(file);
+  }
+}
+
+/** Written beside, flushed, renamed: cut at any moment, the file is the old one or the new one. */
+async function replace(file: string, content: string): Promise<void> {
+  const beside = `${file}.${process.pid}.new`;
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    const handle = await open(beside, "w", 0o600);
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(beside, file);
+    await flushFolder(dirname(file));
+  } catch (thrown) {
+    throw unwritable(file, thrown);
+  }
+}
+
+async function link(target: string, path: string): Promise<void> {
+  const beside = `${path}.${process.pid}.new`;
+  try {
+    if ((await readlink(path).catch(() => null)) === target) return;
+    await rm(beside, { force: true });
+    await symlink(target, beside);
+    await rename(beside, path);
+    await flushFolder(dirname(path));
+  } catch (thrown) {
+    throw unwritable(path, thrown);
+  }
+}
+
+async function flushFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function remove(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (thrown) {
+    throw unwritable(path, thrown);
+  }
+}
+
+/** A lock file with our process id; one whose process is gone is taken over. */
+async function lockDirectory(directory: string): Promise<() => Promise<void>> {
+  const file = join(directory, "lock");
+  await mkdir(directory, { recursive: true, mode: 0o700 }).catch((thrown: unknown) => {
+    throw unwritable(directory, thrown);
+  });
+  const beside = `${file}.${process.pid}.new`;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      // Linked into place complete: a lock that has no number yet would look like one whose process is gone.
+      await writeFile(beside, `${process.pid}\n`, { mode: 0o600 });
+      await hardLink(beside, file);
+      return () => rm(file, { force: true });
+    } catch (thrown) {
+      if (!hasCode(thrown, "EEXIST")) throw unwritable(file, thrown);
+      const owner = Number((await readFile(file, "utf8").catch(() => "")).trim());
+      if (isAlive(owner) || attempt > 0) throw locked(directory, owner);
+      await rm(file, { force: true });
+    } finally {
+      await rm(beside, { force: true });
+    }
+  }
+}
+
+/** In a container every agent may be process 1, so our own number in a file is a former life of ours. */
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return hasCode(thrown, "EPERM");
+  }
+}
+
+const hasCode = (thrown: unknown, code: string) => thrown instanceof Error && "code" in thrown && thrown.code === code;
+const isMissing = (thrown: unknown) => hasCode(thrown, "ENOENT") || hasCode(thrown, "ENOTDIR");
+const codeOf = (thrown: unknown) => (thrown instanceof Error && "code" in thrown ? ` (${String(thrown.code)})` : "");
+
+const unreadable = (file: string, cause: unknown) =>
+  new Failure(`the state file ${file} cannot be read${codeOf(cause)}`, {
+    code: "StateUnreadable",
+    stage: "connect",
+    hint: "Give the agent's user the right to read state.directory and what is in it.",
+    cause,
+  });
+
+const damaged = (file: string) =>
+  new Failure(`the state file ${file} is damaged`, {
+    code: "StateUnreadable",
+    stage: "connect",
+    hint: "Restore it from a backup, or remove it: what is lost with it stands in docs/reference/state.md.",
+  });
+
+const unwritable = (file: string, cause: unknown) =>
+  new Failure(`the state cannot be written at ${file}${codeOf(cause)}`, {
+    code: "StateUnwritable",
+    stage: "connect",
+    hint: "Give the agent's user the right to write to state.directory, or name another folder there.",
+    cause,
+  });
+
+const locked = (directory: string, owner: number) =>
+  new Failure(`another agent (process ${owner}) works with the state in ${directory}`, {
+    code: "StateLocked",
+    stage: "connect",
+    retryable: true,
+    hint: "Wait until it has finished, or give this one a state.directory of its own.",
+  });

@@ -1,0 +1,91 @@
+/** What is kept, and what a place to keep it must do. */
+
+import type { Secret } from "../common/secret.js";
+
+/** A certificate that Compass issued, with its private key. */
+export interface Identity {
+  /** PKCS#1 PEM. */
+  readonly key: Secret;
+  /** PEM of the client certificate alone. */
+  readonly certificate: string;
+  /** PEM: client certificate first, then its issuers. */
+  readonly chain: string;
+  /** PEM of the issuing authorities. */
+  readonly ca: string;
+}
+
+/** How Compass is reached with the identity. */
+export interface Connection {
+  readonly connectorURL: string;
+  readonly secureConnectorURL: string;
+  readonly directorURL: string;
+  /** Common name of the certificate: the id of the system auth (contract 0.3). */
+  readonly clientID: string;
+  /** ISO 8601. */
+  readonly establishedAt: string;
+}
+
+/** A pairing between its two token calls, or after them and before the identity is in use. */
+export interface PendingPairing {
+  /** SHA-256 of the one-time token that it began with. */
+  readonly tokenDigest: string;
+  readonly subject: string;
+  readonly urls: Pick<Connection, "connectorURL" | "secureConnectorURL" | "directorURL">;
+  readonly key: Secret;
+  /** The token for the signing request; null once it is used. */
+  readonly nextToken: Secret | null;
+  /** What the signing request was answered with; null before. */
+  readonly issued: Omit<Identity, "key"> | null;
+}
+
+/** What a cycle must know of earlier ones. */
+export interface Memory {
+  /** SHA-256 of tokens that the Connector itself answered: never sent again. The newest 50. */
+  readonly spentTokens: readonly string[];
+  /** Applications that are in Git but were missing from complete fetches, by Director id. */
+  readonly missing: Readonly<Record<string, Missing>>;
+  readonly lastCycle: LastCycle | null;
+}
+
+export interface Missing {
+  /** Complete fetches in which it was missing. */
+  readonly observations: number;
+  /** Time counted so far, in milliseconds. */
+  readonly waited: number;
+  /** Of the latest observation, ISO 8601. */
+  readonly lastSeenMissing: string;
+}
+
+export interface LastCycle {
+  readonly finishedAt: string;
+  readonly result: string;
+  readonly commit: string | null;
+  readonly digest: string | null;
+  readonly failure: string | null;
+  readonly applications: {
+    readonly total: number;
+    readonly held: number;
+    readonly setAside: number;
+    readonly degraded: number;
+  };
+}
+
+export interface State {
+  /** How messages name the place. */
+  readonly description: string;
+  /** A folder for things that may be deleted at any time. */
+  readonly cache: string;
+  /** Keeps a second agent out. Rejects with `StateLocked`; gives the function that lets go. */
+  lock(): Promise<() => Promise<void>>;
+  identity(): Promise<Identity | null>;
+  connection(): Promise<Connection | null>;
+  pending(): Promise<PendingPairing | null>;
+  savePending(pending: PendingPairing): Promise<void>;
+  discardPending(): Promise<void>;
+  /** Puts an identity in use and drops the pending pairing. May be cut anywhere and done again. */
+  promote(identity: Identity, connection: Connection): Promise<void>;
+  memory(): Promise<Memory>;
+  saveMemory(memory: Memory): Promise<void>;
+  /** 32 random bytes, made when first asked for; null when there are none yet and `create` is false. */
+  sealKey(create: boolean): Promise<Buffer | null>;
+}
