@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { Repository } from "./adapters/git/index.js";
-import { type Base, folderBase, INVENTORY_PATH, openBase, ownedFiles } from "./base/index.js";
+import { type Base, folderBase, openBase, ownedFiles } from "./base/index.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure, Failure, type Stage } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
@@ -291,7 +291,6 @@ async function changesOf({ writes, deletes }: Plan, base: Base): Promise<FileCha
   const before = async (path: string) => (base.listing.has(path) ? (await base.read(path)).toString("utf8") : null);
   const changes: FileChange[] = [];
   for (const [path, bytes] of writes) {
-    if (path === INVENTORY_PATH) continue;
     changes.push({ path, before: await before(path), after: bytes.toString("utf8") });
   }
   for (const path of deletes) changes.push({ path, before: await before(path), after: null });

@@ -46,9 +46,6 @@ export interface StoryEnd {
   readonly keepRunning: () => Promise<void>;
 }
 
-/** Lines of the first commit's diff that are shown: enough to see what is written, few enough for one screen. */
-const EXCERPT = 16;
-
 export async function tellStory(options: StoryOptions): Promise<StoryEnd> {
   const { text, say, signal, clock } = options;
   const place = await stage(options);
@@ -74,7 +71,7 @@ export async function tellStory(options: StoryOptions): Promise<StoryEnd> {
     say(`   certificate of ${paired.commonName}, valid until ${paired.notAfter.toISOString().slice(0, 10)}`);
 
     next("First sync: everything Compass lists becomes one commit");
-    tellCommit(options, await cycle(), EXCERPT);
+    tellCommit(options, await cycle());
 
     const edit = (change: (landscape: Landscape) => string) => editLandscape(sandbox.snapshotFile, change);
     const changed = await edit(changeDescription);
@@ -83,13 +80,10 @@ export async function tellStory(options: StoryOptions): Promise<StoryEnd> {
 
     const removed = await edit(removeOne);
     next(`${removed} is removed in Compass`);
-    tellCommit(options, await cycle(), 0);
+    tellCommit(options, await cycle());
 
     const broken = await edit(addBroken);
     next(`One arrives whose name no Kubernetes object can have: ${broken}`);
-    tellCommit(options, await cycle());
-
-    next("Nothing changed: nothing is committed");
     tellCommit(options, await cycle());
   } catch (thrown) {
     await sandbox.close();
@@ -179,29 +173,30 @@ function failed(failure: NonNullable<CycleResult["outcome"]["failure"]>): Failur
   return new Failure(message, rest);
 }
 
-/** What a cycle did, with the first `limit` lines of its diff; kustomization and revision go without saying. */
-function tellCommit({ text, say }: StoryOptions, { outcome, changes }: CycleResult, limit = 40): void {
+/** What a cycle did: who was set aside, what the commit holds, and the part of its diff that tells the story. */
+function tellCommit({ text, say }: StoryOptions, { outcome, changes }: CycleResult): void {
   const { commit, applications } = outcome;
   for (const { name, reason } of applications.setAside) {
-    say(`   ${paint(text, "yellow", "set aside")}: ${name} (${reason}); all others go on`);
+    say(`   ${paint(text, "yellow", "set aside")}: ${name} (${reason})`);
+    say("   all others go on, and what Git holds of it would stay");
   }
   if (commit === null) {
-    say(`   nothing to commit: Git holds all of it`);
+    say("   nothing to commit");
     return;
   }
-  const diffs = diffFiles(changes);
-  const told = diffs.filter(({ path }) => path.startsWith("applications/"));
-  say(`   commit ${paint(text, "yellow", commit.id.slice(0, 10))}: ${count(diffs.length, "file")}`);
-  for (const [sign, style, change] of SIGNS) tellFiles(told, sign, (shown) => paint(text, style, shown), change, say);
-  if (limit === 0) return;
+  const diffs = diffFiles(changes, { context: 1 }).filter(({ path }) => path.startsWith("applications/"));
+  say(`   commit ${paint(text, "yellow", commit.id.slice(0, 10))}: ${count(changes.length, "file")}`);
+  for (const [sign, style, change] of SIGNS) tellFiles(diffs, sign, (shown) => paint(text, style, shown), change, say);
   // Of what is new, the part that people ask about first; of what changed, the change.
-  const excerpt = told.find(({ path, change }) => path.includes("/secrets/") === (change === "added"));
-  if (excerpt === undefined) return;
-  const lines = diffText([{ ...excerpt, lines: excerpt.lines.slice(0, limit) }], text)
+  const told = diffs.find(
+    ({ path, change }) => change !== "deleted" && path.includes("/secrets/") === (change === "added"),
+  );
+  if (told === undefined) return;
+  const from = told.change === "added" ? told.lines.indexOf("+data:") : 0;
+  const lines = diffText([{ ...told, lines: told.lines.slice(from) }], text)
     .trimEnd()
     .split("\n");
   for (const line of lines) say(`   ${line}`);
-  if (excerpt.lines.length > limit) say(`   … ${excerpt.lines.length - limit} more lines`);
 }
 
 const SIGNS = [

@@ -20,13 +20,18 @@ export interface FileDiff {
 /** Files whose change says nothing to a reader. */
 const UNTOLD = new Set([".runtime-agent/inventory.json", ".runtime-agent/.gitattributes"]);
 
+export interface DiffOptions {
+  /** Unchanged lines shown around a change. @default 3 */
+  readonly context?: number;
+}
+
 /** Masks, compares, and leaves out what is for machines. Sorted by path. */
-export function diffFiles(changes: readonly FileChange[]): FileDiff[] {
+export function diffFiles(changes: readonly FileChange[], { context = 3 }: DiffOptions = {}): FileDiff[] {
   return changes
     .filter(({ path }) => !UNTOLD.has(path))
     .map(({ path, before, after }): FileDiff => {
       const [old, next] = maskPair(path, before, after);
-      const patch = structuredPatch(path, path, old ?? "", next ?? "", undefined, undefined, { context: 3 });
+      const patch = structuredPatch(path, path, old ?? "", next ?? "", undefined, undefined, { context });
       const lines = patch.hunks.flatMap((hunk) => [
         `@@ -${hunk.oldStart},${hunk.oldLines} +${hunk.newStart},${hunk.newLines} @@`,
         ...hunk.lines.filter((line) => !line.startsWith("\\")),

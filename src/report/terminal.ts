@@ -69,7 +69,7 @@ function headline(outcome: Outcome, options: TextOptions): string {
     case "published":
       return `${paint(options, ["green", "bold"], "Published")} ${count(changes, "changed Application")} of ${total} (${took})`;
     case "unchanged":
-      return `${paint(options, ["green", "bold"], "Nothing to commit:")} Git holds all ${count(total, "Application")} as they are (${took})`;
+      return `${paint(options, ["green", "bold"], "Nothing to commit")} (${took})`;
     case "planned":
       return same
         ? `${paint(options, "bold", "No changes")} for ${count(total, "Application")} (${took})`

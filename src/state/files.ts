@@ -223,7 +223,7 @@ async function lockDirectory(directory: string): Promise<() => Promise<void>> {
       if (isAlive(owner) || attempt > 0) throw locked(directory, owner);
       await rm(file, { force: true });
     } finally {
-      await rm(beside, { force: true });
+      await rm(beside, { force: true }).catch(() => undefined);
     }
   }
 }

@@ -86,7 +86,7 @@ describe("demo", () => {
     const subjects = (await git(repository, "log", "--format=%s", "main")).split("\n");
     expect(code).toBe(0);
     expect(stderr).toBe("");
-    expect(stdout.match(/^\d\. /gm)).toHaveLength(7);
+    expect(stdout.match(/^\d\. /gm)).toHaveLength(6);
     expect(stdout).toContain("InvalidName");
     expect(stdout).toContain("nothing to commit");
     expect(stdout).toContain(`The repository: ${repository}`);
