@@ -61,7 +61,7 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     if (!planOnly) stop = await state.lock();
     reached = await reconcile({ ...options, state, watch, used, notes });
   } catch (thrown) {
-    failure = asFailure(thrown, watch.stage);
+    failure = options.signal.aborted ? stopped(options.signal, watch.stage) : asFailure(thrown, watch.stage);
     log.debug("cycle failed", { stage: failure.stage, code: failure.code, cause: failure.cause });
   }
   const result = failure !== null ? "failed" : planOnly ? "planned" : reached?.commit ? "published" : "unchanged";
@@ -79,6 +79,17 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
   await used.session?.client.close();
   await stop?.();
   return { outcome, changes: reached?.changes ?? [] };
+}
+
+/** Whatever broke when the cycle was told to stop, this is what the user wants to know. */
+function stopped(signal: AbortSignal, stage: Stage): Failure {
+  const late = signal.reason instanceof DOMException && signal.reason.name === "TimeoutError";
+  return new Failure(late ? "the cycle took longer than --timeout" : "the cycle was stopped by a signal", {
+    code: late ? "TimedOut" : "Aborted",
+    stage,
+    retryable: late,
+    hint: "Nothing is half done: the next cycle goes on from what Git holds.",
+  });
 }
 
 interface Used {
@@ -213,6 +224,7 @@ async function fetchAll(running: Running): Promise<Snapshot> {
     openSession({ state, transport: await compassTransport(config, env, signal), hosts: config.compass.hosts, clock }),
   );
   used.session = session;
+  log.debug("connected", { until: session.certificate.notAfter.toISOString() });
   const runtimeID = config.runtime.id ?? "";
   const director = createDirector({
     url: session.connection.directorURL,
@@ -224,8 +236,9 @@ async function fetchAll(running: Running): Promise<Snapshot> {
     onRetry: (failure, attempt) => log.warn("asking Director again", { code: failure.code, attempt }),
   });
   const { pageSize } = config.compass;
-  const onProgress = (fetched: number, total: number) => log.progress("fetch", `${fetched} of ${total} Applications`);
-  return watch.time("fetch", () => fetchSnapshot({ director, runtimeID, pageSize, clock, signal, onProgress }));
+  return watch.time("fetch", () =>
+    fetchSnapshot({ director, runtimeID, pageSize, clock, signal, onProgress: progressOf(log)("fetch") }),
+  );
 }
 
 interface Planning extends Running {
@@ -238,6 +251,7 @@ interface Planning extends Running {
 /** Stages model, render, seal and plan. Reasons to set an Application aside add up on the way. */
 async function planOn(base: Base, planning: Planning): Promise<Plan> {
   const { config, clock, signal, state, watch, notes, snapshot, sealKey, renderer, settings } = planning;
+  const progress = progressOf(planning.log);
   const { namespace } = config.applications;
   const owned = await watch.time("base", () => ownedFiles(base, settings.runtimeID));
   if (owned.note !== null) notes.push(owned.note);
@@ -254,7 +268,7 @@ async function planOn(base: Base, planning: Planning): Promise<Plan> {
 
   const estate = await watch.time("model", async () => buildEstate(snapshot, { fingerprint: fingerprints.value }));
   const rendering = await watch.time("render", () =>
-    renderEstate({ renderer, estate, base, committed, fingerprint, signal }),
+    renderEstate({ renderer, estate, base, committed, fingerprint, signal, onProgress: progress("render") }),
   );
   const sealing = await watch.time("seal", () =>
     sealEstate({
@@ -267,6 +281,7 @@ async function planOn(base: Base, planning: Planning): Promise<Plan> {
       fingerprint,
       now: clock.now(),
       signal,
+      onProgress: progress("seal"),
     }),
   );
   return watch.time("plan", async () =>
@@ -286,6 +301,9 @@ async function planOn(base: Base, planning: Planning): Promise<Plan> {
     }),
   );
 }
+
+const progressOf = (log: Logger) => (stage: Stage) => (done: number, total: number) =>
+  log.progress(stage, `${done} of ${total} Applications`);
 
 async function changesOf({ writes, deletes }: Plan, base: Base): Promise<FileChange[]> {
   const before = async (path: string) => (base.listing.has(path) ? (await base.read(path)).toString("utf8") : null);

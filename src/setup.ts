@@ -62,7 +62,8 @@ export async function targetRepository(
       cause,
     });
   });
-  const { https, no } = proxyOf(config.proxy, env);
+  // As everywhere: a proxy for https is not asked about http.
+  const { https, no } = git.url.startsWith("https:") ? proxyOf(config.proxy, env) : NO_PROXY;
   const ca = git.ca === null ? {} : { ca: await authoritiesFile(git.ca, env, cache) };
   const auth = await gitAuth(git.auth, env);
   return openRepository({
@@ -79,6 +80,8 @@ export async function targetRepository(
 
 /** Of one remote call, in milliseconds. */
 const GIT_TIMEOUT = 120_000;
+
+const NO_PROXY = { https: null, no: [] };
 
 // What GitHub asks for beside a token; other hosts take any name.
 const TOKEN_USER = "x-access-token";

@@ -26,15 +26,17 @@ export interface RenderOptions {
   /** Keyed fingerprint of a whole Secret; null when a value is not known, which counts as unchanged. */
   readonly fingerprint: (secret: ApplicationModel["secrets"][number]) => string | null;
   readonly signal: AbortSignal;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** Renders in turn, giving way to other work between Applications: a large landscape must not hold the process. */
 export async function renderEstate(options: RenderOptions): Promise<Rendering> {
-  const { renderer, estate, committed, signal } = options;
+  const { renderer, estate, committed, signal, onProgress } = options;
   const applications: RenderedApplication[] = [];
   const setAside: SetAside[] = [];
-  for (const application of estate.applications) {
+  for (const [index, application] of estate.applications.entries()) {
     signal.throwIfAborted();
+    onProgress?.(index + 1, estate.applications.length);
     const input = renderer.input(application);
     // Not those under a name that it had before: they wait for their deletion.
     const folder = `applications/${application.name}/`;

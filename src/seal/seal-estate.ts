@@ -40,6 +40,7 @@ export interface SealOptions {
   readonly fingerprint: Fingerprinter["secret"];
   readonly now: Date;
   readonly signal: AbortSignal;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /**
@@ -47,12 +48,13 @@ export interface SealOptions {
  * holds a readable value is set aside (`ReadableSecret`), so that the others go on.
  */
 export async function sealEstate(options: SealOptions): Promise<Sealing> {
-  const { snapshot, rendered, committed, signal } = options;
+  const { snapshot, rendered, committed, signal, onProgress } = options;
   const fetched = new Map(snapshot.applications.map((application) => [application.id, application]));
   const gate = createGate(guardedValues(snapshot));
   const applications: SealedApplication[] = [];
   const setAside: SetAside[] = [];
-  for (const { application, input, manifests, kept } of rendered) {
+  for (const [index, { application, input, manifests, kept }] of rendered.entries()) {
+    onProgress?.(index + 1, rendered.length);
     if (kept !== null) {
       applications.push({ application, files: kept.map((row) => ({ row, content: null })) });
       continue;

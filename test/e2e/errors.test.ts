@@ -167,6 +167,23 @@ describe("bad input", () => {
     expect((await world.run(["status"])).code).toBe(3);
   });
 
+  it("stops at --timeout with exit code 75, and by a signal with that signal's code, both with the tree unchanged", async () => {
+    const world = await aWorld();
+    await world.pair();
+    await world.fault({ name: "slow", delay: 20_000, match: "applicationsForRuntime" });
+
+    const late = await world.run(["sync", "--timeout", "1s"]);
+    const stopped = await world.run(["sync", "--log-level", "debug"], {
+      signalAfter: { text: "connected", signal: "SIGINT" },
+    });
+
+    expect(late.code).toBe(75);
+    expectClear(late, "TimedOut");
+    expect(stopped.code).toBe(130);
+    expectClear(stopped, "Aborted");
+    expect(await world.commits()).toBe(0);
+  });
+
   it("answers wrong usage with exit code 64", async () => {
     const runs = [
       await agent(["synk"]),

@@ -125,6 +125,8 @@ describe("the golden landscape, rendered", () => {
       "mp-headers-only UnsupportedCredentials",
       "mp-nil-descriptions NoTarget",
       "mp-same-paths PathCollision",
+      // A bundle whose name is made of dashes alone.
+      "mp-t-st-application-istanbul-a EmptyPathPart",
     ]);
   });
 });
