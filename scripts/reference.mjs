@@ -95,8 +95,11 @@ function rowsOf(node, schema, path, required) {
     const variable = `${code(`${name}_FILE`)}, ${code(`${name}_ENV`)}, or ${code(`${name}_SECRET`)} with ${code(`${name}_KEY`)}`;
     return [{ path, what: description, allowed: "a secret reference", fallback, variable }];
   }
+  // A default of the section is that of the keys in it.
+  const defaults = Object.entries(schema.default ?? {}).map(([key, value]) => [key, { default: value }]);
+  const parts = Object.fromEntries(defaults);
   return [...node.children].flatMap(([key, child]) =>
-    rowsOf(child, properties[key] ?? {}, [...path, key], needed.includes(key)),
+    rowsOf(child, { ...properties[key], ...parts[key] }, [...path, key], needed.includes(key)),
   );
 }
 
@@ -259,8 +262,7 @@ day. \`destinationChange: report\` reports nothing yet. An ssh address in \`git.
 /** The Go agent's variables, each proven by what the program makes of it. */
 function goAgentText() {
   const text = source("src/config/go-agent.ts");
-  const [, counterparts = "", ignored = ""] =
-    /COUNTERPARTS[^{]*\{(.*?)\n\};.*?IGNORED = \[(.*?)\]/s.exec(text) ?? [];
+  const [, counterparts = "", ignored = ""] = /COUNTERPARTS[^{]*\{(.*?)\n\};.*?IGNORED = \[(.*?)\]/s.exec(text) ?? [];
   const names = [...counterparts.matchAll(/^ {2}([A-Z_]+): \{ path: \[(.*?)\]/gm)].map(([, name = "", path = ""]) => ({
     name: `APP_${name}`,
     path: path.replaceAll('"', "").split(", "),
@@ -347,7 +349,7 @@ function commandsPage() {
     `<!-- ${note} -->`,
     "# Commands",
     `Results go to stdout; logs, progress and errors to stderr. With \`--output json\` or \`yaml\` the result is one document on stdout; a
-command that fails before it has one writes a [Failure](outcome.md#failure) there, except for wrong usage, which is told on stderr
+command that fails before it has one writes a [Failure](outcome.md#failure) there
 alone. The global options may stand before or after the command. What the exit codes mean stands in [exit-codes.md](exit-codes.md).`,
     "In a checkout, `runtime-agent` is `npm run --silent agent --`.",
     fence(overview),
@@ -382,6 +384,7 @@ if (!process.argv.includes("--check")) {
     writeFileSync(join(root, folder, name), text);
   }
 } else if (differing.length > 0) {
-  for (const [name] of differing) console.error(`${folder}/${name} is not what the code says; mend it with: npm run docs`);
+  for (const [name] of differing)
+    console.error(`${folder}/${name} is not what the code says; mend it with: npm run docs`);
   process.exitCode = 1;
 }

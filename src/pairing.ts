@@ -36,7 +36,8 @@ export async function pairRuntime(options: PairingOptions): Promise<Paired> {
   const unlock = await state.lock();
   try {
     const until = validUntil(await state.identity());
-    if (until !== null && until > clock.now() && !force && (await state.pending()) === null) {
+    const usable = until !== null && until > clock.now() && (await state.connection()) !== null;
+    if (usable && !force && (await state.pending()) === null) {
       throw new Failure(`this agent is already paired; its certificate is valid until ${until.toISOString()}`, {
         code: "Usage",
         stage: "connect",

@@ -41,7 +41,7 @@ export async function compassTransport(
   };
 }
 
-/** The one-time token that is configured; null when none is, or when its file is not there (any more). */
+/** The one-time token that is configured; null when none is. Throws `SecretUnreadable` when it cannot be read. */
 export async function configuredToken({ compass }: Config, env: Environment): Promise<Secret | null> {
   return compass.token === null
     ? null

@@ -36,7 +36,7 @@ async function pair(context: Context, { tokenFile, connectorUrl, force = false }
   const onHost = (host: string) => context.tell(`Pairing with ${host}: the token is used up by this.`);
   const paired = await pairRuntime({ config, env, clock, signal, token, force, onHost });
   const { commonName, notBefore, notAfter, host, resumed } = paired;
-  const done = paint(context.text, ["green", "bold"], resumed ? "Paired" : "Paired");
+  const done = paint(context.text, ["green", "bold"], "Paired");
   context.answer(
     { kind: "Pairing", version: 1, clientID: commonName, host, notBefore, notAfter, resumed },
     `${done} with ${host}${resumed ? " (a pairing that was cut short was finished)" : ""}\n` +

@@ -1,7 +1,7 @@
 /** The program: names, help, global options, and one place where a failure becomes words and an exit code. */
 
 import { Command, CommanderError, Option } from "commander";
-import { asFailure } from "../common/failure.js";
+import { asFailure, Failure } from "../common/failure.js";
 import { packageVersion } from "../common/package-root.js";
 import { describeFailure, EXIT, exitCodeOfFailure, failureText } from "../report/index.js";
 import { configCommand } from "./config.js";
@@ -81,10 +81,28 @@ export async function run(args: readonly string[], world: World): Promise<number
     await program.parseAsync(args, { from: "user" });
     return code;
   } catch (thrown) {
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
-    return tellFailure(thrown, world, context);
+    if (!(thrown instanceof CommanderError)) return tellFailure(thrown, world, context);
+    if (thrown.exitCode === 0) return EXIT.done;
+    // commander has told it on stderr, before there was a context.
+    if (asksForJSON(args)) world.stdout.write(`${JSON.stringify(usageFailure(), null, 2)}\n`);
+    return EXIT.usage;
   }
 }
+
+/** What `-o json` or `--output=json` looks like before the arguments could be parsed. */
+const asksForJSON = (args: readonly string[]) =>
+  args.some(
+    (arg, index) => /^(-o|--output=)json$/.test(arg) || (/^(-o|--output)$/.test(arg) && args[index + 1] === "json"),
+  );
+
+const usageFailure = () => {
+  const failure = new Failure("the command line is not right", {
+    code: "Usage",
+    stage: "config",
+    hint: "stderr says what is wrong; --help shows what is allowed.",
+  });
+  return { kind: "Failure", version: 1, failure: describeFailure(failure) };
+};
 
 function tellFailure(thrown: unknown, world: World, context: Context | null): number {
   const failure = describeFailure(thrown);

@@ -13,9 +13,9 @@ import type { Register } from "./run.js";
 interface SandboxFlags {
   readonly applications: number;
   readonly snapshot?: string;
-  readonly port: number;
+  readonly port?: number;
   readonly directory?: string;
-  readonly fault: readonly FaultName[];
+  readonly fault?: readonly FaultName[];
 }
 
 export function wholeNumber(text: string): number {
@@ -23,7 +23,7 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
-function faultName(text: string, before: readonly FaultName[]): readonly FaultName[] {
+function faultName(text: string, before: readonly FaultName[] = []): readonly FaultName[] {
   const known = faultNames.find((name) => name === text);
   if (known === undefined) throw new InvalidArgumentError(`Known are: ${faultNames.join(", ")}.`);
   return [...before, known];
@@ -34,9 +34,9 @@ export function sandboxCommand(register: Register): void {
     .description("the embedded Compass on loopback: Connector, Director and a certificate authority of its own")
     .option("--applications <number>", "size of the generated landscape", wholeNumber, 5)
     .option("--snapshot <file>", "serve this recorded snapshot instead; it is read again when it changes")
-    .option("--port <port>", "first of three ports (default: any free ones)", wholeNumber, 0)
+    .option("--port <port>", "first of three ports (default: any free ones)", wholeNumber)
     .option("--directory <folder>", "where it keeps its state (default: a new temporary folder)")
-    .option("--fault <name>", "a fault to begin with; may be given again", faultName, [])
+    .option("--fault <name>", "a fault to begin with; may be given again", faultName)
     .addHelpText("after", "\nExample:\n  runtime-agent sandbox --applications 20 --directory ./compass");
   register(command, sandbox);
 }
@@ -50,8 +50,8 @@ async function sandbox(context: Context, flags: SandboxFlags): Promise<number> {
   const running = await startSandbox({
     directory,
     applications: flags.applications,
-    port: flags.port,
-    faults: flags.fault.map((name) => ({ name })),
+    ...(flags.port === undefined ? {} : { port: flags.port }),
+    faults: (flags.fault ?? []).map((name) => ({ name })),
     ...(flags.snapshot === undefined ? {} : { snapshot: resolve(cwd, flags.snapshot) }),
   });
   const { connectorURL, secureConnectorURL, directorURL, token, runtimeID, tenant, ca, control, snapshotFile } =

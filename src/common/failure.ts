@@ -59,7 +59,6 @@ export type FailureCode =
   // render, seal, plan
   | "TemplateBroken"
   | "SealingImpossible"
-  | "ReadableSecret"
   // anything else
   | "Usage"
   | "Aborted"

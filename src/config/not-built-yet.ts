@@ -30,6 +30,17 @@ const rules: readonly Rule[] = [
   ["metrics.push", "leave it out", ({ metrics }) => metrics.push !== null],
 ];
 
+/** Settings that change nothing yet but do no harm: who set them is told. */
+export function withoutEffect({ runtime }: Config): string[] {
+  const labels = [
+    ["runtime.consoleURL", runtime.consoleURL],
+    ["runtime.eventsURL", runtime.eventsURL],
+  ] as const;
+  return labels.flatMap(([setting, value]) =>
+    value === null ? [] : [`${setting} is not reported to Compass yet: what Compass has stays as it is`],
+  );
+}
+
 /** Throws `NotBuiltYet` for the first such setting: ignoring it in silence would be worse than stopping. */
 export function requireBuilt(config: Config): void {
   const rule = rules.find(([, , asked]) => asked(config));

@@ -125,12 +125,7 @@ export const gitSection = section("The repository that the cluster is fed from."
     .nullable()
     .prefault(null),
   allowRoot: flag("Lets `path` be the root of the repository.").prefault(false),
-  publish: choice("How changes arrive; default: pull-request where a known host is recognised, else direct.", [
-    "direct",
-    "pull-request",
-  ])
-    .nullable()
-    .prefault(null),
+  publish: choice("How changes arrive; default: direct.", ["direct", "pull-request"]).nullable().prefault(null),
   author,
   auth: authentication("How to get into the repository.").nullable().prefault(null),
   push: push.nullable().prefault(null),

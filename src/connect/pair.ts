@@ -152,7 +152,7 @@ function connectorOf(token: OneTimeToken, configured: string | null): string {
 }
 
 const tokenNeeded = () =>
-  new Failure("there is no certificate yet and no one-time token to get one", {
+  new Failure("there is no one-time token to pair with", {
     code: "TokenNeeded",
     stage: "connect",
     hint: "Ask Compass for a one-time token and give it with `pair --token-file FILE` or as compass.token.",

@@ -53,6 +53,9 @@ export interface DeletionDecision {
   readonly missing: Readonly<Record<string, Missing>>;
 }
 
+/** Shares that are no whole milliseconds may add up to this much less, in milliseconds. */
+const ROUNDING = 1e-3;
+
 /** A rule gives the reason to hold every deletion of this cycle; null when it has nothing against them. */
 type Rule = (input: DeletionInput) => HoldReason | null;
 
@@ -78,8 +81,7 @@ export function decideDeletions(input: DeletionInput): DeletionDecision {
   for (const candidate of candidates) {
     const seen = observe(input.missing[keyOf(candidate)], settings, now);
     missing[keyOf(candidate)] = seen;
-    // Rounded: shares that are no whole milliseconds add up to a little less.
-    if (seen.observations >= settings.observations && Math.round(seen.waited) >= settings.over) due.push(candidate);
+    if (seen.observations >= settings.observations && seen.waited >= settings.over - ROUNDING) due.push(candidate);
     else {
       const until = new Date(now.getTime() + Math.max(0, settings.over - seen.waited));
       held.push({ ...candidate, reason: "MissingTooBriefly", until });

@@ -71,7 +71,7 @@ export function makePlan(options: PlanOptions): Plan {
   const free = options.applications.filter(({ files }) => !files.some(foreign));
   const setAside = [
     ...options.setAside,
-    ...options.applications.filter((each) => !free.includes(each)).map(foreignFile),
+    ...options.applications.filter(({ files }) => files.some(foreign)).map(foreignFile),
   ].sort(byNameOrder);
 
   // A committed name whose owner has it no more, and that nobody else has now.
@@ -94,32 +94,37 @@ export function makePlan(options: PlanOptions): Plan {
 
   // A rename is a deletion of the old name: until that passes, the new one waits. Where nothing is ever deleted it does not.
   const heldIDs = new Set(rules.mode === "sync" ? decision.held.map(({ id }) => id) : []);
-  const heldNames = new Set(decision.held.map(({ name }) => name));
-  // One Secret under two names would stop every consumer (its own name is cut, so that an old and a new one can be equal).
-  const taken = new Set(
-    present.filter(({ path }) => heldNames.has(nameOf(path) ?? "")).map(({ path }) => objectOf(path)),
+  const ready = free.filter(
+    ({ application: { name, id } }) => !behind.has(id) && (committed.has(name) || !heldIDs.has(id)),
   );
-  const waits = ({ application: { name, id }, files }: SealedApplication) =>
-    behind.has(id) ||
-    (heldIDs.has(id) && !committed.has(name)) ||
-    files.some(({ row }) => taken.has(objectOf(row.path)));
-  const published = free.filter((each) => !waits(each));
-  const waiting = free
-    .filter((each) => !published.includes(each))
-    .map(({ application: { name, id } }): Hold => ({ name, id, reason: "Renamed", until: null }));
+  // What a published Application leaves behind (a Secret that it has no more) goes with the same commit.
+  const tidy = rules.mode === "sync" && owned.trusted;
+  const dueWithout = (published: ReadonlySet<SealedApplication>) => {
+    const waiting = new Set(free.filter((each) => !published.has(each)).map(({ application }) => application.id));
+    return decision.due.filter(({ id }) => !waiting.has(id));
+  };
+  const staying = (published: ReadonlySet<SealedApplication>) => {
+    const gone = new Set(dueWithout(published).map(({ name }) => name));
+    if (tidy) for (const { application } of published) gone.add(application.name);
+    return [...committed].flatMap(([name, files]) => (gone.has(name) ? [] : files));
+  };
+  const published = withoutClashes(ready, staying);
+  const dueNow = dueWithout(published);
+  const due = new Set(dueNow.map(({ name }) => name));
+  const waiting = [
+    ...free.filter((each) => !published.has(each)).map(({ application }) => application),
+    ...decision.due.filter((each) => !dueNow.includes(each)),
+  ].map(({ name, id }): Hold => ({ name, id, reason: "Renamed", until: null }));
 
-  const due = new Set(decision.due.map(({ name }) => name));
-  const publishedNames = new Set(published.map(({ application }) => application.name));
+  const publishedNames = new Set([...published].map(({ application }) => application.name));
+  const publishedIDs = new Set([...published].map(({ application }) => application.id));
   const rows = new Map<string, InventoryFile>();
   const writes = new Map<string, Buffer>();
-  for (const [name, files] of committed) {
-    if (due.has(name)) continue;
-    // What a published Application leaves behind (a Secret that it has no more) goes with the same commit.
-    if (publishedNames.has(name) && rules.mode === "sync" && owned.trusted) continue;
+  for (const row of staying(published)) {
     // Left behind but not to be deleted: nobody's, so that no later cycle takes it for a part of the Application.
-    for (const row of files) rows.set(row.path, publishedNames.has(name) ? { ...row, id: null } : row);
+    rows.set(row.path, publishedNames.has(nameOf(row.path) ?? "") ? { ...row, id: null } : row);
   }
-  for (const { row, content } of published.flatMap(({ files }) => files)) {
+  for (const { row, content } of [...published].flatMap(({ files }) => files)) {
     rows.set(row.path, row);
     if (content !== null && base.listing.get(row.path) !== row.blob) writes.set(row.path, content);
   }
@@ -148,7 +153,7 @@ export function makePlan(options: PlanOptions): Plan {
 
   const deletes = owned.files.map(({ path }) => path).filter((path) => !rows.has(path) && base.listing.has(path));
   const touched = new Set([...writes.keys(), ...deletes].map(nameOf));
-  const names = published.map(({ application }) => application.name);
+  const names = [...publishedNames];
   return {
     writes,
     deletes: deletes.sort(),
@@ -158,7 +163,7 @@ export function makePlan(options: PlanOptions): Plan {
     deleted: [...due].sort(),
     held: [...decision.held, ...waiting].sort(byNameOrder),
     setAside,
-    degraded: options.degraded.filter(({ id }) => published.some(({ application }) => application.id === id)),
+    degraded: options.degraded.filter(({ id }) => publishedIDs.has(id)),
     digest,
     committedDigest: owned.files.length === 0 ? null : revisionDigest(owned.files),
     missing: decision.missing,
@@ -206,8 +211,29 @@ function waitingBehind(
   return waiting;
 }
 
-/** What kustomize tells objects apart by, as far as a path says it: kind and name; of the Application its folder's name. */
-const objectOf = (path: string) => path.replace(/^applications\/[^/]+\/(?=.*\/)/, "");
+/**
+ * Those whose Secrets do not stand under the same name in a folder that stays, since one object twice would stop every
+ * consumer: the names of Secrets are cut, so an old name's and a new one's can be equal. Who waits keeps its own folder,
+ * so it is asked again until nothing changes.
+ */
+function withoutClashes(
+  ready: readonly SealedApplication[],
+  staying: (published: ReadonlySet<SealedApplication>) => readonly InventoryFile[],
+): ReadonlySet<SealedApplication> {
+  for (let published = new Set(ready); ; ) {
+    const taken = Map.groupBy(staying(published), ({ path }) => objectOf(path));
+    const clear = [...published].filter(({ application: { name, secrets } }) => {
+      // By the names that hold a bundle's id: what else a template gives may stand in a namespace of its own.
+      const others = secrets.flatMap((secret) => taken.get(`secrets/${secret.name}.yaml`) ?? []);
+      return others.every(({ path }) => nameOf(path) === name);
+    });
+    if (clear.length === published.size) return published;
+    published = new Set(clear);
+  }
+}
+
+/** A path within its Application's folder: kind and name. */
+const objectOf = (path: string) => path.replace(/^applications\/[^/]+\//, "");
 
 const nameOf = (path: string) => /^applications\/([^/]+)\//.exec(path)?.[1] ?? null;
 

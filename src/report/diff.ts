@@ -33,13 +33,16 @@ export function diffFiles(changes: readonly FileChange[], { context = 3 }: DiffO
       const [old, next] = maskPair(path, before, after);
       const patch = structuredPatch(path, path, old ?? "", next ?? "", undefined, undefined, { context });
       const lines = patch.hunks.flatMap((hunk) => [
-        `@@ -${hunk.oldStart},${hunk.oldLines} +${hunk.newStart},${hunk.newLines} @@`,
+        `@@ -${range(hunk.oldStart, hunk.oldLines)} +${range(hunk.newStart, hunk.newLines)} @@`,
         ...hunk.lines.filter((line) => !line.startsWith("\\")),
       ]);
       return { path, change: before === null ? "added" : after === null ? "deleted" : "changed", lines };
     })
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
+
+/** Of no lines it is the line before that counts, as `diff` and git have it. */
+const range = (start: number, lines: number) => `${lines === 0 ? start - 1 : start},${lines}`;
 
 const MASK = "••••••••";
 const CHANGED = "•••••••• (changed)";
@@ -77,7 +80,10 @@ function readSecret(text: string): SecretDocument | null {
     const value = parseYaml(text, { file: "a Secret", stage: "report", code: "Internal" });
     const { apiVersion, kind, metadata, type, immutable, data = {} } = value as Record<string, unknown>;
     if (typeof data !== "object" || data === null) return null;
-    return { open: { apiVersion, kind, metadata, type, immutable }, data: data as Record<string, unknown> };
+    const open = { apiVersion, kind, metadata, type, immutable };
+    // Throws for what the agent never wrote.
+    formatYaml(open);
+    return { open, data: data as Record<string, unknown> };
   } catch {
     return null;
   }

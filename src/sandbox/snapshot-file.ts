@@ -22,7 +22,11 @@ function withTypeName(credential: Record<string, unknown>, context: z.Refinement
   return z.NEVER;
 }
 
-const credential = z.looseObject({}).transform(withTypeName).nullish();
+/** Every field of every member is a text; a recording without its secrets has something else there. */
+const credential = z
+  .record(z.string(), z.union([z.string(), z.null()]))
+  .transform(withTypeName)
+  .nullish();
 const values = z.record(z.string(), z.array(z.string())).nullish();
 const text = z.string().nullish();
 
@@ -112,7 +116,7 @@ export async function openSnapshot(
     throw new Failure(complaint(thrown), {
       code: "ConfigurationUnreadable",
       stage: "config",
-      hint: "Give a file that the command snapshot has written.",
+      hint: "Give a file that the command snapshot has written, with --with-secrets: without them there is nothing to serve.",
       cause: thrown,
     });
   });

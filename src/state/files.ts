@@ -110,6 +110,8 @@ export function openFileState(directory: string): State {
       // Beside the certificate, so that the link switches both.
       await replace(join(identityAt(folder), "connection.json"), json(connection));
       await link(folder, identityAt("current"));
+      // For readers, at its published place: it follows the link above.
+      await link(join("identity", "current", "connection.json"), at("connection.json"));
       await discardPending();
       for (const other of await readdir(at("identity"))) {
         if (other !== "current" && other !== folder) await remove(identityAt(other));

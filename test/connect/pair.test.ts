@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, createPublicKey } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { Secret } from "../../src/common/secret.js";
@@ -85,7 +85,7 @@ describe("pairing", () => {
 
     const key = (await state.identity())?.key.reveal() ?? "";
     expect(key).toMatch(/^-----BEGIN RSA PRIVATE KEY-----/);
-    const certificate = (await import("node:crypto")).createPublicKey((await state.identity())?.certificate ?? "");
+    const certificate = createPublicKey((await state.identity())?.certificate ?? "");
     expect(certificate.asymmetricKeyDetails?.modulusLength).toBe(3072);
   });
 
@@ -501,7 +501,7 @@ it("remembers the newest fifty tokens that are spent", async () => {
   expect((await state.memory()).spentTokens).toEqual([...old.slice(1), digestOf(sandbox.token)]);
 });
 
-it("trusts for its certificate only the file of the sandbox's authority", async () => {
+it("keeps the authority that issued the certificate", async () => {
   const sandbox = await aSandbox();
   const { state } = aState();
 

@@ -58,6 +58,9 @@ describe("the formats of a result", () => {
       failure: { code: "TokenNeeded" },
     });
     expect(JSON.parse(snapshot.stdout)).toMatchObject({ kind: "Failure", failure: { code: "TokenNeeded" } });
+    const wrong = await world.run(["-o", "json", "sync", "--nonsense"]);
+    expect(wrong.code).toBe(64);
+    expect(JSON.parse(wrong.stdout)).toMatchObject({ kind: "Failure", failure: { code: "Usage" } });
   });
 
   it("are coloured only where that was asked for", async () => {

@@ -47,6 +47,7 @@ async function counting(given?: Renderer): Promise<{ renderer: Renderer; rendere
 }
 
 const full: Application = anApplication({
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: what Flux would substitute
   description: "A shop ${CLUSTER} $$ for everyone: #1\nand more",
   auths: ["b", "a"],
   bundles: [

@@ -1,6 +1,9 @@
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { loadRenderer, type Renderer, type RendererOptions } from "../../src/render/index.js";
 import { aBundle, aModel, anApplication, anAuth, basic, rendererOptions, uuid } from "../builders.js";
@@ -84,6 +87,21 @@ describe("a folder of templates", () => {
     expect(pathsOf(slashed)).toEqual(["applications/mp-shop/application.yaml"]);
   });
 
+  it("is loaded by Node itself, without the test's own loader, by a way with a link in it", async () => {
+    const folder = await aFolder({
+      "real/index.ts": `${SHIPPED}import type { Template } from "runtime-agent/templates";
+        export const template: Template = (chart, input): void => { secrets(chart, input); application(chart, input); };`,
+    });
+    await symlink("real", join(folder, "link"));
+
+    const paths = await inNode(join(folder, "link"));
+
+    expect(paths.sort()).toEqual([
+      "applications/mp-shop/application.yaml",
+      `applications/mp-shop/secrets/${credentials}.yaml`,
+    ]);
+  });
+
   it.each<[string, Record<string, string>]>([
     ["is empty", {}],
     ["has no template", { "index.js": "export const other = 1;" }],
@@ -159,6 +177,29 @@ describe("the input digest of a folder of templates", () => {
     expect(digests[0]).not.toBe(digests[1]);
   });
 });
+
+/** Renders in a process of its own, where Node alone resolves modules; the sources are run as they stand. */
+async function inNode(templates: string): Promise<string[]> {
+  const source = pathToFileURL(join(import.meta.dirname, "..", "..", "src", "render", "index.ts")).href;
+  const script = `
+    import { registerHooks } from "node:module";
+    registerHooks({
+      resolve: (specifier, context, next) => {
+        const ours = context.parentURL?.endsWith(".ts") && specifier.startsWith(".") && specifier.endsWith(".js");
+        return next(ours ? specifier.replace(/js$/, "ts") : specifier, context);
+      },
+    });
+    const { loadRenderer } = await import(${JSON.stringify(source)});
+    const renderer = await loadRenderer(${JSON.stringify({ ...rendererOptions, templates })});
+    const { manifests } = renderer.render(${JSON.stringify(model)});
+    console.log(JSON.stringify(manifests.map(({ path }) => path)));`;
+  const args = ["--experimental-transform-types", "--no-warnings", "--input-type=module", "--eval", script];
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    env: { PATH: process.env.PATH },
+    cwd: import.meta.dirname,
+  });
+  return JSON.parse(stdout) as string[];
+}
 
 const object = (fields: string) => `new ApiObject(chart, "more", { ${fields} });`;
 const secret = (fields: string) =>

@@ -147,7 +147,7 @@ describe("the snapshot that is served", () => {
     [
       "has an unknown credential",
       aSnapshot([
-        { ...anApplication(1), bundles: [{ id: "x", name: "y", defaultInstanceAuth: { credential: { a: 1 } } }] },
+        { ...anApplication(1), bundles: [{ id: "x", name: "y", defaultInstanceAuth: { credential: { a: "1" } } }] },
       ]),
       "the snapshot is not valid at applications.0.bundles.0.defaultInstanceAuth.credential",
     ],
@@ -182,6 +182,16 @@ describe("the snapshot that is served", () => {
     write(sandbox.snapshotFile, document);
 
     expect(await names(sandbox, identity)).toEqual(["mp-zoll-fracht", "mp-sap-commerce-cloud"]);
+  });
+
+  it("is refused at the start when its secrets were left out, for there is nothing to serve", async () => {
+    const auth = { credential: { username: { redacted: true }, password: { redacted: true } } };
+    const application = { ...anApplication(1), bundles: [{ id: "x", name: "y", defaultInstanceAuth: auth }] };
+    const snapshot = write(join(aDirectory(), "given.json"), aSnapshot([application]));
+
+    const started = startSandbox({ directory: aDirectory(), snapshot });
+
+    await expect(started).rejects.toMatchObject({ hint: expect.stringContaining("--with-secrets") });
   });
 
   it.each(["{", JSON.stringify({ kind: "Other" })])("is refused at the start when it is none: %s", async (content) => {

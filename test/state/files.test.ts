@@ -80,6 +80,18 @@ describe("what is kept", () => {
     expect(await state.pending()).toBeNull();
   });
 
+  it("is read at its published places: the files in use below identity/current, and connection.json", async () => {
+    const { directory, state } = aState();
+    await state.promote(identityOf("one"), connectionOf("one"));
+    await state.promote(identityOf("two"), connectionOf("two"));
+
+    const current = readdirSync(join(directory, "identity", "current")).sort();
+    const connection = JSON.parse(readFileSync(join(directory, "connection.json"), "utf8"));
+
+    expect(current).toEqual(["ca.pem", "certificate.pem", "chain.pem", "connection.json", "key.pem"]);
+    expect(connection).toEqual(connectionOf("two"));
+  });
+
   it("is found again: memory and seal key", async () => {
     const { directory, state } = aState();
     const memory = {

@@ -19,6 +19,12 @@ const UNTRUSTED = new Set([
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
   "CERT_SIGNATURE_FAILURE",
   "CERT_UNTRUSTED",
+  "CERT_REJECTED",
+  "CERT_REVOKED",
+  "CERT_CHAIN_TOO_LONG",
+  "PATH_LENGTH_EXCEEDED",
+  "INVALID_CA",
+  "INVALID_PURPOSE",
 ]);
 
 const TIMEOUTS = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "ETIMEDOUT"]);
@@ -49,7 +55,14 @@ export function translateNetworkError(thrown: unknown, context: Context): Failur
     new Failure(message, { ...options, stage, cause: thrown });
 
   if (signal.aborted) {
-    return fail(`the call of ${peer} was stopped`, { code: "Aborted", hint: "The agent was asked to stop." });
+    const late = signal.reason instanceof DOMException && signal.reason.name === "TimeoutError";
+    return late
+      ? fail(`the call of ${peer} was stopped by --timeout`, {
+          code: "TimedOut",
+          retryable: true,
+          hint: "Try again, with more time.",
+        })
+      : fail(`the call of ${peer} was stopped`, { code: "Aborted", hint: "The agent was asked to stop." });
   }
   if (timedOut || has((code) => TIMEOUTS.has(code))) {
     return fail(`${peer} at ${host} did not answer within ${timeout / 1000} s`, {

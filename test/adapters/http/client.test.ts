@@ -28,9 +28,11 @@ describe("an answer", () => {
     const server = await aServer();
     const client = await aClient();
 
+    await client.fetch(server.url("/plain"));
     await client.fetch(server.url("/graphql?x=1"), { method: "POST", headers: { Tenant: "t" }, body: "{}" });
 
     expect(server.requests).toMatchObject([
+      { method: "GET", url: "/plain", body: "" },
       { method: "POST", url: "/graphql?x=1", headers: { tenant: "t" }, body: "{}", client: null },
     ]);
   });
@@ -80,15 +82,27 @@ describe("the server's certificate", () => {
     expect(server.requests).toEqual([]);
   });
 
-  it("is not trusted when another authority of the same name signed it", async () => {
-    const stranger = await createAuthority({ commonName: "Test CA", now: new Date() });
-    const server = await aServer(undefined, { authority: stranger });
+  it.each(["Test CA", "Another CA"])(
+    "is not trusted when another authority signed it, named %s",
+    async (commonName) => {
+      const stranger = await createAuthority({ commonName, now: new Date() });
+      const server = await aServer(undefined, { authority: stranger });
+      const client = await aClient();
+
+      const failure = await failureOf(client.fetch(server.url()));
+
+      expect(failure).toMatchObject({ code: "TlsUntrusted", retryable: false });
+      expect(server.requests).toEqual([]);
+    },
+  );
+
+  it("is not trusted when it is an authority's own", async () => {
+    const stranger = await createAuthority({ commonName: "localhost", now: new Date() });
+    const issueServer = async () => ({ certificate: stranger.certificate, key: stranger.key });
+    const server = await aServer(undefined, { authority: { ...stranger, issueServer } });
     const client = await aClient();
 
-    const failure = await failureOf(client.fetch(server.url()));
-
-    expect(failure).toMatchObject({ code: "TlsUntrusted", retryable: false });
-    expect(server.requests).toEqual([]);
+    expect(await failureOf(client.fetch(server.url()))).toMatchObject({ code: "TlsUntrusted", retryable: false });
   });
 
   it("is trusted when the authority is given", async () => {
@@ -276,11 +290,14 @@ it("tells nothing of what was sent or answered, in no failure", async () => {
     (response) => response.write("hidden-answer"),
   ];
   const servers = await Promise.all(scripts.map((script) => aServer(script)));
-  const client = await aClient({ maxBytes: 1000, timeout: 300 });
+  const [patient, hasty] = [await aClient({ maxBytes: 1000 }), await aClient({ timeout: 100 })];
   const init = { method: "POST", headers: { "Connector-Token": "hidden-token" }, body: "hidden-body" };
 
   const failures = await Promise.all(
-    servers.map((server) => failureOf(client.fetch(server.url("/?hidden-query"), init))),
+    servers.map((server, index) => {
+      const client = index === scripts.length - 1 ? hasty : patient;
+      return failureOf(client.fetch(server.url("/?hidden-query"), init));
+    }),
   );
 
   expect(failures.map(({ code }) => code)).toEqual([

@@ -1,0 +1,42 @@
+/** Outcomes for tests of their views. */
+
+import { Failure } from "../../src/common/failure.js";
+import type { Plan } from "../../src/plan/index.js";
+import { buildOutcome, type Outcome } from "../../src/report/index.js";
+
+export const aPlan = (changes: Partial<Plan> = {}): Plan => ({
+  writes: new Map(),
+  deletes: [],
+  created: [],
+  updated: [],
+  deleted: [],
+  unchanged: [],
+  held: [],
+  setAside: [],
+  degraded: [],
+  digest: `sha256:${"1".repeat(64)}`,
+  committedDigest: `sha256:${"1".repeat(64)}`,
+  missing: {},
+  ...changes,
+});
+
+export type OutcomeOptions = Parameters<typeof buildOutcome>[0];
+
+export const anOutcome = (plan: Plan | null, changes: Partial<OutcomeOptions> = {}): Outcome =>
+  buildOutcome({
+    result: "published",
+    runtime: "0f2c1b1e-6a55-4f37-9d0c-1f5d8a0f7c11",
+    plan,
+    commit: { id: "a".repeat(40), branch: "main" },
+    requests: { director: 3, connector: 0, git: 2 },
+    durations: new Map([
+      ["fetch", 120],
+      ["plan", 1.4],
+    ]),
+    notes: [],
+    failure: null,
+    ...changes,
+  });
+
+export const aFailure = (code: Failure["code"] = "ServerError", retryable = false) =>
+  new Failure("Director is not available", { code, stage: "fetch", hint: "Wait.", retryable });

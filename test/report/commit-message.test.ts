@@ -1,0 +1,165 @@
+import { execFileSync } from "node:child_process";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Plan } from "../../src/plan/index.js";
+import { commitMessage } from "../../src/report/index.js";
+import { anOutcome, aPlan } from "./an-outcome.js";
+
+const options = { runtime: "0f2c1b1e-6a55-4f37-9d0c-1f5d8a0f7c11", digest: "sha256:0", version: "1.0.0" };
+const messageOf = (changes: Partial<Plan>) => commitMessage(anOutcome(aPlan(changes)), options);
+const subjectOf = (changes: Partial<Plan>) => messageOf(changes).split("\n")[0];
+const names = (count: number) => Array.from({ length: count }, (_, index) => `mp-${String(index).padStart(3, "0")}`);
+
+const trailers = ["Runtime: 0f2c1b1e-6a55-4f37-9d0c-1f5d8a0f7c11", "Digest: sha256:0", "Agent-Version: 1.0.0"];
+
+/** As git reads the message, with no configuration of the tester's. */
+const parseTrailers = (message: string) =>
+  execFileSync("git", ["interpret-trailers", "--parse"], {
+    input: message,
+    encoding: "utf8",
+    env: { PATH: process.env.PATH, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_SYSTEM: "/dev/null" },
+  })
+    .trimEnd()
+    .split("\n");
+
+describe("a commit message", () => {
+  it("tells what changed and why, section by section", () => {
+    const message = messageOf({
+      created: ["mp-a"],
+      updated: ["mp-b", "mp-c"],
+      deleted: ["mp-d"],
+      held: [{ name: "mp-e", id: "5", reason: "OverLimit", until: null }],
+      setAside: [{ name: "mp-f", id: "6", reason: "DuplicateName", message: "two" }],
+      degraded: [
+        { name: "mp-a", id: "1", reason: "NoTarget", bundle: "1", message: "none" },
+        { name: "mp-a", id: "1", reason: "NoTarget", bundle: "2", message: "none" },
+      ],
+    });
+
+    expect(message).toBe(`Add mp-a, update 2 Applications, delete mp-d
+
+Added:
+  - mp-a
+
+Updated:
+  - mp-b
+  - mp-c
+
+Deleted:
+  - mp-d
+
+Held:
+  - mp-e (OverLimit)
+
+Set aside:
+  - mp-f (DuplicateName)
+
+Degraded:
+  - mp-a (NoTarget)
+
+Runtime: 0f2c1b1e-6a55-4f37-9d0c-1f5d8a0f7c11
+Digest: sha256:0
+Agent-Version: 1.0.0
+`);
+  });
+
+  it.each<[Partial<Plan>, string]>([
+    [{ created: ["mp-a"] }, "Add mp-a"],
+    [{ updated: ["mp-a"] }, "Update mp-a"],
+    [{ deleted: ["mp-a"] }, "Delete mp-a"],
+    [{ created: names(2), deleted: names(3) }, "Add 2 Applications, delete 3 Applications"],
+    [{}, "Bring kustomization and inventory up to date"],
+    [{ unchanged: names(3) }, "Bring kustomization and inventory up to date"],
+  ])("for %j has the subject %s", (changes, subject) => {
+    expect(subjectOf(changes)).toBe(subject);
+  });
+
+  it("has a subject of at most 72 characters for valid names, however many", () => {
+    const long = "x".repeat(63);
+    const list = fc.oneof(fc.constantFrom([], [long], ["mp-a"]), fc.integer({ min: 0, max: 5000 }).map(names));
+
+    fc.assert(
+      fc.property(list, list, list, (created, updated, deleted) => {
+        expect(subjectOf({ created, updated, deleted })?.length).toBeLessThanOrEqual(72);
+      }),
+    );
+    expect(subjectOf({ updated: [long] })).toBe(`Update ${long}`);
+    expect(subjectOf({ created: [long], deleted: [long] })).toBe("Add 1, delete 1 Applications");
+  });
+
+  it("lists 50 names of a kind and counts the rest", () => {
+    const message = messageOf({ created: names(53) });
+
+    expect(message.match(/^ {2}- mp-/gm)).toHaveLength(50);
+    expect(message).toContain("  - mp-049\n  - and 3 more\n\nRuntime:");
+    expect(messageOf({ created: names(50) })).not.toContain("more");
+  });
+
+  it("cuts a name, and never the reason behind it", () => {
+    const message = messageOf({ setAside: [{ name: "y".repeat(1000), id: "1", reason: "InvalidName", message: "" }] });
+
+    expect(message).toMatch(/^ {2}- y{99}… \(InvalidName\)$/m);
+  });
+
+  it("has its own trailers and no others, as git reads them", () => {
+    expect(parseTrailers(messageOf({ created: ["mp-a"] }))).toEqual(trailers);
+    expect(parseTrailers(messageOf({}))).toEqual(trailers);
+  });
+
+  it("gives a hostile runtime id no line of its own", () => {
+    const message = commitMessage(anOutcome(aPlan()), { ...options, runtime: "x\nSigned-off-by: Mallory" });
+
+    expect(parseTrailers(message)).toHaveLength(3);
+    expect(message).not.toMatch(/^Signed-off-by/m);
+  });
+
+  it("gives a hostile name no line, no trailer and no command", () => {
+    const hostile = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 200 }),
+      fc
+        .array(
+          fc.constantFrom(
+            "\n",
+            "\r",
+            "\u2028",
+            "\u0085",
+            "\u001b[2J",
+            "Signed-off-by: Mallory <m@example.com>",
+            "Co-authored-by: Mallory <m@example.com>",
+            "Digest: sha256:1",
+            "---",
+            "# ",
+            "[skip ci]",
+            "[ci skip]",
+            "***NO_CI***",
+            " ",
+            "diff --git a/x b/x",
+            "\u202e",
+          ),
+          { maxLength: 12 },
+        )
+        .map((parts) => parts.join("")),
+    );
+
+    fc.assert(
+      fc.property(fc.array(hostile, { minLength: 1, maxLength: 4 }), (all) => {
+        const setAside = all.map((name) => ({ name, id: "1", reason: "InvalidName", message: "" }) as const);
+        const held = all.map((name) => ({ name, id: "1", reason: "OverLimit", until: null }) as const);
+        const deleted = all;
+
+        const message = messageOf({ setAside, held, deleted });
+
+        const [subject, ...lines] = message.trimEnd().split("\n");
+        expect(subject).toMatch(/^Delete /);
+        for (const line of lines)
+          expect(line).toMatch(/^$|^(Deleted|Held|Set aside):$|^ {2}- |^(Runtime|Digest|Agent-Version): /);
+        expect(lines.slice(-3)).toEqual(trailers);
+        expect(message).not.toMatch(/\[(skip ci|ci skip)\]|\*\*\*NO_CI\*\*\*|\p{Bidi_Control}/u);
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+        expect(message).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]/);
+        expect(parseTrailers(message)).toEqual(trailers);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
