@@ -7,6 +7,7 @@ import type { Clock } from "./common/clock.js";
 import { asFailure, Failure, type Stage } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
 import { retry } from "./common/retry.js";
+import { createStopwatch, type Stopwatch } from "./common/stopwatch.js";
 import { type Config, requireBuilt, withoutEffect } from "./config/index.js";
 import { openSession, type Session } from "./connect/index.js";
 import { createDirector, fetchSnapshot, type Snapshot } from "./fetch/index.js";
@@ -16,7 +17,15 @@ import { publishCommit } from "./publish/index.js";
 import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
 import { buildOutcome, commitMessage, type FileChange, type Outcome } from "./report/index.js";
 import { createFingerprinter, createSealer, sealEstate } from "./seal/index.js";
-import { compassTransport, type Environment, openState, targetRepository } from "./setup.js";
+import {
+  type CycleSettings,
+  compassTransport,
+  cycleSettings,
+  type Environment,
+  openState,
+  settingMissing,
+  targetRepository,
+} from "./setup.js";
 import type { State } from "./state/index.js";
 
 export interface CycleOptions {
@@ -112,7 +121,7 @@ interface Running extends CycleOptions {
 
 async function reconcile(running: Running): Promise<Reached> {
   const { config, clock, signal, log, state, watch, used, planOnly = false, version } = running;
-  const settings = cycleSettings(config, running);
+  const settings = cycleSettings(config, running.snapshot?.runtime.id ?? null);
 
   const snapshot = running.snapshot ?? (await fetchAll(running));
   log.info("fetched", { applications: snapshot.applications.length });
@@ -183,27 +192,6 @@ async function reconcile(running: Running): Promise<Reached> {
   );
 }
 
-interface Settings {
-  readonly runtimeID: string;
-  readonly git: Config["git"];
-  readonly sealing: Parameters<typeof createSealer>[0];
-}
-
-function cycleSettings({ runtime, git, secrets }: Config, { snapshot }: CycleOptions): Settings {
-  const runtimeID = runtime.id ?? snapshot?.runtime.id;
-  if (runtimeID === undefined) throw settingMissing("runtime.id", "the runtime's id in Compass");
-  const sealing =
-    secrets.mode === "plain" ? ({ mode: "plain" } as const) : ({ mode: "sops", recipients: secrets.sops.age } as const);
-  return { runtimeID, git, sealing };
-}
-
-const settingMissing = (setting: string, what: string) =>
-  new Failure(`${setting} is not set: ${what}`, {
-    code: "ConfigurationInvalid",
-    stage: "config",
-    hint: `Set ${setting} in the configuration file, or as an environment variable; see docs/reference/configuration.md.`,
-  });
-
 /** Stages connect and fetch alone, for `snapshot`. Throws a `Failure`. */
 export async function recordSnapshot(options: CycleOptions): Promise<Snapshot> {
   requireBuilt(options.config);
@@ -245,7 +233,7 @@ interface Planning extends Running {
   readonly snapshot: Snapshot;
   readonly sealKey: Buffer;
   readonly renderer: Renderer;
-  readonly settings: Settings;
+  readonly settings: CycleSettings;
 }
 
 /** Stages model, render, seal and plan. Reasons to set an Application aside add up on the way. */
@@ -340,32 +328,4 @@ async function remember(state: State, outcome: Outcome, plan: Plan | null, clock
   } catch (thrown) {
     log.warn("the memory of this cycle could not be kept", { code: asFailure(thrown, "report").code });
   }
-}
-
-interface Stopwatch {
-  /** The stage that was begun last. */
-  readonly stage: Stage;
-  time<T>(stage: Stage, work: () => Promise<T>): Promise<T>;
-  /** Milliseconds by stage. */
-  durations(): ReadonlyMap<string, number>;
-}
-
-function createStopwatch(clock: Clock): Stopwatch {
-  const durations = new Map<string, number>();
-  let current: Stage = "config";
-  return {
-    get stage() {
-      return current;
-    },
-    time: async (stage, work) => {
-      current = stage;
-      const start = clock.now().getTime();
-      try {
-        return await work();
-      } finally {
-        durations.set(stage, (durations.get(stage) ?? 0) + clock.now().getTime() - start);
-      }
-    },
-    durations: () => durations,
-  };
 }

@@ -8,11 +8,35 @@ import type { HTTPClientOptions } from "./adapters/http/index.js";
 import { Failure, type Stage } from "./common/failure.js";
 import type { Secret } from "./common/secret.js";
 import { type Config, readSecret, type SecretReference } from "./config/index.js";
+import type { SealMode } from "./seal/index.js";
 import { openFileState, type State } from "./state/index.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 type GitConfig = NonNullable<Config["git"]>;
+
+/** What a cycle needs of the configuration, and cannot do without. */
+export interface CycleSettings {
+  readonly runtimeID: string;
+  readonly git: Config["git"];
+  readonly sealing: SealMode;
+}
+
+/** `recorded` is the runtime of a recorded snapshot, which stands in for one that is not configured. */
+export function cycleSettings({ runtime, git, secrets }: Config, recorded: string | null): CycleSettings {
+  const runtimeID = runtime.id ?? recorded;
+  if (runtimeID === null) throw settingMissing("runtime.id", "the runtime's id in Compass");
+  const sealing =
+    secrets.mode === "plain" ? ({ mode: "plain" } as const) : ({ mode: "sops", recipients: secrets.sops.age } as const);
+  return { runtimeID, git, sealing };
+}
+
+export const settingMissing = (setting: string, what: string) =>
+  new Failure(`${setting} is not set: ${what}`, {
+    code: "ConfigurationInvalid",
+    stage: "config",
+    hint: `Set ${setting} in the configuration file, or as an environment variable; see docs/reference/configuration.md.`,
+  });
 
 /** The state's place. Throws where it is one that is not built yet. */
 export function openState({ state }: Config): State {

@@ -3,8 +3,8 @@
 /** Shorter values are found everywhere by chance; they never gate. In bytes. */
 const SHORTEST = 12;
 
-/** Characters of a form's beginning that are looked up at each place of a file; forms of wide characters are shorter. */
-const HEADS = [8, 4];
+/** Characters of a form's beginning that are looked up at each place of a file; some forms of wide characters are shorter. */
+const HEAD = 8;
 
 export interface Gate {
   /** Director ids of the Applications of which a value stands in the text. */
@@ -17,7 +17,7 @@ export function createGate(values: Iterable<{ readonly id: string; readonly valu
   for (const { id, value } of values) {
     if (Buffer.byteLength(value) < SHORTEST) continue;
     for (const needle of [value, ...base64Cores(value), encodeURIComponent(value.toWellFormed())]) {
-      const length = HEADS.find((head) => head <= needle.length) ?? needle.length;
+      const length = Math.min(HEAD, needle.length);
       const ids = entry(
         entry(
           entry(forms, length, () => new Map()),

@@ -138,6 +138,13 @@ describe("the diff of a plan", () => {
     expect(lines).not.toContain("Y2FuYXJ5");
   });
 
+  it("tells no length either where a person made data a text", async () => {
+    const after = await secretFile(plain, { password: "another" });
+    const withText = (text: string) => linesOf(after.replace(/^data:[\s\S]*?(?=^type)/m, `data: ${text}\n`), after);
+
+    expect(withText("canary-and-more")).toEqual(withText("canary"));
+  });
+
   it("is empty for a file that differs in what is masked away alone", async () => {
     const text = await secretFile(sops, { a: "value" });
 

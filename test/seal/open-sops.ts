@@ -30,12 +30,17 @@ export function openValue(text: string, key: Uint8Array, additionalData: string)
   return Buffer.concat([decipher.update(bytes(data)), decipher.final()]).toString("utf8");
 }
 
+/** The key of one file, as it is sealed for one recipient. */
+export async function openDataKey(text: string, identity: string, recipient = 0): Promise<Uint8Array> {
+  const decrypter = new Decrypter();
+  decrypter.addIdentity(identity);
+  return decrypter.decrypt(armor.decode(parseSops(text).sops.age[recipient]?.enc ?? ""));
+}
+
 /** The values of `data` as they were before base64, by one recipient's identity. Throws when the code does not fit. */
 export async function openSops(text: string, identity: string, recipient = 0): Promise<Record<string, string>> {
   const { data, sops } = parseSops(text);
-  const decrypter = new Decrypter();
-  decrypter.addIdentity(identity);
-  const key = await decrypter.decrypt(armor.decode(sops.age[recipient]?.enc ?? ""));
+  const key = await openDataKey(text, identity, recipient);
   const mac = createHash("sha512").update(createHash("sha256").update("sops").digest());
   const values: Record<string, string> = {};
   for (const [name, sealed] of Object.entries(data)) {

@@ -158,6 +158,22 @@ describe("sealing an estate", () => {
     expect(await openSops(textOf(rotated.tree, mine), identity)).toEqual({ token: "another password" });
   });
 
+  it("seals anew a Secret whose label a template changed, though its values are the same", async () => {
+    const labelled = (team: string) =>
+      templates(`import { application, secrets } from "runtime-agent/templates";
+        export const template = (chart, input) => {
+          application(chart, input);
+          for (const secret of secrets(chart, input)) secret.metadata.addLabel("team", "${team}");
+        };`);
+    const first = await cycle(new Map(), aSnapshot([shop()]), { mode: sops, renderer: await labelled("blue") });
+
+    const second = await cycle(first.tree, aSnapshot([shop()]), { mode: sops, renderer: await labelled("red") });
+
+    expect(textOf(first.tree, path)).toContain("    team: blue\n");
+    expect(textOf(second.tree, path)).toContain("    team: red\n");
+    expect(await openSops(textOf(second.tree, path), identity)).toMatchObject({ password: "password of shop" });
+  });
+
   it("stops for an unusable recipient without repeating it", async () => {
     const mode: SealMode = { mode: "sops", recipients: ["canary"] };
 

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { KubernetesObject } from "../../src/render/index.js";
 import { createSealer } from "../../src/seal/index.js";
 import { noon } from "../builders.js";
-import { openSops, openValue, parseSops } from "./open-sops.js";
+import { openDataKey, openSops, openValue, parseSops } from "./open-sops.js";
 
 const object: KubernetesObject = {
   apiVersion: "v1",
@@ -130,6 +130,15 @@ describe("a Secret sealed for sops", () => {
     // Data, nonce and tag of each; the last part is the type with the tag.
     expect(parts).toHaveLength(4 * 4);
     expect(new Set(parts.filter((part) => !part.startsWith("type:"))).size).toBe(4 * 3);
+  });
+
+  it("has a key of its own, of 32 bytes", async () => {
+    const files = [await seal({ a: "same" }), await seal({ a: "same" })];
+
+    const keys = await Promise.all(files.map((text) => openDataKey(text, identities[0] ?? "")));
+
+    expect(keys.map(({ length }) => length)).toEqual([32, 32]);
+    expect(Buffer.from(keys[0] ?? [])).not.toEqual(Buffer.from(keys[1] ?? []));
   });
 
   it("is sealed in the order of its keys, however they came", async () => {
