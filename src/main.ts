@@ -2,8 +2,19 @@
 
 /** Arguments in, exit code out. */
 
-import { run } from "./cli/run.js";
-import { systemClock } from "./common/clock.js";
+export {};
+
+// What follows is imported only behind this check: an older Node.js cannot load it, and would say so in its own words.
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < 22 || (major === 22 && minor < 19)) {
+  process.stderr.write(
+    `runtime-agent needs Node.js 22.19 or later; this is ${process.versions.node}.\n` +
+      "In a checkout, start it with `npm run --silent agent -- COMMAND`, which brings its own.\n",
+  );
+  process.exit(1);
+}
+const { run } = await import("./cli/run.js");
+const { systemClock } = await import("./common/clock.js");
 
 const stop = new AbortController();
 let signalled: NodeJS.Signals | null = null;

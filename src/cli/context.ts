@@ -71,6 +71,7 @@ export function createContext(world: World, options: GlobalOptions): Context {
     load,
     resolve: async (overrides) => resolveConfiguration((await load(overrides)).config, env),
     answer: (data, text) => {
+      log.endProgress();
       if (options.output === "json") stdout.write(`${JSON.stringify(data, null, 2)}\n`);
       else stdout.write(options.output === "yaml" ? formatDocument(data) : text);
     },

@@ -106,6 +106,7 @@ const usageFailure = () => {
 
 function tellFailure(thrown: unknown, world: World, context: Context | null): number {
   const failure = describeFailure(thrown);
+  context?.log.endProgress();
   context?.log.debug("failed", { code: failure.code, cause: asFailure(thrown, "report").cause });
   if (context !== null && context.options.output !== "text") {
     context.answer({ kind: "Failure", version: 1, failure }, "");

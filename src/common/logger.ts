@@ -14,6 +14,8 @@ export interface Logger {
   error(message: string, fields?: Fields): void;
   /** How far long work has come: one line that replaces the last on a terminal, nothing elsewhere. */
   progress(stage: string, text: string): void;
+  /** Takes the progress line away, before anything else is written to the terminal. */
+  endProgress(): void;
 }
 
 export interface LoggerOptions {
@@ -34,9 +36,12 @@ const CLEAR_LINE = "\r\u001b[2K";
 
 export function createLogger({ level, format, write, terminal }: LoggerOptions): Logger {
   let progressShown = false;
-  const line = (text: string) => {
+  const endProgress = () => {
     if (progressShown) write(CLEAR_LINE);
     progressShown = false;
+  };
+  const line = (text: string) => {
+    endProgress();
     write(text);
   };
   const stream = { write: (json: string) => line(format === "json" ? json : textLine(json)) };
@@ -64,6 +69,7 @@ export function createLogger({ level, format, write, terminal }: LoggerOptions):
       progressShown = true;
       write(`${CLEAR_LINE}${stage}: ${forTerminal(text, 100)}`);
     },
+    endProgress,
   };
 }
 
@@ -82,4 +88,5 @@ export const silentLogger: Logger = {
   warn: () => undefined,
   error: () => undefined,
   progress: () => undefined,
+  endProgress: () => undefined,
 };

@@ -32,12 +32,13 @@ export function outcomeText(outcome: Outcome, options: TextOptions): string {
   if (failure === null && unchanged > 0) lines.push(`  = ${count(unchanged, "Application")} unchanged`);
   const remark = (title: string, items: readonly { name: string; reason: string; text: string }[]) => {
     if (items.length === 0) return;
-    lines.push(`${paint(options, "bold", title)}`);
-    for (const { name, reason, text } of items) {
-      lines.push(
+    lines.push(paint(options, "bold", title));
+    const shown = items.map(
+      ({ name, reason, text }) =>
         `  ${forTerminal(name, 63)}  ${paint(options, "yellow", reason)}${text === "" ? "" : `  ${forTerminal(text)}`}`,
-      );
-    }
+    );
+    // Two bundles of one Application can have the same to say.
+    lines.push(...new Set(shown));
   };
   remark(
     "Set aside (their committed files stay as they are):",

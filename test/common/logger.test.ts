@@ -144,6 +144,16 @@ describe("progress", () => {
     expect(written).toEqual([]);
   });
 
+  it("is taken away before a result is written, once", () => {
+    const { log, written } = aLogger({ terminal: true });
+
+    log.progress("fetch", "1 of 20");
+    log.endProgress();
+    log.endProgress();
+
+    expect(written).toEqual(["\r\u001b[2Kfetch: 1 of 20", "\r\u001b[2K"]);
+  });
+
   it("cannot steer the terminal by what it names", () => {
     const { log, text } = aLogger({ terminal: true });
 
@@ -160,5 +170,6 @@ it("the silent logger takes everything and says nothing", () => {
     silentLogger.warn("m"),
     silentLogger.error("m"),
     silentLogger.progress("s", "t"),
-  ]).toEqual([undefined, undefined, undefined, undefined, undefined]);
+    silentLogger.endProgress(),
+  ]).toEqual([undefined, undefined, undefined, undefined, undefined, undefined]);
 });

@@ -1,0 +1,626 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { formatInventory, INVENTORY_PATH, readInventory, sealKeyID } from "../../src/base/index.js";
+import type { Application } from "../../src/fetch/index.js";
+import type { DeletionRules, Plan } from "../../src/plan/index.js";
+import {
+  aBundle,
+  anApplication,
+  anApplicationNamed,
+  anAuth,
+  applied,
+  aSnapshot,
+  atOnce,
+  basic,
+  type CycleChanges,
+  cycle,
+  later,
+  minutes,
+  noon,
+  RUNTIME,
+  rules,
+  sealKey,
+  type Tree,
+  textOf,
+  uuid,
+} from "../builders.js";
+import { faults } from "./a-tree.js";
+
+const empty: Tree = new Map();
+const shop = anApplicationNamed("mp-shop", 1);
+const crm = anApplicationNamed("mp-crm", 2);
+const erp = anApplicationNamed("mp-erp", 3);
+const upsertOnly: DeletionRules = { ...rules, mode: "upsert-only" };
+
+const sync = (tree: Tree, applications: readonly Application[], changes: CycleChanges = {}) =>
+  cycle(tree, aSnapshot(applications), changes);
+
+/** As often as it takes until what is missing is due, a quarter of an hour apart. */
+async function syncUntilDue(tree: Tree, applications: readonly Application[], changes: CycleChanges = {}) {
+  let result = await sync(tree, applications, { ...changes, rules: { ...rules, limit: 1 } });
+  for (const minute of [15, 30]) {
+    const { missing } = result.plan;
+    const now = later(minutes(minute));
+    result = await sync(result.tree, applications, { ...changes, rules: { ...rules, limit: 1 }, missing, now });
+  }
+  return result;
+}
+
+const summary = ({ created, updated, deleted, unchanged, held }: Plan) => ({
+  created,
+  updated,
+  deleted,
+  unchanged,
+  held: held.map(({ name, reason }) => `${name} ${reason}`),
+});
+
+const nothing = { created: [], updated: [], deleted: [], unchanged: [], held: [] };
+const filesOf = (tree: Tree, name: string) =>
+  new Map([...tree].filter(([path]) => path.startsWith(`applications/${name}/`)));
+const idsIn = (tree: Tree, name: string) =>
+  /applicationId: (\S+)/.exec(textOf(tree, `applications/${name}/application.yaml`))?.[1];
+
+describe("a plan", () => {
+  it("for a runtime without Applications is a kustomization that is not empty", async () => {
+    const { plan, tree } = await sync(empty, []);
+
+    expect(summary(plan)).toEqual(nothing);
+    expect([...plan.writes.keys()].sort()).toEqual([
+      ".runtime-agent/.gitattributes",
+      INVENTORY_PATH,
+      "kustomization.yaml",
+      "revision.yaml",
+    ]);
+    expect(faults(tree, sealKey)).toEqual([]);
+  });
+
+  it("writes the layout of design 4", async () => {
+    const { plan } = await sync(empty, [shop]);
+
+    expect([...plan.writes.keys()].sort()).toEqual([
+      ".runtime-agent/.gitattributes",
+      INVENTORY_PATH,
+      "applications/mp-shop/application.yaml",
+      `applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml`,
+      "kustomization.yaml",
+      "revision.yaml",
+    ]);
+    expect(plan.deletes).toEqual([]);
+    expect(plan.committedDigest).toBeNull();
+  });
+
+  it("tells created, updated, unchanged and deleted apart, sorted by name", async () => {
+    const first = await sync(empty, [shop, crm, erp], {});
+    const changed = { ...shop, description: "Changed" };
+    const fresh = ["mp-z", "mp-a"].map((name, index) => anApplicationNamed(name, 10 + index));
+
+    const { plan } = await sync(first.tree, [changed, crm, ...fresh], { rules: atOnce });
+
+    expect(summary(first.plan)).toEqual({ ...nothing, created: ["mp-crm", "mp-erp", "mp-shop"] });
+    expect(summary(plan)).toEqual({
+      created: ["mp-a", "mp-z"],
+      updated: ["mp-shop"],
+      deleted: ["mp-erp"],
+      unchanged: ["mp-crm"],
+      held: [],
+    });
+    expect(plan.deletes).toEqual([
+      "applications/mp-erp/application.yaml",
+      `applications/mp-erp/secrets/mp-erp-${uuid(103)}.yaml`,
+    ]);
+    expect(plan.committedDigest).toBe(first.plan.digest);
+    expect(plan.digest).not.toBe(first.plan.digest);
+  });
+
+  it("for what Git holds already writes nothing", async () => {
+    const first = await sync(empty, [shop, crm]);
+
+    const { plan } = await sync(first.tree, [crm, shop], { now: later(minutes(90)) });
+
+    expect(plan.writes.size).toBe(0);
+    expect(plan.deletes).toEqual([]);
+    expect(summary(plan)).toEqual({ ...nothing, unchanged: ["mp-crm", "mp-shop"] });
+    expect(plan.digest).toBe(plan.committedDigest);
+  });
+
+  it("takes away the Secret of credentials that vanished, in the same commit", async () => {
+    const first = await sync(empty, [shop]);
+    const open = anApplication({
+      ...shop,
+      bundles: shop.bundles.map((each) => ({ ...each, defaultInstanceAuth: null })),
+    });
+
+    const { plan, tree } = await sync(first.tree, [open]);
+
+    expect(plan.deletes).toEqual([`applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml`]);
+    expect(summary(plan)).toEqual({ ...nothing, updated: ["mp-shop"] });
+    expect(faults(tree, sealKey)).toEqual([]);
+  });
+
+  it("writes again what somebody changed or removed, kustomization and revision included", async () => {
+    const first = await sync(empty, [shop]);
+
+    for (const path of ["kustomization.yaml", "revision.yaml", ".runtime-agent/.gitattributes"]) {
+      const changed = await sync(new Map([...first.tree, [path, Buffer.from("a person's\n")]]), [shop]);
+      const without = new Map(first.tree);
+      without.delete(path);
+      const removed = await sync(without, [shop]);
+
+      expect([...changed.plan.writes.keys()]).toEqual([path]);
+      expect(changed.tree).toEqual(first.tree);
+      expect(removed.tree).toEqual(first.tree);
+    }
+  });
+
+  it("names the owner, the seal key and those in use before", async () => {
+    const { tree } = await sync(empty, [shop]);
+
+    expect(readInventory(tree.get(INVENTORY_PATH) ?? Buffer.alloc(0), sealKey)).toMatchObject({
+      inventory: { owner: RUNTIME, sealKey: sealKeyID(sealKey), formerSealKeys: [] },
+    });
+  });
+
+  it("names on the seal keys in use before", async () => {
+    const { tree } = await sync(empty, [shop]);
+    const reading = readInventory(tree.get(INVENTORY_PATH) ?? Buffer.alloc(0), sealKey);
+    if (reading.state !== "verified") throw new Error("the inventory does not verify");
+    const former = formatInventory({ ...reading.inventory, formerSealKeys: ["0123456789abcdef"] }, sealKey);
+
+    const { plan } = await sync(new Map([...tree, [INVENTORY_PATH, former]]), [{ ...shop, description: "New" }]);
+
+    expect(readInventory(plan.writes.get(INVENTORY_PATH) ?? Buffer.alloc(0), sealKey)).toMatchObject({
+      inventory: { formerSealKeys: ["0123456789abcdef"] },
+    });
+  });
+
+  it("tells of those alone as degraded that are published", async () => {
+    const noTarget = (name: string, number: number) =>
+      anApplication({
+        id: uuid(number),
+        name,
+        bundles: [aBundle({ apiDefinitions: [{ id: uuid(7), name: "API", targetURL: "" }] })],
+      });
+    const first = await sync(empty, [anApplicationNamed("mp-old", 1)]);
+
+    const { plan } = await sync(first.tree, [noTarget("mp-new", 1), noTarget("mp-other", 2)]);
+
+    expect(plan.held.map(({ name }) => name)).toEqual(["mp-new", "mp-old"]);
+    expect(plan.degraded.map(({ name }) => name)).toEqual(["mp-other"]);
+  });
+});
+
+describe("deletions in a plan", () => {
+  it("wait until the rules are met, and their files stay as they are", async () => {
+    const first = await sync(empty, [shop, crm]);
+
+    const held = await sync(first.tree, [crm]);
+    const due = await syncUntilDue(first.tree, [crm]);
+
+    expect(summary(held.plan)).toEqual({ ...nothing, unchanged: ["mp-crm"], held: ["mp-shop MissingTooBriefly"] });
+    expect(held.plan.writes.size).toBe(0);
+    expect(held.plan.missing).toHaveProperty([`${uuid(1)}/mp-shop`]);
+    expect(summary(due.plan)).toEqual({ ...nothing, unchanged: ["mp-crm"], deleted: ["mp-shop"] });
+    expect(filesOf(due.tree, "mp-shop").size).toBe(0);
+    expect(faults(due.tree, sealKey)).toEqual([]);
+  });
+
+  it("are all held over the limit, while additions and updates flow", async () => {
+    const many = Array.from({ length: 10 }, (_, index) => anApplicationNamed(`mp-${index}`, index + 10));
+    const first = await sync(empty, [...many, shop]);
+
+    const { plan } = await sync(first.tree, [...many.slice(3), { ...shop, description: "New" }, crm], {
+      rules: { ...atOnce, limit: 0.2 },
+    });
+
+    expect(plan.held.map(({ name, reason }) => `${name} ${reason}`)).toEqual([
+      "mp-0 OverLimit",
+      "mp-1 OverLimit",
+      "mp-2 OverLimit",
+    ]);
+    expect(plan.created).toEqual(["mp-crm"]);
+    expect(plan.updated).toEqual(["mp-shop"]);
+    expect(plan.deletes).toEqual([]);
+  });
+
+  it("are held for an empty answer", async () => {
+    const first = await sync(empty, [shop]);
+
+    const { plan, tree } = await sync(first.tree, [], { rules: atOnce });
+
+    expect(summary(plan)).toEqual({ ...nothing, held: ["mp-shop EmptyAnswer"] });
+    expect(tree).toEqual(first.tree);
+  });
+
+  it("never happen in upsert-only mode, neither of Applications nor of Secrets", async () => {
+    const first = await sync(empty, [shop, crm]);
+    const open = { ...shop, bundles: shop.bundles.map((each) => ({ ...each, defaultInstanceAuth: null })) };
+
+    const second = await sync(first.tree, [open], { rules: upsertOnly });
+    const third = await sync(second.tree, [open], { rules: upsertOnly });
+    const strict = await sync(third.tree, [open], { rules: { ...atOnce } });
+
+    expect(summary(second.plan)).toEqual({ ...nothing, updated: ["mp-shop"], held: ["mp-crm UpsertOnly"] });
+    expect(second.plan.deletes).toEqual([]);
+    expect(faults(second.tree, sealKey)).toEqual([]);
+    expect(third.plan.writes.size).toBe(0);
+    // Back in sync mode what was left behind goes, all of it.
+    expect(strict.plan.deletes).toEqual([
+      "applications/mp-crm/application.yaml",
+      `applications/mp-crm/secrets/mp-crm-${uuid(102)}.yaml`,
+      `applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml`,
+    ]);
+    expect(faults(strict.tree, sealKey)).toEqual([]);
+  });
+
+  it("touch the files of the inventory alone", async () => {
+    const first = await sync(empty, [shop, crm]);
+    const foreign: [string, Buffer][] = [
+      ["applications/mp-shop/notes.md", Buffer.from("mine\n")],
+      ["applications/mp-shop/configmaps/mine.yaml", Buffer.from("a: 1\n")],
+      ["README.md", Buffer.from("mine\n")],
+    ];
+
+    const { plan, tree } = await sync(new Map([...first.tree, ...foreign]), [crm], { rules: atOnce });
+
+    expect(plan.deleted).toEqual(["mp-shop"]);
+    expect([...tree.keys()]).toEqual(expect.arrayContaining(foreign.map(([path]) => path)));
+    expect(
+      faults(
+        tree,
+        sealKey,
+        foreign.map(([path]) => path),
+      ),
+    ).toEqual([]);
+  });
+
+  it("of what somebody removed from Git already are no deletions, and the kustomization forgets it", async () => {
+    const first = await sync(empty, [shop, crm]);
+    const without = new Map([...first.tree].filter(([path]) => !path.startsWith("applications/mp-shop/")));
+
+    const { plan, tree } = await sync(without, [crm]);
+
+    expect(summary(plan)).toEqual({ ...nothing, unchanged: ["mp-crm"] });
+    expect(faults(tree, sealKey)).toEqual([]);
+  });
+
+  it("that are held leave a kustomization that names nothing somebody removed", async () => {
+    const first = await sync(empty, [shop, crm]);
+    const without = new Map(first.tree);
+    without.delete(`applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml`);
+
+    const { plan, tree } = await sync(without, [crm]);
+
+    expect(plan.held).toMatchObject([{ name: "mp-shop" }]);
+    expect(faults(tree, sealKey)).toEqual([]);
+  });
+});
+
+describe("a name that is taken in Git", () => {
+  it("by a file that the agent did not write sets that Application aside", async () => {
+    const path = "applications/mp-shop/application.yaml";
+    const foreign = new Map([[path, Buffer.from("a person's\n")]]);
+
+    const { plan, tree } = await sync(foreign, [shop, crm]);
+
+    expect(plan.setAside).toEqual([
+      {
+        name: "mp-shop",
+        id: uuid(1),
+        reason: "ForeignFile",
+        message: "applications/mp-shop in git.path holds a file that this agent did not write; move it away",
+      },
+    ]);
+    expect(plan.created).toEqual(["mp-crm"]);
+    expect(textOf(tree, path)).toBe("a person's\n");
+    expect(faults(tree, sealKey, [path])).toEqual([]);
+  });
+
+  it("by a foreign Secret keeps the committed Application as it was", async () => {
+    const open = { ...shop, bundles: shop.bundles.map((each) => ({ ...each, defaultInstanceAuth: null })) };
+    const first = await sync(empty, [open]);
+    const path = `applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml`;
+    const tree = new Map([...first.tree, [path, Buffer.from("a person's\n")]]);
+
+    const { plan } = await sync(tree, [shop]);
+
+    expect(plan.setAside).toMatchObject([{ name: "mp-shop", reason: "ForeignFile" }]);
+    expect(plan.writes.size).toBe(0);
+    expect(plan.deletes).toEqual([]);
+  });
+});
+
+describe("an Application set aside", () => {
+  it.each<[string, readonly Application[]]>([
+    ["InvalidName", [{ ...shop, name: "BAD" }]],
+    ["DuplicateName", [shop, { ...erp, name: "mp-shop" }]],
+    ["UnprintableName", [{ ...shop, auths: ["\u0007"] }]],
+    ["ReadableSecret", [{ ...shop, description: "password of mp-shop" }]],
+    ["TooLarge", [{ ...shop, description: "x".repeat(1024 * 1024) }]],
+  ])("for %s keeps its committed files to the byte, while the others proceed", async (reason, bad) => {
+    const first = await sync(empty, [shop, crm]);
+    const path = "applications/mp-shop/application.yaml";
+    // A person's change stays as well.
+    const tree = new Map([...first.tree, [path, Buffer.from("a person's\n")]]);
+
+    const result = await sync(tree, [...bad, { ...crm, description: "New" }], { rules: atOnce });
+
+    expect(result.plan.setAside.map((each) => each.reason)).toEqual(bad.map(() => reason));
+    expect(result.plan.updated).toEqual(["mp-crm"]);
+    expect(result.plan.held).toEqual([]);
+    expect(filesOf(result.tree, "mp-shop")).toEqual(filesOf(tree, "mp-shop"));
+    expect(textOf(result.tree, "kustomization.yaml")).toContain(path);
+  });
+
+  it("counts as seen: its deletion begins anew", async () => {
+    const first = await sync(empty, [shop, crm]);
+    const missing = await sync(first.tree, [crm]);
+
+    const { plan } = await sync(missing.tree, [{ ...shop, name: "BAD" }, crm], {
+      missing: missing.plan.missing,
+      now: later(minutes(15)),
+    });
+
+    expect(plan.missing).toEqual({});
+  });
+
+  it("keeps its name from an Application that has it now", async () => {
+    const first = await sync(empty, [shop, crm]);
+
+    const result = await sync(
+      first.tree,
+      [
+        { ...shop, name: "BAD" },
+        { ...crm, name: "mp-shop" },
+      ],
+      { rules: atOnce },
+    );
+
+    expect(summary(result.plan)).toEqual({ ...nothing, held: ["mp-shop Renamed"] });
+    expect(result.plan.setAside).toMatchObject([{ name: "BAD" }]);
+    expect(result.tree).toEqual(first.tree);
+  });
+
+  it("keeps a whole chain of names waiting behind it", async () => {
+    const first = await sync(empty, [shop, crm, erp]);
+
+    const result = await sync(
+      first.tree,
+      [
+        { ...shop, name: "BAD" },
+        { ...crm, name: "mp-shop" },
+        { ...erp, name: "mp-crm" },
+      ],
+      { rules: { ...atOnce } },
+    );
+
+    expect(result.plan.held.map(({ name, reason }) => `${name} ${reason}`)).toEqual([
+      "mp-crm Renamed",
+      "mp-shop Renamed",
+    ]);
+    expect(result.tree).toEqual(first.tree);
+  });
+});
+
+describe("a name that changes", () => {
+  const renamed = { ...shop, name: "mp-store" };
+
+  it("waits with its old files until these are due, and then moves in one commit", async () => {
+    const first = await sync(empty, [shop, crm]);
+
+    const waiting = await sync(first.tree, [renamed, crm]);
+    const moved = await syncUntilDue(first.tree, [renamed, crm]);
+
+    expect(summary(waiting.plan)).toEqual({
+      ...nothing,
+      unchanged: ["mp-crm"],
+      held: ["mp-shop MissingTooBriefly", "mp-store Renamed"],
+    });
+    expect(waiting.tree).toEqual(first.tree);
+    expect(summary(moved.plan)).toEqual({
+      ...nothing,
+      created: ["mp-store"],
+      unchanged: ["mp-crm"],
+      deleted: ["mp-shop"],
+    });
+    expect(filesOf(moved.tree, "mp-shop").size).toBe(0);
+    expect(faults(moved.tree, sealKey)).toEqual([]);
+  });
+
+  it("is published beside the old one in upsert-only mode", async () => {
+    const first = await sync(empty, [shop]);
+
+    const { plan, tree } = await sync(first.tree, [renamed], { rules: upsertOnly });
+
+    expect(summary(plan)).toEqual({ ...nothing, created: ["mp-store"], held: ["mp-shop UpsertOnly"] });
+    expect(faults(tree, sealKey)).toEqual([]);
+  });
+
+  it("waits in that mode, too, where a Secret would stand under both names", async () => {
+    const long = (end: string) => anApplicationNamed(`mp-sap-commerce-cloud-production-${end}`, 1, "password of shop");
+    const first = await sync(empty, [long("eu")]);
+
+    const { plan, tree } = await sync(first.tree, [long("us")], { rules: upsertOnly });
+
+    expect(plan.held.map(({ reason }) => reason)).toEqual(["UpsertOnly", "Renamed"]);
+    expect(faults(tree, sealKey)).toEqual([]);
+  });
+
+  it("swaps with another at once", async () => {
+    const first = await sync(empty, [shop, crm]);
+
+    const { plan, tree } = await sync(first.tree, [
+      { ...shop, name: "mp-crm" },
+      { ...crm, name: "mp-shop" },
+    ]);
+
+    expect(summary(plan)).toEqual({ ...nothing, updated: ["mp-crm", "mp-shop"] });
+    expect([idsIn(tree, "mp-crm"), idsIn(tree, "mp-shop")]).toEqual([uuid(1), uuid(2)]);
+    expect([...filesOf(tree, "mp-crm").keys()]).toEqual([
+      "applications/mp-crm/application.yaml",
+      `applications/mp-crm/secrets/mp-crm-${uuid(101)}.yaml`,
+    ]);
+    expect(faults(tree, sealKey)).toEqual([]);
+  });
+
+  it("moves up in a chain whose last has a new name", async () => {
+    const first = await sync(empty, [shop, crm, erp]);
+    const chain = [
+      { ...shop, name: "mp-crm" },
+      { ...crm, name: "mp-erp" },
+      { ...erp, name: "mp-new" },
+    ];
+
+    const { tree } = await syncUntilDue(first.tree, chain);
+
+    expect(["mp-crm", "mp-erp", "mp-new"].map((name) => idsIn(tree, name))).toEqual([uuid(1), uuid(2), uuid(3)]);
+    expect(filesOf(tree, "mp-shop").size).toBe(0);
+    expect(faults(tree, sealKey)).toEqual([]);
+  });
+
+  it("of an Application that is gone is taken over by the one that has it now", async () => {
+    const first = await sync(empty, [shop, crm]);
+
+    const { plan, tree } = await sync(first.tree, [{ ...erp, name: "mp-shop" }, crm]);
+
+    expect(summary(plan)).toEqual({ ...nothing, updated: ["mp-shop"], unchanged: ["mp-crm"] });
+    expect(idsIn(tree, "mp-shop")).toBe(uuid(3));
+    expect(faults(tree, sealKey)).toEqual([]);
+  });
+
+  it("to that of one that is gone leaves nothing of the old name behind", async () => {
+    const first = await sync(empty, [shop, crm]);
+
+    const { plan, tree } = await syncUntilDue(first.tree, [{ ...shop, name: "mp-crm" }]);
+
+    expect(plan.deleted).toEqual(["mp-shop"]);
+    expect(filesOf(tree, "mp-shop").size).toBe(0);
+    expect(idsIn(tree, "mp-crm")).toBe(uuid(1));
+    expect(faults(tree, sealKey)).toEqual([]);
+  });
+});
+
+describe("a rebuilt inventory", () => {
+  const otherKey = Buffer.alloc(32, 8);
+
+  it("deletes nothing in that cycle, and is written anew", async () => {
+    const first = await sync(empty, [shop, crm], { key: otherKey });
+    const open = { ...shop, bundles: shop.bundles.map((each) => ({ ...each, defaultInstanceAuth: null })) };
+
+    const second = await sync(first.tree, [open], { rules: atOnce });
+    const third = await sync(second.tree, [open], { rules: atOnce });
+
+    expect(second.plan.deletes).toEqual([]);
+    expect(summary(second.plan).held).toEqual(["mp-crm InventoryRebuilt"]);
+    expect(second.plan.updated).toEqual(["mp-shop"]);
+    expect(faults(second.tree, sealKey)).toEqual([]);
+    // What stayed for that reason alone goes with the next one.
+    expect(third.plan.deletes).toEqual([
+      "applications/mp-crm/application.yaml",
+      `applications/mp-crm/secrets/mp-crm-${uuid(102)}.yaml`,
+      `applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml`,
+    ]);
+    expect(faults(third.tree, sealKey)).toEqual([]);
+  });
+
+  it("finds what is as it was, and then writes nothing more", async () => {
+    const first = await sync(empty, [shop, crm], { key: otherKey });
+
+    const second = await sync(first.tree, [shop, crm]);
+    const third = await sync(second.tree, [shop, crm]);
+
+    expect([...second.plan.writes.keys()]).toEqual([INVENTORY_PATH]);
+    expect(third.plan.writes.size).toBe(0);
+  });
+});
+
+describe("any row of cycles", () => {
+  /** Names of which two begin alike, so that the names of their Secrets do, and one that is set aside. */
+  const name = fc.constantFrom(
+    "mp-a",
+    "mp-b",
+    "mp-sap-commerce-cloud-production-eu",
+    "mp-sap-commerce-cloud-production-us",
+    "BAD NAME",
+  );
+  const application = fc.record({
+    number: fc.integer({ min: 1, max: 4 }),
+    name,
+    description: fc.constantFrom(null, "One", "Two"),
+    password: fc.constantFrom(null, "password one", "password two"),
+  });
+  const step = fc.record({
+    applications: fc.uniqueArray(application, { selector: ({ number }) => number, maxLength: 4 }),
+    mode: fc.constantFrom<DeletionRules>(rules, { ...rules, limit: 1 }, atOnce, upsertOnly),
+    minutes: fc.integer({ min: 0, max: 40 }),
+    key: fc.constantFrom(7, 7, 7, 8),
+    /** Files that a person removes before the cycle, by their place in the list. */
+    removed: fc.array(fc.nat({ max: 30 }), { maxLength: 2 }),
+  });
+
+  const asApplication = ({
+    number,
+    name,
+    description,
+    password,
+  }: typeof application extends fc.Arbitrary<infer T> ? T : never) =>
+    anApplication({
+      id: uuid(number),
+      name,
+      description,
+      bundles: [
+        aBundle({
+          id: uuid(100 + number),
+          defaultInstanceAuth: password === null ? null : anAuth({ credential: basic("user", password) }),
+        }),
+      ],
+    });
+
+  it("leaves a tree that fits together, deletes what was its own alone, and finds nothing to do the second time", async () => {
+    const foreign = new Map([["README.md", Buffer.from("mine\n")]]);
+
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
+        let tree: Tree = new Map(foreign);
+        let missing: Plan["missing"] = {};
+        let now = noon;
+        for (const { applications, mode, minutes: passed, key: byte, removed } of steps) {
+          for (const index of removed) {
+            const path = [...tree.keys()].filter((each) => each.startsWith("applications/"))[index];
+            if (path !== undefined) tree.delete(path);
+          }
+          now = new Date(now.getTime() + minutes(passed));
+          const key = Buffer.alloc(32, byte);
+          const changes = { rules: mode, missing, now, key };
+          const snapshot = applications.map(asApplication);
+
+          const { plan } = await sync(tree, snapshot, changes);
+          const next = applied(tree, plan);
+          const again = await sync(next, snapshot, { ...changes, missing: plan.missing });
+
+          expect(faults(next, key, ["README.md"])).toEqual([]);
+          expect(plan.deletes.every((path) => path.startsWith("applications/"))).toBe(true);
+          expect(plan.deletes.filter((path) => !tree.has(path))).toEqual([]);
+          expect(next.get("README.md")).toEqual(foreign.get("README.md"));
+          const { deleted, held, setAside, created, updated, unchanged } = plan;
+          const gone = [...new Set(plan.deletes.map((path) => path.split("/")[1]))];
+          expect(gone.filter((each) => filesOf(next, each ?? "").size === 0)).toEqual(deleted);
+          if (mode.mode === "upsert-only" || applications.length === 0) expect(plan.deletes).toEqual([]);
+          const published = new Set([...created, ...updated, ...unchanged]);
+          for (const each of snapshot) {
+            const waits = [...held, ...setAside].some(({ id }) => id === each.id);
+            expect(published.has(each.name) || waits).toBe(true);
+          }
+          for (const each of published) {
+            expect(idsIn(next, each)).toBe(snapshot.find((one) => one.name === each)?.id);
+          }
+          // A second look changes nothing unless time alone makes a deletion due.
+          if (again.plan.deletes.length === 0) expect([...again.plan.writes.keys()]).toEqual([]);
+
+          tree = next;
+          missing = plan.missing;
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
