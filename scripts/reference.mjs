@@ -39,7 +39,6 @@ const withoutEffect = [
   "runtime.eventsURL",
   "pullRequest",
   "secrets.sealedSecrets",
-  "deletion.credentials",
   "reverted",
   "certificate.renewAt",
   "schedule",

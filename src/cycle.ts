@@ -54,6 +54,9 @@ export interface CycleResult {
 /** Attempts to commit onto a branch that others move, each from a fresh base. */
 const PUBLISH_ATTEMPTS = 10;
 
+/** Attempts at a Git host that does not answer: the next cycle comes soon, and each may take its whole deadline. */
+const HOST_ATTEMPTS = 3;
+
 /** Runs one cycle. Does not throw for what is a failure of the cycle: it is in the outcome. */
 export async function runCycle(options: CycleOptions): Promise<CycleResult> {
   const { config, clock, log, planOnly = false } = options;
@@ -187,6 +190,7 @@ async function reconcile(running: Running): Promise<Reached> {
       clock,
       signal,
       attempts: PUBLISH_ATTEMPTS,
+      when: ({ code, retryable }, attempt) => retryable && (code === "PushRejected" || attempt < HOST_ATTEMPTS),
       onRetry: (failure, attempt) => log.warn("back to the base", { code: failure.code, attempt }),
     },
   );
@@ -241,7 +245,7 @@ async function planOn(base: Base, planning: Planning): Promise<Plan> {
   const { config, clock, signal, state, watch, notes, snapshot, sealKey, renderer, settings } = planning;
   const progress = progressOf(planning.log);
   const { namespace } = config.applications;
-  const owned = await watch.time("base", () => ownedFiles(base, settings.runtimeID));
+  const owned = await watch.time("base", () => ownedFiles(base, settings.runtimeID, sealKey));
   if (owned.note !== null) notes.push(owned.note);
   const committed = Map.groupBy(
     owned.files.filter(({ id }) => id !== null),
@@ -268,6 +272,7 @@ async function planOn(base: Base, planning: Planning): Promise<Plan> {
       committed,
       fingerprint,
       now: clock.now(),
+      constants: renderer.constants,
       signal,
       onProgress: progress("seal"),
     }),
@@ -294,13 +299,12 @@ const progressOf = (log: Logger) => (stage: Stage) => (done: number, total: numb
   log.progress(stage, `${done} of ${total} Applications`);
 
 async function changesOf({ writes, deletes }: Plan, base: Base): Promise<FileChange[]> {
-  const before = async (path: string) => (base.listing.has(path) ? (await base.read(path)).toString("utf8") : null);
-  const changes: FileChange[] = [];
-  for (const [path, bytes] of writes) {
-    changes.push({ path, before: await before(path), after: bytes.toString("utf8") });
-  }
-  for (const path of deletes) changes.push({ path, before: await before(path), after: null });
-  return changes;
+  const before = await base.readAll([...writes.keys(), ...deletes]);
+  const text = (bytes: Buffer | undefined) => bytes?.toString("utf8") ?? null;
+  return [
+    ...[...writes].map(([path, bytes]) => ({ path, before: text(before.get(path)), after: text(bytes) })),
+    ...deletes.map((path) => ({ path, before: text(before.get(path)), after: null })),
+  ];
 }
 
 /** Keeps what the next cycle and `status` need. A failure here is logged: what was published is published. */

@@ -135,6 +135,7 @@ export function aBase(tree: ReadonlyMap<string, Buffer> = new Map(), key: Buffer
     listing: new Map([...tree].map(([path, bytes]) => [path, blobID(bytes)])),
     inventory: inventory === undefined ? { state: "absent" } : readInventory(inventory, key),
     read: async (path) => tree.get(path) ?? Promise.reject(new Error(`${path} is not listed`)),
+    readAll: async (paths) => new Map(paths.flatMap((path) => [[path, tree.get(path) ?? Buffer.alloc(0)] as const])),
     blobID,
   };
 }
@@ -146,10 +147,22 @@ export function applied(tree: ReadonlyMap<string, Buffer>, { writes, deletes }: 
   return next;
 }
 
-export const rules: DeletionRules = { mode: "sync", observations: 3, over: minutes(30), limit: 0.2 };
+export const rules: DeletionRules = {
+  mode: "sync",
+  observations: 3,
+  over: minutes(30),
+  limit: 0.2,
+  credentials: { observations: 1, over: 0 },
+};
 
 /** Nothing waits, everything may go. */
-export const atOnce: DeletionRules = { mode: "sync", observations: 1, over: 0, limit: 1 };
+export const atOnce: DeletionRules = {
+  mode: "sync",
+  observations: 1,
+  over: 0,
+  limit: 1,
+  credentials: { observations: 1, over: 0 },
+};
 
 export interface CycleChanges {
   readonly rules?: DeletionRules;
@@ -193,7 +206,7 @@ export async function cycle(
   const { mode = { mode: "plain" }, key = sealKey, now = noon, runtimeID = RUNTIME } = changes;
   const { signal } = new AbortController();
   const base = aBase(tree, key);
-  const owned = await ownedFiles(base, runtimeID);
+  const owned = await ownedFiles(base, runtimeID, key);
   const committed = rowsByID(owned.files);
   const sealer = createSealer(mode);
   const fingerprints = createFingerprinter({ sealKey: key, namespace: NAMESPACE, sealer: sealer.identity });
@@ -210,6 +223,7 @@ export async function cycle(
     committed,
     fingerprint,
     now,
+    constants: renderer.constants,
     signal,
   });
   const options: PlanOptions = {

@@ -31,7 +31,12 @@ export async function folderBase(directory: string, sealKey: Buffer): Promise<Ba
   const inventory: InventoryReading = listing.has(INVENTORY_PATH)
     ? readInventory(await read(INVENTORY_PATH), sealKey)
     : { state: "absent" };
-  return { branch: directory, path: "", tip: null, listing, inventory, read, blobID };
+  const readAll = async (paths: readonly string[]) => {
+    const contents = new Map<string, Buffer>();
+    for (const path of paths) if (listing.has(path)) contents.set(path, await read(path));
+    return contents;
+  };
+  return { branch: directory, path: "", tip: null, listing, inventory, read, readAll, blobID };
 }
 
 const notListed = () =>

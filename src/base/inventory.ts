@@ -41,6 +41,8 @@ export type InventoryReading =
       readonly reason: string;
       /** Whom the file names as owner, if it can be read that far; not to be relied on. */
       readonly owner: string | null;
+      /** Ids of the seal keys that it names, the current one first; not to be relied on either. */
+      readonly sealKeys: readonly string[];
     };
 
 /** A name as Kubernetes allows it, which is what the agent makes folders and files of. */
@@ -73,7 +75,12 @@ const documentSchema = z.strictObject({
   hmac: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
-const headSchema = z.looseObject({ version: z.unknown(), owner: word.nullable().catch(null) });
+const headSchema = z.looseObject({
+  version: z.unknown(),
+  owner: word.nullable().catch(null),
+  sealKey: keyID.nullable().catch(null),
+  formerSealKeys: z.array(keyID).catch([]),
+});
 
 /**
  * Gives the file's bytes: JSON with one line per file, sorted by path, ending with the code. The same inventory always
@@ -97,20 +104,21 @@ export function readInventory(bytes: Buffer, sealKey: Buffer): InventoryReading 
   }
   const head = headSchema.safeParse(value);
   if (!head.success) return unverified("it has no version");
-  const { version, owner } = head.data;
-  if (version !== 1) return unverified("its version is not known to this agent", owner);
+  const { version, owner, sealKey: named, formerSealKeys } = head.data;
+  const claims = { owner, sealKeys: [...(named === null ? [] : [named]), ...formerSealKeys] };
+  if (version !== 1) return unverified("its version is not known to this agent", claims);
   const document = documentSchema.safeParse(value);
   if (!document.success) {
     // The way to the fault, never the value found there.
     const path = document.error.issues[0]?.path.map((part) => (typeof part === "number" ? part + 1 : part)).join(" ");
-    return unverified(`it is not well-formed at ${path === undefined || path === "" ? "the top" : path}`, owner);
+    return unverified(`it is not well-formed at ${path === undefined || path === "" ? "the top" : path}`, claims);
   }
   const { version: _version, hmac, ...parsed } = document.data;
   const inventory = parsed as Inventory;
   // Over the values as we would write them, so that a formatter run by somebody's commit hook does no harm.
   const expected = authenticate(formatBody(inventory), sealKey);
   if (!timingSafeEqual(Buffer.from(expected), Buffer.from(hmac))) {
-    return unverified("it was not written with this agent's seal key, or was changed since", owner);
+    return unverified("it was not written with this agent's seal key, or was changed since", claims);
   }
   return { state: "verified", inventory };
 }
@@ -120,11 +128,10 @@ export function sealKeyID(sealKey: Buffer): string {
   return createHmac("sha256", sealKey).update("runtime-agent/seal-key-id/v1").digest("hex").slice(0, 16);
 }
 
-const unverified = (reason: string, owner: string | null = null): InventoryReading => ({
-  state: "unverified",
-  reason,
-  owner,
-});
+const unverified = (
+  reason: string,
+  claims: { readonly owner: string | null; readonly sealKeys: readonly string[] } = { owner: null, sealKeys: [] },
+): InventoryReading => ({ state: "unverified", reason, ...claims });
 
 /** True for a path that the agent may write: everything it owns has one. */
 export function isInLayout(path: string): boolean {

@@ -16,6 +16,8 @@ export interface Base {
   readonly inventory: InventoryReading;
   /** The bytes of one listed file. Throws for a path that is not listed. */
   read(path: string): Promise<Buffer>;
+  /** The bytes of many listed files, in few calls; those that are not listed are left out. */
+  readAll(paths: readonly string[]): Promise<ReadonlyMap<string, Buffer>>;
   /** The id that Git would give these bytes. */
   blobID(bytes: Uint8Array): string;
 }
@@ -37,7 +39,8 @@ export async function openBase({ repository, branch, path, sealKey }: BaseOption
   if (!tips.has(branch)) {
     if (tips.size > 0) throw branchNotFound(branch, [...tips.keys()]);
     const read = () => Promise.reject(notListed());
-    return { branch, path, tip: null, listing: new Map(), inventory: { state: "absent" }, read, blobID };
+    const readAll = async () => new Map<string, Buffer>();
+    return { branch, path, tip: null, listing: new Map(), inventory: { state: "absent" }, read, readAll, blobID };
   }
   // The branch may have moved since: what was fetched counts.
   const tip = await repository.fetch(branch);
@@ -54,10 +57,18 @@ export async function openBase({ repository, branch, path, sealKey }: BaseOption
     if (id === undefined) throw notListed();
     return repository.read(id);
   };
+  const readAll = async (names: readonly string[]): Promise<ReadonlyMap<string, Buffer>> => {
+    const listed = names.flatMap((name) => {
+      const id = listing.get(name);
+      return id === undefined ? [] : [[name, id] as const];
+    });
+    const blobs = await repository.readAll(listed.map(([, id]) => id));
+    return new Map(listed.map(([name, id]) => [name, blobs.get(id) ?? Buffer.alloc(0)]));
+  };
   const inventory: InventoryReading = listing.has(INVENTORY_PATH)
     ? readInventory(await read(INVENTORY_PATH), sealKey)
     : { state: "absent" };
-  return { branch, path, tip, listing, inventory, read, blobID };
+  return { branch, path, tip, listing, inventory, read, readAll, blobID };
 }
 
 function kindOf({ mode, type }: TreeEntry): "file" | "folder" | "symbolic link" | "submodule" {

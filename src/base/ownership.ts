@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { parseYaml } from "../adapters/yaml/index.js";
 import { Failure } from "../common/failure.js";
-import { type InventoryFile, isInLayout } from "./inventory.js";
+import { type InventoryFile, isInLayout, sealKeyID } from "./inventory.js";
 import type { Base } from "./open.js";
 
 export interface Ownership {
@@ -17,10 +17,10 @@ export interface Ownership {
 }
 
 /**
- * Throws `TwoAgents` when the path belongs to another runtime, `InventoryUnusable` when it does not say whom, and
+ * Throws `TwoAgents` when the path belongs to another runtime or another agent took it over from this one, `InventoryUnusable` when it does not say whom, and
  * `BaseUnusable` when somebody else's kustomization stands there: nothing is written over those.
  */
-export async function ownedFiles(base: Base, runtimeID: string): Promise<Ownership> {
+export async function ownedFiles(base: Base, runtimeID: string, sealKey: Buffer): Promise<Ownership> {
   const { inventory } = base;
   const nothing = { files: [], formerSealKeys: [], trusted: true, note: null };
   switch (inventory.state) {
@@ -47,8 +47,12 @@ export async function ownedFiles(base: Base, runtimeID: string): Promise<Ownersh
           hint: "Restore .runtime-agent/inventory.json from history; nothing is written before.",
         });
       }
+      // Somebody else took over from us, with a key of their own: two that do so in turn would never come to rest.
+      const [current, ...former] = inventory.sealKeys;
+      if (former.includes(sealKeyID(sealKey))) throw twoStates();
+      const formerSealKeys = current === undefined ? former : [...new Set([current, ...former])].slice(0, FORMER_KEYS);
       const note = `the inventory is rebuilt from the files, since ${inventory.reason}; nothing is deleted in this cycle`;
-      return { files: await rebuild(base), formerSealKeys: [], trusted: false, note };
+      return { files: await rebuild(base), formerSealKeys, trusted: false, note };
     }
   }
 }
@@ -58,11 +62,12 @@ async function rebuild(base: Base): Promise<InventoryFile[]> {
   const rows: InventoryFile[] = [];
   const owners = new Map<string | null, string | null>();
   const paths = [...base.listing.keys()].filter(isInLayout).sort();
+  const contents = await base.readAll(paths);
   for (const path of paths.filter((path) => path.endsWith("/application.yaml"))) {
-    owners.set(folderOf(path), applicationID(await base.read(path)));
+    owners.set(folderOf(path), applicationID(contents.get(path) ?? Buffer.alloc(0)));
   }
   for (const path of paths) {
-    const bytes = await base.read(path);
+    const bytes = contents.get(path) ?? Buffer.alloc(0);
     const id = owners.get(folderOf(path)) ?? null;
     const blob = base.listing.get(path) ?? "";
     rows.push({ path, id, blob, sha256: createHash("sha256").update(bytes).digest("hex") });
@@ -85,6 +90,16 @@ function applicationID(bytes: Buffer): string | null {
     return null;
   }
 }
+
+/** Former seal keys that an inventory names; older ones are forgotten. */
+const FORMER_KEYS = 100;
+
+const twoStates = () =>
+  new Failure("another agent of this runtime, with a state of its own, has taken git.path over", {
+    code: "TwoAgents",
+    stage: "base",
+    hint: "Stop one of the two. If this state was restored from an old backup, remove its seal.key: a new one takes over.",
+  });
 
 const twoAgents = () =>
   new Failure("git.path belongs to the agent of another runtime", {

@@ -15,7 +15,7 @@ export interface RetryOptions {
   /** No wait reaches beyond this moment. @default no deadline */
   readonly deadline?: Date;
   /** Which failures are tried again. @default the retryable ones */
-  readonly when?: (failure: Failure) => boolean;
+  readonly when?: (failure: Failure, attempt: number) => boolean;
   /** Called before each wait, for the log. */
   readonly onRetry?: (failure: Failure, attempt: number) => void;
   /** A number in [0, 1). @default Math.random */
@@ -24,7 +24,8 @@ export interface RetryOptions {
 
 /**
  * Runs `work` until it succeeds, fails with something not retryable, or attempts or time are used up; then throws
- * the last failure, or `Aborted` when it was stopped while it waited. The wait is uniform in [0, min(cap, base · 2ⁿ)), the "full jitter" that spreads many agents out.
+ * the last failure, or `Aborted` when it was stopped while it waited. The wait is uniform in [0, min(cap, base · 2ⁿ)),
+ * the "full jitter" that spreads many agents out.
  */
 export async function retry<T>(work: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const { clock, signal, attempts = 4, base = 250, cap = 10_000, deadline, onRetry, random = Math.random } = options;
@@ -33,7 +34,7 @@ export async function retry<T>(work: (attempt: number) => Promise<T>, options: R
     try {
       return await work(attempt);
     } catch (thrown) {
-      if (!(thrown instanceof Failure) || !when(thrown) || signal.aborted || attempt >= attempts) throw thrown;
+      if (!(thrown instanceof Failure) || !when(thrown, attempt) || signal.aborted || attempt >= attempts) throw thrown;
       const wait = random() * Math.min(cap, base * 2 ** (attempt - 1));
       if (deadline !== undefined && clock.now().getTime() + wait > deadline.getTime()) throw thrown;
       onRetry?.(thrown, attempt);

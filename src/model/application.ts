@@ -16,7 +16,8 @@ import type {
 import { credentialsSecretName, parametersSecretName, pathPart, serviceName } from "./names.js";
 import { printable } from "./text.js";
 
-const NO_DESCRIPTION = "Description not provided";
+/** What stands where Compass has no description (contract 4.1). */
+export const NO_DESCRIPTION = "Description not provided";
 
 export function modelApplication(
   application: Application,

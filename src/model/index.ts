@@ -1,5 +1,6 @@
 /** Stage model: named, sorted, digested Applications with their secrets as keyed fingerprints. Pure. */
 
+export { NO_DESCRIPTION } from "./application.js";
 export { buildEstate, type ModelOptions } from "./build-estate.js";
 export type {
   APIEntryModel,

@@ -9,14 +9,21 @@ export type HoldReason =
   | "InventoryRebuilt"
   | "MissingTooBriefly"
   | "OverLimit"
+  | "CredentialsVanished"
   | "Renamed";
 
-export interface DeletionRules {
-  readonly mode: "sync" | "upsert-only";
+/** How often and how long something must be missing before it may go. */
+export interface Patience {
   /** Complete fetches in which it must be missing. */
   readonly observations: number;
   /** Milliseconds that these are spread over, at least. */
   readonly over: number;
+}
+
+export interface DeletionRules extends Patience {
+  readonly mode: "sync" | "upsert-only";
+  /** For credentials of an Application that is still there. */
+  readonly credentials: Patience;
   /** Share of the committed Applications that may go in one cycle; one may always. */
   readonly limit: number;
 }
@@ -81,15 +88,35 @@ export function decideDeletions(input: DeletionInput): DeletionDecision {
   for (const candidate of candidates) {
     const seen = observe(input.missing[keyOf(candidate)], settings, now);
     missing[keyOf(candidate)] = seen;
-    if (seen.observations >= settings.observations && seen.waited >= settings.over - ROUNDING) due.push(candidate);
-    else {
-      const until = new Date(now.getTime() + Math.max(0, settings.over - seen.waited));
-      held.push({ ...candidate, reason: "MissingTooBriefly", until });
-    }
+    const until = dueAt(seen, settings, now);
+    if (until === null) due.push(candidate);
+    else held.push({ ...candidate, reason: "MissingTooBriefly", until });
   }
   if (due.length <= Math.max(1, Math.floor(settings.limit * committed))) return { due, held, missing };
   const over = due.map((each): Hold => ({ ...each, reason: "OverLimit", until: null }));
   return { due: [], held: [...held, ...over], missing };
+}
+
+export interface CredentialsInput extends Pick<DeletionInput, "rules" | "missing" | "trusted" | "now"> {
+  /** Applications that are listed, but without credentials that Git holds for them. */
+  readonly vanished: readonly Candidate[];
+}
+
+/**
+ * Holds those whose credentials vanished too briefly, with all that Git has of them: Director silently gives none to who
+ * lacks a scope, and for a moment while they are being replaced (contract 2.1, 7.1 D8). Without them the APIs would be
+ * called unauthenticated.
+ */
+export function decideCredentials({ vanished, rules, missing: before, trusted, now }: CredentialsInput) {
+  const missing: Record<string, Missing> = {};
+  const held = vanished.flatMap((candidate): Hold[] => {
+    const key = `${keyOf(candidate)} credentials`;
+    const seen = trusted ? observe(before[key], rules.credentials, now) : before[key];
+    if (seen !== undefined) missing[key] = seen;
+    const until = seen === undefined ? now : dueAt(seen, rules.credentials, now);
+    return trusted && until === null ? [] : [{ ...candidate, reason: "CredentialsVanished", until }];
+  });
+  return { held, missing };
 }
 
 /** Nothing is counted, but who was seen again is forgotten all the same. */
@@ -99,7 +126,7 @@ function stillMissing({ candidates, missing }: DeletionInput): Record<string, Mi
 }
 
 /** A long silence between two observations counts no more than its share, and a clock set back counts nothing. */
-function observe(before: Missing | undefined, { observations, over }: DeletionRules, now: Date): Missing {
+function observe(before: Missing | undefined, { observations, over }: Patience, now: Date): Missing {
   if (before === undefined) return { observations: 1, waited: 0, lastSeenMissing: now.toISOString() };
   const elapsed = Math.max(0, now.getTime() - Date.parse(before.lastSeenMissing));
   const share = observations > 1 ? over / (observations - 1) : over;
@@ -108,6 +135,12 @@ function observe(before: Missing | undefined, { observations, over }: DeletionRu
     waited: before.waited + Math.min(elapsed, share),
     lastSeenMissing: now.toISOString(),
   };
+}
+
+/** Null when it is due; else when it is at the earliest. */
+function dueAt({ observations, waited }: Missing, patience: Patience, now: Date): Date | null {
+  if (observations >= patience.observations && waited >= patience.over - ROUNDING) return null;
+  return new Date(now.getTime() + Math.max(0, patience.over - waited));
 }
 
 const keyOf = ({ id, name }: Candidate) => `${id}/${name}`;

@@ -4,7 +4,7 @@ import type { Base, InventoryFile, Ownership } from "../base/index.js";
 import type { SetAside } from "../model/index.js";
 import type { SealedApplication, SealedFile } from "../seal/index.js";
 import type { Missing } from "../state/index.js";
-import { type Candidate, type DeletionRules, decideDeletions, type Hold } from "./deletion.js";
+import { type Candidate, type DeletionRules, decideCredentials, decideDeletions, type Hold } from "./deletion.js";
 
 export interface SettleOptions {
   readonly base: Base;
@@ -36,10 +36,17 @@ export function settle(options: SettleOptions): Settlement {
   const { base, owned, rules } = options;
   // What somebody removed from Git is ours no more: a kustomization that named it could not be built.
   const committed = byName(owned.files.filter(({ path }) => base.listing.has(path)));
-  const { free, setAside } = withoutForeign(options);
+  const { free: clear, setAside } = withoutForeign(options);
+  const credentials = decideCredentials({
+    ...options,
+    trusted: owned.trusted,
+    vanished: withoutCredentials(clear, committed),
+  });
+  const heldBack = new Set(credentials.held.map(({ id }) => id));
+  const free = clear.filter(({ application }) => !heldBack.has(application.id));
 
   const wanted = new Map(free.map((each) => [each.application.name, each]));
-  const keptIDs = new Set(setAside.map(({ id }) => id));
+  const keptIDs = new Set([...setAside.map(({ id }) => id), ...heldBack]);
   const owners = new Map([...committed].map(([name, rows]) => [name, rows.find(({ id }) => id !== null)?.id ?? ""]));
   const behind = waitingBehind(wanted, owners, keptIDs);
   // A committed name whose owner has it no more, and that nobody else has now.
@@ -78,10 +85,24 @@ export function settle(options: SettleOptions): Settlement {
     published: [...published],
     staying: stayingWith(published),
     due: due.map(({ name }) => name).sort(),
-    held: [...decision.held, ...waiting].sort(byNameOrder),
+    held: [...decision.held, ...credentials.held, ...waiting].sort(byNameOrder),
     setAside,
-    missing: decision.missing,
+    missing: { ...decision.missing, ...credentials.missing },
   };
+}
+
+/** Those of which Git holds a Secret that they do not have any more. */
+function withoutCredentials(
+  applications: readonly SealedApplication[],
+  committed: ReadonlyMap<string, readonly InventoryFile[]>,
+): Candidate[] {
+  return applications.flatMap(({ application: { name, id }, files }) => {
+    const paths = new Set(files.map(({ row }) => row.path));
+    const lost = committed
+      .get(name)
+      ?.some((row) => row.id === id && row.path.includes("/secrets/") && !paths.has(row.path));
+    return lost ? [{ name, id }] : [];
+  });
 }
 
 /** Those whose files would overwrite somebody else's are set aside with the others. */

@@ -2,9 +2,9 @@
 
 import { createHash } from "node:crypto";
 import { App, Chart } from "cdk8s";
-import { readPlaceholder, type TemplateSettings } from "../../templates/index.js";
+import { readPlaceholder, template as shipped, type TemplateSettings } from "../../templates/index.js";
 import { formatYaml } from "../adapters/yaml/index.js";
-import type { ApplicationModel, SetAside } from "../model/index.js";
+import { type ApplicationModel, NO_DESCRIPTION, type SetAside } from "../model/index.js";
 import { REVISION_NAME } from "./common-files.js";
 import { type LoadedTemplate, loadTemplate } from "./load-template.js";
 import {
@@ -32,6 +32,10 @@ export interface Renderer {
   /** Digest of what an Application is rendered from: its public model, the templates, the settings, the version. */
   input(application: ApplicationModel): string;
   render(application: ApplicationModel): Rendered;
+  /**
+   * What the shipped templates write whatever the Application. Not what a user's write: that may be from anywhere.
+   */
+  readonly constants: string;
 }
 
 /** The API server's limit of one object (etcd's), in bytes. */
@@ -42,7 +46,11 @@ export async function loadRenderer(options: RendererOptions): Promise<Renderer> 
   const loaded = await loadTemplate(options.templates);
   const checkSchema = await loadApplicationSchema();
   const common = sha256(JSON.stringify([loaded.digest, version, settings, allowedKinds]));
+  const blank = attempt(() =>
+    synthesize({ template: shipped, digest: "" }, BLANK, settings).map((object) => manifestOf(BLANK.name, object).text),
+  );
   return {
+    constants: blank?.join("\n") ?? "",
     input: (application) => sha256(`${common} ${application.digest}`),
     render: (application) => {
       const setAside = (reason: SetAside["reason"], message: string): Rendered => ({
@@ -63,6 +71,40 @@ export async function loadRenderer(options: RendererOptions): Promise<Renderer> 
     },
   };
 }
+
+const NO_ID = "00000000-0000-0000-0000-000000000000";
+
+/** One of each part, with nothing of anybody in it: what is left of its manifests is the templates' own text. */
+const BLANK: ApplicationModel = {
+  id: NO_ID,
+  name: "a",
+  description: NO_DESCRIPTION,
+  clientIDs: [],
+  digest: "",
+  services: [
+    {
+      id: NO_ID,
+      name: "a",
+      displayName: "a",
+      description: NO_DESCRIPTION,
+      authCreateParameterSchema: null,
+      path: "a",
+      entries: [
+        {
+          type: "API",
+          id: NO_ID,
+          name: "a",
+          targetURL: "",
+          path: "a",
+          credentials: null,
+          requestParametersSecretName: null,
+        },
+        { type: "Events", id: NO_ID, name: "a" },
+      ],
+    },
+  ],
+  secrets: [],
+};
 
 function synthesize(
   { template }: LoadedTemplate,

@@ -1,5 +1,7 @@
 /** The last look before anything is committed: no secret value in any file, in any of the forms it could take. */
 
+import type { GuardedValue } from "./values.js";
+
 /** Shorter values are found everywhere by chance; they never gate. In bytes. */
 const SHORTEST = 12;
 
@@ -11,11 +13,15 @@ export interface Gate {
   find(text: string): ReadonlySet<string>;
 }
 
-/** Looks for values as they are, in base64 and URL-encoded; one pass over a file whatever their number. */
-export function createGate(values: Iterable<{ readonly id: string; readonly value: string }>): Gate {
+/**
+ * Looks for values as they are, in base64 and URL-encoded; one pass over a file whatever their number.
+ * A value that stands in `constants`, which is in everybody's files, is not looked for.
+ */
+export function createGate(values: Iterable<Pick<GuardedValue, "id" | "value">>, constants = ""): Gate {
   const forms = new Map<number, Map<string, Map<string, Set<string>>>>();
   for (const { id, value } of values) {
-    if (Buffer.byteLength(value) < SHORTEST) continue;
+    // What every Application's files hold tells nothing, though somebody chose it as a value.
+    if (Buffer.byteLength(value) < SHORTEST || constants.includes(value)) continue;
     for (const needle of [value, ...base64Cores(value), encodeURIComponent(value.toWellFormed())]) {
       const length = Math.min(HEAD, needle.length);
       const ids = entry(

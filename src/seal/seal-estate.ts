@@ -39,6 +39,8 @@ export interface SealOptions {
   readonly committed: ReadonlyMap<string, readonly InventoryFile[]>;
   readonly fingerprint: Fingerprinter["secret"];
   readonly now: Date;
+  /** Text that the shipped templates write for every Application: a value in it is not a leak. */
+  readonly constants: string;
   readonly signal: AbortSignal;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -50,7 +52,15 @@ export interface SealOptions {
 export async function sealEstate(options: SealOptions): Promise<Sealing> {
   const { snapshot, rendered, committed, signal, onProgress } = options;
   const fetched = new Map(snapshot.applications.map((application) => [application.id, application]));
-  const gate = createGate(guardedValues(snapshot));
+  const guarded = [...guardedValues(snapshot)];
+  const anybodys = createGate(
+    guarded.filter(({ everywhere }) => everywhere),
+    options.constants,
+  );
+  const own = createGate(
+    guarded.filter(({ everywhere }) => !everywhere),
+    options.constants,
+  );
   const applications: SealedApplication[] = [];
   const setAside: SetAside[] = [];
   for (const [index, { application, input, manifests, kept }] of rendered.entries()) {
@@ -74,7 +84,8 @@ export async function sealEstate(options: SealOptions): Promise<Sealing> {
         : openFile(manifest, application, input, options.base);
       files.push(file);
       const shown = isSecret ? sealedText(file, options.readable) : textsOf(manifest.object).join("\0");
-      if (leak === null && gate.find(shown).size > 0) leak = manifest.path;
+      const leaks = anybodys.find(shown).size > 0 || own.find(shown).has(application.id);
+      if (leak === null && leaks) leak = manifest.path;
     }
     if (leak === null) applications.push({ application, files });
     else {

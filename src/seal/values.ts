@@ -13,16 +13,24 @@ export function secretValues(application: Application): SecretValues {
   return (bundle, key) => valuesOf(bundles.get(bundle) ?? null).find(([name]) => name === key)?.[1] ?? null;
 }
 
-/** Values that must not be found in any file, by the Director id of the Application that they belong to. */
-export function* guardedValues({ applications }: Snapshot): Generator<{ id: string; value: string }> {
+export interface GuardedValue {
+  /** Director id of the Application that the value belongs to. */
+  readonly id: string;
+  readonly value: string;
+  /** Must not stand in anybody's files. Else only in the own ones: a header often has a word of every day as its value. */
+  readonly everywhere: boolean;
+}
+
+/** Values that must not be found in the files that are written. */
+export function* guardedValues({ applications }: Snapshot): Generator<GuardedValue> {
   for (const { id, bundles } of applications) {
     for (const { defaultInstanceAuth } of bundles) {
       for (const [key, secret] of valuesOf(defaultInstanceAuth)) {
         if (secret.isRedacted) continue;
-        if (key === "password" || key === "clientSecret") yield { id, value: secret.reveal() };
+        if (key === "password" || key === "clientSecret") yield { id, value: secret.reveal(), everywhere: true };
         if (key === "headers" || key === "queryParameters") {
           const lists = Object.values(JSON.parse(secret.reveal()) as Record<string, string[]>);
-          for (const value of lists.flat()) yield { id, value };
+          for (const value of lists.flat()) yield { id, value, everywhere: false };
         }
       }
     }

@@ -55,6 +55,14 @@ export function openFileState(directory: string): State {
       ca: await file("ca.pem"),
     };
   };
+  /** The link is read once: a promotion meanwhile must not mix two identities. If it moved, all is read again. */
+  const inUse = async <T>(readFrom: (folder: string) => Promise<T>): Promise<T> => {
+    for (;;) {
+      const folder = await readlink(identityAt("current")).catch(() => "current");
+      const found = await readFrom(folder);
+      if ((await readlink(identityAt("current")).catch(() => "current")) === folder) return found;
+    }
+  };
   const writeIssued = async (folder: string, { certificate, chain, ca }: Omit<Identity, "key">) => {
     await replace(join(identityAt(folder), "ca.pem"), ca);
     await replace(join(identityAt(folder), "chain.pem"), chain);
@@ -73,11 +81,11 @@ export function openFileState(directory: string): State {
     lock: () => lockDirectory(directory),
 
     identity: async () => {
-      const { key, certificate, chain, ca } = await readIdentity("current");
+      const { key, certificate, chain, ca } = await inUse(readIdentity);
       if (key === null || certificate === null || chain === null || ca === null) return null;
       return { key: Secret.of(key), certificate, chain, ca };
     },
-    connection: async () => parse(join(identityAt("current"), "connection.json"), connectionSchema),
+    connection: () => inUse((folder) => parse(join(identityAt(folder), "connection.json"), connectionSchema)),
 
     pending: async () => {
       const pairing = await parse(join(identityAt("pending"), "pairing.json"), pairingSchema);
@@ -206,24 +214,34 @@ async function remove(path: string): Promise<void> {
   }
 }
 
-/** A lock file with our process id; one whose process is gone is taken over. */
+/** A lock file with our process id and a word that is ours alone; one whose process is gone is taken over. */
 async function lockDirectory(directory: string): Promise<() => Promise<void>> {
   const file = join(directory, "lock");
   await mkdir(directory, { recursive: true, mode: 0o700 }).catch((thrown: unknown) => {
     throw unwritable(directory, thrown);
   });
-  const beside = `${file}.${process.pid}.new`;
+  const word = randomBytes(8).toString("hex");
+  const ours = `${process.pid} ${word}\n`;
+  const beside = `${file}.${word}.new`;
+  const content = () => readFile(file, "utf8").catch(() => "");
   for (let attempt = 0; ; attempt++) {
     try {
       // Linked into place complete: a lock that has no number yet would look like one whose process is gone.
-      await writeFile(beside, `${process.pid}\n`, { mode: 0o600 });
+      await writeFile(beside, ours, { mode: 0o600 });
       await hardLink(beside, file);
-      return () => rm(file, { force: true });
+      return async () => {
+        if ((await content()) === ours) await rm(file, { force: true });
+      };
     } catch (thrown) {
       if (!hasCode(thrown, "EEXIST")) throw unwritable(file, thrown);
-      const owner = Number((await readFile(file, "utf8").catch(() => "")).trim());
+      const found = await content();
+      const owner = Number.parseInt(found, 10);
       if (isAlive(owner) || attempt > 0) throw locked(directory, owner);
-      await rm(file, { force: true });
+      // Moved away before it is removed: what is then found to be somebody's fresh lock is put back.
+      await rename(file, `${beside}.stale`).catch(() => undefined);
+      const moved = await readFile(`${beside}.stale`, "utf8").catch(() => "");
+      if (moved !== found && moved !== "") await hardLink(`${beside}.stale`, file).catch(() => undefined);
+      await rm(`${beside}.stale`, { force: true });
     } finally {
       await rm(beside, { force: true }).catch(() => undefined);
     }

@@ -164,6 +164,7 @@ describe("the inventory", () => {
       state: "unverified",
       reason: "it is larger than 64 MiB",
       owner: null,
+      sealKeys: [],
     });
   });
 

@@ -41,14 +41,14 @@ describe("a path without an inventory", () => {
   it("is ours where there is nothing, or nothing that is in the way", async () => {
     const nothing = { files: [], formerSealKeys: [], trusted: true, note: null };
 
-    expect(await ownedFiles(aBase(), RUNTIME)).toEqual(nothing);
+    expect(await ownedFiles(aBase(), RUNTIME, sealKey)).toEqual(nothing);
     expect(
-      await ownedFiles(aBase(treeOf({ "README.md": "a", "applications/x/application.yaml": "b" })), RUNTIME),
+      await ownedFiles(aBase(treeOf({ "README.md": "a", "applications/x/application.yaml": "b" })), RUNTIME, sealKey),
     ).toEqual(nothing);
   });
 
   it.each(["kustomization.yaml", "revision.yaml"])("cannot be used where somebody else has a %s", async (path) => {
-    await expect(ownedFiles(aBase(treeOf({ [path]: "a" })), RUNTIME)).rejects.toMatchObject({
+    await expect(ownedFiles(aBase(treeOf({ [path]: "a" })), RUNTIME, sealKey)).rejects.toMatchObject({
       name: "Failure",
       code: "BaseUnusable",
       stage: "base",
@@ -60,7 +60,11 @@ describe("a path without an inventory", () => {
 
 describe("a path with an inventory that verifies", () => {
   it("is what the inventory says", async () => {
-    const owned = await ownedFiles(withInventory(inventoryOf(RUNTIME, sealKey, ["0123456789abcdef"])), RUNTIME);
+    const owned = await ownedFiles(
+      withInventory(inventoryOf(RUNTIME, sealKey, ["0123456789abcdef"])),
+      RUNTIME,
+      sealKey,
+    );
 
     expect(owned).toEqual({
       files: [{ path: "kustomization.yaml", id: null, blob: blobID(bytes("k")), sha256: sha256("k") }],
@@ -71,7 +75,7 @@ describe("a path with an inventory that verifies", () => {
   });
 
   it("is another agent's when it names another runtime", async () => {
-    await expect(ownedFiles(withInventory(inventoryOf("canary")), RUNTIME)).rejects.toMatchObject({
+    await expect(ownedFiles(withInventory(inventoryOf("canary")), RUNTIME, sealKey)).rejects.toMatchObject({
       code: "TwoAgents",
       stage: "base",
       retryable: false,
@@ -82,7 +86,7 @@ describe("a path with an inventory that verifies", () => {
 
 describe("a path with an inventory that does not verify", () => {
   it("is another agent's when it names another runtime", async () => {
-    await expect(ownedFiles(withInventory(inventoryOf("other", otherKey)), RUNTIME)).rejects.toMatchObject({
+    await expect(ownedFiles(withInventory(inventoryOf("other", otherKey)), RUNTIME, sealKey)).rejects.toMatchObject({
       code: "TwoAgents",
     });
   });
@@ -92,7 +96,7 @@ describe("a path with an inventory that does not verify", () => {
     ["names nobody", '{"version":1,"canary":1}'],
     ["is empty", ""],
   ])("cannot be used when it %s", async (_, text) => {
-    await expect(ownedFiles(withInventory(bytes(text)), RUNTIME)).rejects.toMatchObject({
+    await expect(ownedFiles(withInventory(bytes(text)), RUNTIME, sealKey)).rejects.toMatchObject({
       code: "InventoryUnusable",
       stage: "base",
       retryable: false,
@@ -101,10 +105,10 @@ describe("a path with an inventory that does not verify", () => {
   });
 
   it.each([
-    ["was written with another seal key", inventoryOf(RUNTIME, otherKey)],
-    ["was changed", bytes(inventoryOf(RUNTIME).toString().replace('"id":null', '"id":"x"'))],
-    ["is of another version", bytes(`{"version":2,"owner":"${RUNTIME}"}`)],
-  ])("is rebuilt from the tree when it %s and names us", async (_, inventory) => {
+    ["was written with another seal key", inventoryOf(RUNTIME, otherKey), [sealKeyID(otherKey)]],
+    ["was changed", bytes(inventoryOf(RUNTIME).toString().replace('"id":null', '"id":"x"')), [sealKeyID(sealKey)]],
+    ["is of another version", bytes(`{"version":2,"owner":"${RUNTIME}"}`), []],
+  ])("is rebuilt from the tree when it %s and names us", async (_, inventory, former) => {
     const files = {
       "applications/mp-a/apirules/a.yaml": "rule",
       "applications/mp-a/application.yaml": application(uuid(1)),
@@ -116,7 +120,7 @@ describe("a path with an inventory that does not verify", () => {
       "README.md": "not ours",
     };
 
-    const owned = await ownedFiles(withInventory(inventory, files), RUNTIME);
+    const owned = await ownedFiles(withInventory(inventory, files), RUNTIME, sealKey);
 
     const row = (path: string, id: string | null, text: string) => ({
       path,
@@ -134,7 +138,7 @@ describe("a path with an inventory that does not verify", () => {
         row("applications/mp-d/secrets/s.yaml", null, "without an application"),
         row("kustomization.yaml", null, "k"),
       ],
-      formerSealKeys: [],
+      formerSealKeys: former,
       trusted: false,
       note: expect.stringMatching(
         /^the inventory is rebuilt from the files, since its? .*; nothing is deleted in this cycle$/,
@@ -142,11 +146,17 @@ describe("a path with an inventory that does not verify", () => {
     });
   });
 
+  it("stops when another agent of the same runtime took over from us, so that the two do not write in turn for ever", async () => {
+    const inventory = inventoryOf(RUNTIME, otherKey, [sealKeyID(sealKey)]);
+
+    await expect(ownedFiles(withInventory(inventory), RUNTIME, sealKey)).rejects.toMatchObject({ code: "TwoAgents" });
+  });
+
   it("finds again what the agent wrote, but for what it was made from", async () => {
     const { tree } = await cycle(new Map(), aSnapshot([anApplicationNamed("mp-a", 1), anApplicationNamed("mp-b", 2)]));
-    const verified = await ownedFiles(aBase(tree), RUNTIME);
+    const verified = await ownedFiles(aBase(tree), RUNTIME, sealKey);
 
-    const rebuilt = await ownedFiles(aBase(tree, otherKey), RUNTIME);
+    const rebuilt = await ownedFiles(aBase(tree, otherKey), RUNTIME, otherKey);
 
     expect(rebuilt.trusted).toBe(false);
     expect(rebuilt.files).toEqual(verified.files.map(({ input: _input, fingerprint: _fingerprint, ...row }) => row));

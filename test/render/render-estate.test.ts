@@ -37,7 +37,7 @@ async function counting(given?: Renderer): Promise<{ renderer: Renderer; rendere
   const inner = given ?? (await shippedRenderer());
   const rendered: string[] = [];
   const renderer: Renderer = {
-    input: inner.input,
+    ...inner,
     render: (model) => {
       rendered.push(model.name);
       return inner.render(model);

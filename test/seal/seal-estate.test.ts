@@ -279,6 +279,26 @@ describe("the gate over what is written", () => {
     expect(await gated(planted)).toEqual(alone);
   });
 
+  it.each([
+    ["the text of a label", "compass-runtime-agent"],
+    ["the description of those that have none", "Description not provided"],
+  ])("is not deceived by a password that is %s, which everybody's files hold", async (_, word) => {
+    expect(await gated(shop(word, { description: null }))).toEqual(none);
+  });
+
+  it("lets a word of every day be another Application's header value", async () => {
+    const bundles = [
+      aBundle({ defaultInstanceAuth: anAuth({ headers: Secret.of('{"Accept":["application/json"]}') }) }),
+    ];
+    const other = anApplication({ id: uuid(2), name: "mp-other", bundles });
+    const shows = anApplication({ description: "Speaks application/json." });
+
+    const { plan } = await cycle(new Map(), aSnapshot([shows, other]), { mode: sops });
+
+    expect(plan.created).toEqual(["mp-other", "mp-shop"]);
+    expect(plan.setAside).toEqual([]);
+  });
+
   it("says where and repeats nothing", async () => {
     const { plan } = await cycle(new Map(), aSnapshot([withDescription(PASSWORD)]), { mode: sops });
 

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -370,7 +371,7 @@ describe("a damaged file", () => {
     const failure = await failureOf(read(state));
 
     expect(failure).toMatchObject({ code: "StateUnreadable", stage: "connect", retryable: false });
-    expect(failure.message).toBe(`the state file ${join(directory, path)} is damaged`);
+    expect(failure.message).toBe(`the state file ${realpathSync(join(directory, path))} is damaged`);
     expect(told(failure)).not.toContain("hidden");
     expect(readFileSync(join(directory, path), "utf8")).toBe(content);
   });
@@ -462,7 +463,7 @@ describe("the lock", () => {
 
     const unlock = await state.lock();
 
-    expect(readFileSync(join(directory, "lock"), "utf8")).toBe(`${process.pid}\n`);
+    expect(readFileSync(join(directory, "lock"), "utf8")).toMatch(new RegExp(`^${process.pid} [0-9a-f]{16}\n$`));
     await unlock();
     expect(everything(directory)).toEqual([]);
   });
@@ -477,7 +478,7 @@ describe("the lock", () => {
       existsSync(join(copy, "lock")) ? readFileSync(join(copy, "lock"), "utf8") : null,
     );
     expect(locks[0]).toBeNull();
-    for (const lock of locks.slice(1)) expect(lock).toMatch(/^\d+\n$/);
+    for (const lock of locks.slice(1)) expect(lock).toMatch(/^\d+ [0-9a-f]{16}\n$/);
     expect(locks.length).toBeGreaterThan(1);
   });
 });

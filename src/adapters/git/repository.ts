@@ -77,6 +77,8 @@ export interface Repository {
   ancestors(commit: string, path: string): Promise<readonly { path: string; entry: TreeEntry }[]>;
   /** One blob, fetched when it is not here. */
   read(id: string): Promise<Buffer>;
+  /** Many blobs by their ids: all that are missing come by one request. */
+  readAll(ids: readonly string[]): Promise<ReadonlyMap<string, Buffer>>;
   /** Makes a commit in the temporary repository; gives its id. Nothing is sent. */
   commit(options: CommitOptions): Promise<string>;
   /** Moves the branch from `expected` to `commit`, or throws a Failure `PushRejected`. */
@@ -231,6 +233,29 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
       return stdout;
     },
 
+    async readAll(ids) {
+      prepared();
+      const wanted = [...new Set(ids)];
+      const missing = blobless ? wanted.filter((id) => !present.has(id)) : [];
+      if (missing.length > 0) {
+        // What git itself does for one missing blob, for all of them in one request.
+        const commands = [
+          "-c",
+          "fetch.negotiationAlgorithm=noop",
+          "fetch",
+          REMOTE,
+          "--no-tags",
+          "--no-write-fetch-head",
+        ];
+        const rest = ["--recurse-submodules=no", "--filter=blob:none", "--stdin"];
+        await remotely("base", [...commands, ...rest], { input: lines(missing) });
+      }
+      if (wanted.length === 0) return new Map();
+      const { stdout } = await local("base", ["cat-file", "--batch"], { input: lines(wanted) });
+      for (const id of wanted) present.add(id);
+      return parseBatch(stdout);
+    },
+
     async commit({ parent, author, date, message, root, writes, deletes }) {
       prepared();
       const files: { path: string; blob: string }[] = [];
@@ -288,6 +313,29 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
 }
 
 /** Reads `ls-remote --symref`. */
+const lines = (ids: readonly string[]) => Buffer.from(ids.map((id) => `${id}\n`).join(""));
+
+/** `<id> blob <size>LF<bytes>LF` for each object. Throws when one is missing. */
+function parseBatch(stdout: Buffer): Map<string, Buffer> {
+  const blobs = new Map<string, Buffer>();
+  for (let at = 0; at < stdout.length; ) {
+    const end = stdout.indexOf(10, at);
+    const [id = "", type, size] = stdout.toString("latin1", at, end).split(" ");
+    if (type !== "blob") {
+      throw new Failure("a file of the branch's tip cannot be read", {
+        code: "GitFailed",
+        stage: "base",
+        retryable: true,
+        hint: "Run again; when it stays, look at the repository with `git fsck`.",
+      });
+    }
+    const start = end + 1;
+    blobs.set(id, stdout.subarray(start, start + Number(size)));
+    at = start + Number(size) + 1;
+  }
+  return blobs;
+}
+
 function parseRemote(output: Buffer): Pick<RemoteState, "tips" | "head"> {
   const tips = new Map<string, string>();
   let head: string | null = null;
