@@ -8,7 +8,7 @@ import { asFailure, Failure, type Stage } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
 import { retry } from "./common/retry.js";
 import { createStopwatch, type Stopwatch } from "./common/stopwatch.js";
-import { type Config, requireBuilt, withoutEffect } from "./config/index.js";
+import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
 import { openSession, type Session } from "./connect/index.js";
 import { createDirector, fetchSnapshot, type Snapshot } from "./fetch/index.js";
 import { buildEstate } from "./model/index.js";
@@ -62,7 +62,7 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
   const { config, clock, log, planOnly = false } = options;
   const watch = createStopwatch(clock);
   const used: Used = { session: null, git: 0 };
-  const notes = withoutEffect(config);
+  const notes = configurationNotes(config);
   let stop: (() => Promise<void>) | null = null;
   let state: State | null = null;
   let reached: Reached | null = null;
@@ -176,7 +176,7 @@ async function reconcile(running: Running): Promise<Reached> {
     async (attempt) => {
       const repository = await targetRepository(config, git, { env: running.env, signal, cache: state.cache });
       try {
-        if (attempt > 1) running.notes.splice(0, Infinity, ...withoutEffect(config));
+        if (attempt > 1) running.notes.splice(0, Infinity, ...configurationNotes(config));
         const base = await watch.time("base", () =>
           openBase({ repository, branch: git.branch, path: git.path, sealKey }),
         );

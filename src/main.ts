@@ -28,10 +28,12 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-// `runtime-agent … | head` closes our output: nobody is left to tell.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-});
+// `runtime-agent … | head` closes our output: nobody is left to tell, but the work and its exit code stand.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
 
 const code = await run(process.argv.slice(2), {
   stdout: process.stdout,

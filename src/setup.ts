@@ -2,7 +2,7 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { rootCertificates } from "node:tls";
+import { getCACertificates } from "node:tls";
 import { type GitAuth, openRepository, type Repository } from "./adapters/git/index.js";
 import type { HTTPClientOptions } from "./adapters/http/index.js";
 import { Failure, type Stage } from "./common/failure.js";
@@ -131,8 +131,8 @@ async function gitAuth(auth: GitConfig["auth"], env: Environment): Promise<GitAu
 /** git takes one file in place of the system's authorities: the usual ones are written into it beside the user's. */
 async function authoritiesFile(reference: SecretReference, env: Environment, cache: string): Promise<string> {
   const own = await reveal(reference, env, "base", "authorities of the Git host");
-  const file = join(cache, "git-authorities.pem");
-  await writeFile(file, [...rootCertificates, own, ""].join("\n"));
+  const file = join(cache, `git-authorities.${process.pid}.pem`);
+  await writeFile(file, [...getCACertificates("default"), ...getCACertificates("system"), own, ""].join("\n"));
   return file;
 }
 

@@ -33,7 +33,7 @@ async function pair(context: Context, { tokenFile, connectorUrl, force = false }
   const { env, clock, signal } = context;
   const config = await context.resolve(connectorUrl === undefined ? {} : { "compass.connectorURL": connectorUrl });
   const token = tokenFile === undefined ? await configuredToken(config, env) : await readToken(context, tokenFile);
-  const onHost = (host: string) => context.tell(`Pairing with ${host}: the token is used up by this.`);
+  const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
   const paired = await pairRuntime({ config, env, clock, signal, token, force, onHost });
   const { commonName, notBefore, notAfter, host, resumed } = paired;
   const done = paint(context.text, ["green", "bold"], "Paired");

@@ -1,6 +1,6 @@
 /** `snapshot`: records the complete fetch as JSON. */
 
-import { open, rename } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { Failure } from "../common/failure.js";
@@ -51,10 +51,15 @@ async function writePrivate(path: string, text: string): Promise<void> {
   const beside = `${path}.${process.pid}.new`;
   try {
     const handle = await open(beside, "wx", 0o600);
-    await handle.writeFile(text);
-    await handle.close();
+    try {
+      await handle.writeFile(text);
+    } finally {
+      await handle.close();
+    }
     await rename(beside, path);
   } catch (cause) {
+    // A full disk must not leave half of the secrets behind.
+    await rm(beside, { force: true });
     throw new Failure(`the file ${path} cannot be written`, {
       code: "Usage",
       stage: "fetch",

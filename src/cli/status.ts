@@ -60,7 +60,13 @@ async function status(context: Context): Promise<number> {
     const { total, held, setAside, degraded } = lastCycle.applications;
     rows.push(["Applications", `${total}, of them ${held} held, ${setAside} set aside, ${degraded} remarks`]);
   }
-  if (!valid) rows.push(["mend", "run `runtime-agent pair --token-file FILE` with a new one-time token"]);
+  if (!valid) {
+    const unfinished = "a pairing was cut short: run `runtime-agent pair` to finish it, no token needed";
+    rows.push([
+      "mend",
+      pending === null ? "run `runtime-agent pair --token-file FILE` with a new one-time token" : unfinished,
+    ]);
+  }
   context.answer(data, rows.map(([name, value]) => `${name.padEnd(13)}${value}\n`).join(""));
   return valid ? EXIT.done : EXIT.tokenNeeded;
 }

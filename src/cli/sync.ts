@@ -31,9 +31,11 @@ async function sync(context: Context, { detailedExitCode = false, timeout }: Syn
   const { env, clock, log } = context;
   const signal = timeout === undefined ? context.signal : AbortSignal.any([context.signal, timeoutSignal(timeout)]);
   const config = await context.resolve();
-  if (config.compass.token !== null && (await openState(config).identity()) === null) {
+  const state = openState(config);
+  const begun = (await state.pending()) !== null;
+  if ((begun || config.compass.token !== null) && (await state.identity()) === null) {
     const token = await configuredToken(config, env);
-    const onHost = (host: string) => context.tell(`Pairing with ${host}: the token is used up by this.`);
+    const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
     await pairRuntime({ config, env, clock, signal, token, onHost });
   }
   const { outcome } = await runCycle({ config, env, clock, signal, log, version: packageVersion() });
@@ -41,6 +43,9 @@ async function sync(context: Context, { detailedExitCode = false, timeout }: Syn
   if (outcome.failure !== null) context.stderr.write(failureText(outcome.failure, context.text));
   return exitCode(outcome, detailedExitCode);
 }
+
+/** What a timer of Node.js can hold, about 25 days; beyond that it would fire at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 function timeoutSignal(text: string): AbortSignal {
   const milliseconds = parseDuration(text);
@@ -51,5 +56,5 @@ function timeoutSignal(text: string): AbortSignal {
       hint: "Give it as 30s, 5m or 1h.",
     });
   }
-  return AbortSignal.timeout(milliseconds.value);
+  return AbortSignal.timeout(Math.min(milliseconds.value, LONGEST_TIMER));
 }

@@ -3,7 +3,7 @@
 export { resolveConfiguration } from "./configuration-secret.js";
 export { configSchema } from "./json-schema.js";
 export { type LoadedConfig, type LoadOptions, loadConfig } from "./load.js";
-export { requireBuilt, withoutEffect } from "./not-built-yet.js";
+export { configurationNotes, requireBuilt } from "./not-built-yet.js";
 export { ConfigurationError, type Origin, type OriginKind, type Problem } from "./problems.js";
 export type { Config } from "./schema.js";
 export { readSecret, type SecretReference } from "./secret-reference.js";

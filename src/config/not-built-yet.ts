@@ -1,4 +1,4 @@
-/** Settings that are read and checked, but whose feature is still to come: asked for, they stop the cycle. */
+/** Settings that are read and checked, but whose feature is still to come: asked for, most stop the cycle. */
 
 import { Failure } from "../common/failure.js";
 import type { Config } from "./schema.js";
@@ -30,16 +30,23 @@ const rules: readonly Rule[] = [
   ["metrics.push", "leave it out", ({ metrics }) => metrics.push !== null],
 ];
 
-/** Settings that change nothing yet but do no harm: who set them is told. */
-export function withoutEffect({ runtime }: Config): string[] {
+/** What may be as it is, but should be known: settings that change nothing yet, and a token that travels in the open. */
+export function configurationNotes({ runtime, git }: Config): string[] {
+  const url = git === null ? null : URL.parse(git.url);
+  const open = url?.protocol === "http:" && git?.auth !== null && !LOOPBACK.test(url.hostname);
   const labels = [
     ["runtime.consoleURL", runtime.consoleURL],
     ["runtime.eventsURL", runtime.eventsURL],
   ] as const;
-  return labels.flatMap(([setting, value]) =>
-    value === null ? [] : [`${setting} is not reported to Compass yet: what Compass has stays as it is`],
-  );
+  return [
+    ...(open ? ["git.url is http: the credentials of git.auth can be read on the way; use https"] : []),
+    ...labels.flatMap(([setting, value]) =>
+      value === null ? [] : [`${setting} is not reported to Compass yet: what Compass has stays as it is`],
+    ),
+  ];
 }
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;
 
 /** Throws `NotBuiltYet` for the first such setting: ignoring it in silence would be worse than stopping. */
 export function requireBuilt(config: Config): void {

@@ -54,7 +54,12 @@ export function checkIssued(
     throw unusable("it is made out to another client than the one that was asked for");
   if (dates.notAfter <= now) throw unusable(`it expired on ${dates.notAfter.toISOString()}`);
   if (dates.notBefore.getTime() > now.getTime() + CLOCK_SKEW) {
-    throw unusable(`it is valid only from ${dates.notBefore.toISOString()}; check the clock of this machine`);
+    throw new Failure(`the client certificate is valid only from ${dates.notBefore.toISOString()} on`, {
+      code: "CertificateUnusable",
+      stage: "connect",
+      retryable: true,
+      hint: "Check the clock of this machine, then run `pair` again: the certificate is kept, no token is needed.",
+    });
   }
   const links = (chain.match(PEM) ?? []).map(parse);
   if (links[0]?.fingerprint256 !== leaf.fingerprint256) throw unusable("its chain begins with another certificate");

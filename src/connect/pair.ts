@@ -88,7 +88,8 @@ async function finish(pending: PendingPairing, resumed: boolean, options: PairOp
   try {
     dates = checkIssued({ key, ...issued }, subject.commonName, clock.now());
   } catch (thrown) {
-    await state.discardPending();
+    // One that time alone makes usable is kept.
+    if (!(thrown instanceof Failure && thrown.retryable)) await state.discardPending();
     throw thrown;
   }
   const connection = { ...urls, clientID: dates.commonName, establishedAt: clock.now().toISOString() };

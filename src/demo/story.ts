@@ -123,9 +123,9 @@ interface Place {
 async function stage({ applications, directory: named, cwd, signal }: StoryOptions): Promise<Place> {
   const directory =
     named === undefined ? await mkdtemp(join(tmpdir(), "runtime-agent-demo-")) : await freshFolder(resolve(cwd, named));
-  const sandbox = await startSandbox({ directory: join(directory, "compass"), applications });
   const repository = join(directory, "repository.git");
   await createBareRepository(repository, "main", signal);
+  const sandbox = await startSandbox({ directory: join(directory, "compass"), applications });
   const identity = await generateX25519Identity();
   await writeFile(join(directory, "age.key"), `${identity}\n`, { mode: 0o600 });
   const configFile = join(directory, "agent.yaml");
@@ -146,15 +146,16 @@ async function stage({ applications, directory: named, cwd, signal }: StoryOptio
 
 /** A story over the remains of another would not be the same story. */
 async function freshFolder(folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true });
   try {
+    await mkdir(folder, { recursive: true });
     await mkdir(join(folder, "compass"));
     return folder;
   } catch (cause) {
-    throw new Failure(`${folder} holds an earlier demo`, {
+    const taken = cause instanceof Error && "code" in cause && cause.code === "EEXIST";
+    throw new Failure(taken ? `${folder} holds an earlier demo` : `the folder ${folder} cannot be made`, {
       code: "Usage",
       stage: "config",
-      hint: "Remove it, or name another folder with --directory.",
+      hint: taken ? "Remove it, or name another folder with --directory." : "Name a folder in which you may write.",
       cause,
     });
   }
@@ -184,19 +185,28 @@ function tellCommit({ text, say }: StoryOptions, { outcome, changes }: CycleResu
     say("   nothing to commit");
     return;
   }
-  const diffs = diffFiles(changes, { context: 1 }).filter(({ path }) => path.startsWith("applications/"));
+  const diffs = diffFiles(changes, { context: 0 });
+  const ours = diffs.filter(({ path }) => path.startsWith("applications/"));
   say(`   commit ${paint(text, "yellow", commit.id.slice(0, 10))}: ${count(changes.length, "file")}`);
-  for (const [sign, style, change] of SIGNS) tellFiles(diffs, sign, (shown) => paint(text, style, shown), change, say);
-  // Of what is new, the part that people ask about first; of what changed, the change.
-  const told = diffs.find(
-    ({ path, change }) => change !== "deleted" && path.includes("/secrets/") === (change === "added"),
-  );
-  if (told === undefined) return;
-  const from = told.change === "added" ? told.lines.indexOf("+data:") : 0;
-  const lines = diffText([{ ...told, lines: told.lines.slice(from) }], text)
+  for (const [sign, style, change] of SIGNS) tellFiles(ours, sign, (shown) => paint(text, style, shown), change, say);
+  const told = tellingPart(diffs);
+  for (const line of diffText(told === null ? [] : [told], text, WIDTH)
     .trimEnd()
-    .split("\n");
-  for (const line of lines) say(`   ${line}`);
+    .split("\n"))
+    say(`   ${line}`);
+}
+
+/** Columns of a diff's line; the rest of a longer one says nothing new. */
+const WIDTH = 92;
+
+/** The part of a commit's diff that tells what happened; all of it is in the repository. */
+function tellingPart(diffs: readonly FileDiff[]): FileDiff | null {
+  const secret = diffs.find(({ path, change }) => change === "added" && path.includes("/secrets/"));
+  // Of what is new, the part that people ask about first.
+  if (secret !== undefined) return { ...secret, lines: secret.lines.slice(secret.lines.indexOf("+data:")) };
+  const changed = diffs.find(({ path, change }) => change === "changed" && path.endsWith("/application.yaml"));
+  const told = changed ?? diffs.find(({ path }) => path === "kustomization.yaml");
+  return told === undefined ? null : { ...told, lines: told.lines.filter((line) => !line.startsWith("@@")) };
 }
 
 const SIGNS = [

@@ -11,10 +11,17 @@ export const REDACTED = { redacted: true } as const;
 const redacted = z.strictObject({ redacted: z.literal(true) }).transform(() => Secret.redacted());
 const secret = z.union([z.string().transform((value) => Secret.of(value)), redacted]);
 
+/** A record by its own entries, since zod's own drops a name such as `__proto__`. */
+const named = z.custom<Readonly<Record<string, readonly string[] | null>>>((value) => {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const isText = (item: unknown) => typeof item === "string";
+  return Object.values(value).every((list) => list === null || (Array.isArray(list) && list.every(isText)));
+});
+
 const parameters = z
   .union([
     redacted,
-    z.record(z.string(), z.array(z.string()).nullable()).transform((all) => {
+    named.transform((all) => {
       const lists = Object.entries(all).map(([name, values]) => [name, values ?? []] as const);
       return lists.length === 0 ? null : Secret.of(goJSON(Object.fromEntries(lists)));
     }),

@@ -5,7 +5,7 @@ import type { Application, Snapshot } from "../fetch/index.js";
 import { modelApplication } from "./application.js";
 import { collisions } from "./collisions.js";
 import type { ApplicationModel, Degraded, Estate, SecretKey, SetAside, SetAsideReason } from "./estate.js";
-import { credentialsSecretName, isLabel, isUUID, normalizeApplicationName } from "./names.js";
+import { credentialsSecretName, isName, isUUID, normalizeApplicationName } from "./names.js";
 import { isPrintable } from "./text.js";
 
 /** Where a secret value stands: the name of its Secret and the key in it. */
@@ -30,12 +30,12 @@ type Rule = (named: Named, sharing: ReadonlyMap<string, number>) => readonly [Se
 /** In this order: the first reason stands. */
 const rules: readonly Rule[] = [
   ({ application, name }) =>
-    isUUID(application.id) && isLabel(name)
+    isUUID(application.id) && isName(name)
       ? null
       : ["InvalidName", "its name is no Kubernetes name of at most 63 lower-case characters; mend it in Compass"],
   // A bundle's id becomes part of the names of its Secrets, and of their paths.
   ({ application, name }) =>
-    application.bundles.every(({ id }) => isLabel(credentialsSecretName(name, id)))
+    application.bundles.every(({ id }) => isName(credentialsSecretName(name, id)))
       ? null
       : ["InvalidName", "the id of one of its bundles cannot be part of a Kubernetes name; mend it in Compass"],
   // Neither of the two can be told to be the right one.

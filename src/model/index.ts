@@ -17,4 +17,4 @@ export type {
   SetAside,
   SetAsideReason,
 } from "./estate.js";
-export { isLabel } from "./names.js";
+export { isName } from "./names.js";

@@ -47,9 +47,12 @@ export function parametersSecretName(application: string, bundle: string): strin
   return `${cut(`params-${application}`)}-${bundle}`;
 }
 
-/** A DNS-1123 label: what serves as an object's name, as a path part and, at up to 63 characters, as a label's value. */
-export function isLabel(name: string): boolean {
-  return name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name);
+const LABEL = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?";
+const SUBDOMAIN = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`);
+
+/** A DNS-1123 subdomain of at most 63 characters: an object's name, a path part, and a label's value (contract 11). */
+export function isName(name: string): boolean {
+  return name.length <= 63 && SUBDOMAIN.test(name);
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

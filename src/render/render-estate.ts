@@ -37,6 +37,7 @@ export async function renderEstate(options: RenderOptions): Promise<Rendering> {
   for (const [index, application] of estate.applications.entries()) {
     signal.throwIfAborted();
     onProgress?.(index + 1, estate.applications.length);
+    if (index % 25 === 0) await setImmediate();
     const input = renderer.input(application);
     // Not those under a name that it had before: they wait for their deletion.
     const folder = `applications/${application.name}/`;

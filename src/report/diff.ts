@@ -20,6 +20,9 @@ export interface FileDiff {
 /** Files whose change says nothing to a reader. */
 const UNTOLD = new Set([".runtime-agent/inventory.json", ".runtime-agent/.gitattributes"]);
 
+/** Of one file, in milliseconds: the time grows with the square of what differs, and nothing else happens meanwhile. */
+const LONGEST_COMPARISON = 1_000;
+
 export interface DiffOptions {
   /** Unchanged lines shown around a change. @default 3 */
   readonly context?: number;
@@ -31,12 +34,18 @@ export function diffFiles(changes: readonly FileChange[], { context = 3 }: DiffO
     .filter(({ path }) => !UNTOLD.has(path))
     .map(({ path, before, after }): FileDiff => {
       const [old, next] = maskPair(path, before, after);
-      const patch = structuredPatch(path, path, old ?? "", next ?? "", undefined, undefined, { context });
-      const lines = patch.hunks.flatMap((hunk) => [
+      const options = { context, timeout: LONGEST_COMPARISON };
+      const patch = structuredPatch(path, path, old ?? "", next ?? "", undefined, undefined, options);
+      const lines = patch?.hunks.flatMap((hunk) => [
         `@@ -${range(hunk.oldStart, hunk.oldLines)} +${range(hunk.newStart, hunk.newLines)} @@`,
         ...hunk.lines.filter((line) => !line.startsWith("\\")),
       ]);
-      return { path, change: before === null ? "added" : after === null ? "deleted" : "changed", lines };
+      const tooMuch = ["@@ too much of it differs to be compared line by line @@"];
+      return {
+        path,
+        lines: lines ?? tooMuch,
+        change: before === null ? "added" : after === null ? "deleted" : "changed",
+      };
     })
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }

@@ -86,13 +86,14 @@ export function failureText({ code, message, hint, retryable }: OutcomeFailure, 
   return `${paint(options, ["red", "bold"], "Error")} [${code}]: ${message}${again}\n${paint(options, "bold", "Mend")}: ${hint}\n`;
 }
 
-export function diffText(diffs: readonly FileDiff[], options: TextOptions): string {
+/** Lines longer than `width` are cut. */
+export function diffText(diffs: readonly FileDiff[], options: TextOptions, width = 400): string {
   const styles: Record<string, Style> = { "+": "green", "-": "red", "@": "cyan" };
   return diffs
     .map(({ path, change, lines }) => {
       const body = lines.map((line) => {
         const style = styles[line.charAt(0)];
-        const shown = line.charAt(0) + forTerminal(line.slice(1), 400);
+        const shown = line.charAt(0) + forTerminal(line.slice(1), width);
         return style === undefined ? shown : paint(options, style, shown);
       });
       return [paint(options, "bold", `${path} (${change})`), ...body, ""].join("\n");

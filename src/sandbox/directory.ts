@@ -3,6 +3,7 @@
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Authority, createAuthority, restoreAuthority } from "../adapters/x509/index.js";
+import { Failure } from "../common/failure.js";
 import { generateLandscape } from "./landscape.js";
 
 export interface SandboxDirectory {
@@ -31,8 +32,17 @@ async function writeNew(file: string, text: string): Promise<void> {
 /** Opens the directory, for its owner alone; makes it when it is not there. */
 export async function openDirectory(directory: string): Promise<SandboxDirectory> {
   const at = (name: string) => join(directory, name);
-  await mkdir(directory, { recursive: true });
-  await chmod(directory, 0o700);
+  try {
+    await mkdir(directory, { recursive: true });
+    await chmod(directory, 0o700);
+  } catch (cause) {
+    throw new Failure(`the folder ${directory} of the sandbox cannot be written`, {
+      code: "Usage",
+      stage: "config",
+      hint: "Name a folder in which you may write with --directory.",
+      cause,
+    });
+  }
 
   return {
     ca: at("ca.pem"),

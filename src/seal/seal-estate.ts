@@ -65,6 +65,7 @@ export async function sealEstate(options: SealOptions): Promise<Sealing> {
   const setAside: SetAside[] = [];
   for (const [index, { application, input, manifests, kept }] of rendered.entries()) {
     onProgress?.(index + 1, rendered.length);
+    if (index % 25 === 0) await setImmediate();
     if (kept !== null) {
       applications.push({ application, files: kept.map((row) => ({ row, content: null })) });
       continue;

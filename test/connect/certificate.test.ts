@@ -78,11 +78,6 @@ describe("what was issued", () => {
     ["expired", () => issued({ notBefore: at(-60), notAfter: at(-1) }), "it expired on 2026-03-01T11:59:00.000Z"],
     ["expires now", () => issued({ notBefore: at(-60), notAfter: NOW }), "it expired on 2026-03-01T12:00:00.000Z"],
     [
-      "is of the future",
-      () => issued({ notBefore: at(6) }),
-      "it is valid only from 2026-03-01T12:06:00.000Z; check the clock of this machine",
-    ],
-    [
       "has a chain of another certificate",
       () => ({ ...issued(), chain: issued({ notBefore: at(-1) }).chain }),
       "its chain begins with another certificate",
@@ -118,6 +113,18 @@ describe("what was issued", () => {
 
     expect(verdict({ ...identity, chain: identity.certificate + other().certificate })).toBe(
       "its chain does not hold together",
+    );
+  });
+
+  it("is told to be of the future as what passes, so that it is not thrown away", () => {
+    const check = () => checkIssued(issued({ notBefore: at(6) }), "client-1", at(0));
+
+    expect(check).toThrow(
+      expect.objectContaining({
+        code: "CertificateUnusable",
+        retryable: true,
+        message: "the client certificate is valid only from 2026-03-01T12:06:00.000Z on",
+      }),
     );
   });
 

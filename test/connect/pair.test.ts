@@ -340,7 +340,6 @@ describe("a fault of Compass", () => {
     [{ name: "token-spent", match: "signCertificateSigningRequest" }, "TokenRejected", false, "is refused there"],
     [{ name: "partial-error", match: "signCertificateSigningRequest" }, "ConnectorRejected", false, "is not sent"],
     [{ name: "wrong-certificate" }, "CertificateUnusable", false, "is not sent"],
-    [{ name: "future-certificate" }, "CertificateUnusable", false, "is not sent"],
   ])("%j is told as %s (passing: %s), and the same token %s", async (fault, code, retryable, next) => {
     const sandbox = await aSandbox({ faults: [{ ...fault, times: 1 }] });
     const { state } = aState();
@@ -365,6 +364,20 @@ describe("a fault of Compass", () => {
       expect((await asked(sandbox)).length - sent).toBe(next === "is not sent" ? 0 : 1);
       expect(await state.identity()).toBeNull();
     }
+  });
+
+  it("that gives a certificate of the future does not cost it: with a right clock the pairing goes on, without a token", async () => {
+    const sandbox = await aSandbox({ faults: [{ name: "future-certificate", times: 1 }] });
+    const { state } = aState();
+
+    const failure = await failureOf(pairing(sandbox, state).run());
+    const sent = (await asked(sandbox)).length;
+    const later = aClockAt(30 * 24 * 3_600_000);
+    const paired = await pairing(sandbox, state, { token: null, clock: later }).run();
+
+    expect(failure).toMatchObject({ code: "CertificateUnusable", retryable: true });
+    expect(paired.resumed).toBe(true);
+    expect((await asked(sandbox)).length).toBe(sent);
   });
 
   it("that makes it slow ends at the deadline, and the token may be tried again", async () => {

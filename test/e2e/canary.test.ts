@@ -1,13 +1,12 @@
 /** Every credential, token and private key of a whole run, searched for wherever the agent leaves a trace. */
 
 import { execFile } from "node:child_process";
-import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { createLogger } from "../../src/common/logger.js";
 import { createBareRepository, git, gitBytes, startGitServer } from "../fakes/git-server.js";
-import { aWorld, freshToken, type Run, type World } from "./world.js";
+import { agent, aWorld, freshToken, type Run, type World } from "./world.js";
 
 const execute = promisify(execFile);
 
@@ -65,15 +64,25 @@ async function keys(world: World): Promise<string[]> {
   return [...key.split("\n").filter((line) => line.length > 30), seal];
 }
 
-/** A git that notes the arguments it was called with, and the real one behind it. */
-async function recordingGit(folder: string): Promise<{ path: string; arguments: () => Promise<Buffer> }> {
+/**
+ * A git that notes the arguments it was called with and copies what lies in the temporary folders at that moment, since
+ * the agent clears them up; and the real one behind it.
+ */
+async function recordingGit(
+  folder: string,
+  watched: readonly string[],
+): Promise<{ path: string; arguments: () => Promise<Buffer>; copies: string }> {
   const bin = join(folder, "bin");
   const record = join(folder, "arguments");
+  const copies = join(folder, "copies");
   await mkdir(bin);
+  await mkdir(copies);
   const { stdout } = await execute("which", ["git"]);
-  await writeFile(join(bin, "git"), `#!/bin/sh\nprintf '%s\\n' "$*" >> ${record}\nexec ${stdout.trim()} "$@"\n`);
+  const copy = watched.map((each) => `cp -r ${each} ${copies}/$$-$(basename ${each}) 2>/dev/null`).join("\n");
+  const note = `printf '%s\\n' "$*" >> ${record}`;
+  await writeFile(join(bin, "git"), `#!/bin/sh\n${note}\n${copy}\nexec ${stdout.trim()} "$@"\n`);
   await chmod(join(bin, "git"), 0o755);
-  return { path: `${bin}:${process.env.PATH}`, arguments: () => readFile(record) };
+  return { path: `${bin}:${process.env.PATH}`, arguments: () => readFile(record), copies };
 }
 
 async function objects(repository: string): Promise<Traces> {
@@ -112,7 +121,8 @@ describe("the canary", () => {
     await writeFile(tokenFile, gitToken);
     const temporary = join(world.folder, "tmp");
     await mkdir(temporary);
-    const recording = await recordingGit(world.folder);
+    const cache = join(world.folder, "state", "cache");
+    const recording = await recordingGit(world.folder, [temporary, cache]);
     const env = {
       PATH: recording.path,
       TMPDIR: temporary,
@@ -143,6 +153,8 @@ describe("the canary", () => {
     await run(["pair", "--token-file", "-"], first);
     await world.fault({ name: "sign-fails-after-token" });
     await run(["pair", "--force", "--token-file", "-"], second);
+    // Of the pairing that was cut short: its key, and the token that the Connector answered.
+    const pending = [...(await filesBelow(join(world.folder, "state", "identity", "pending"))).values()].map(String);
     for (const name of ["http-500", "not-json", "cut-body", "graphql-error", "partial-error", "unprocessable"]) {
       await world.fault({ name });
       await run(["sync", "--timeout", "20s"]);
@@ -151,29 +163,63 @@ describe("the canary", () => {
     await world.fault();
     await run(["sync", "--timeout", "5s"]);
 
-    const secrets = [...(await credentials(world)), ...(await keys(world)), first, second, gitToken];
+    const begun = pending
+      .flatMap((text) => text.split("\n"))
+      .filter((line) => !line.includes("-----") && line.length > 60);
+    const secrets = [...(await credentials(world)), ...(await keys(world)), ...begun, first, second, gitToken];
     for (const [place, bytes] of await objects(join(world.folder, "remote.git"))) traces.set(place, bytes);
     for (const [place, bytes] of await filesBelow(temporary)) traces.set(place, bytes);
-    for (const [place, bytes] of await filesBelow(join(world.folder, "state", "cache"))) traces.set(place, bytes);
+    for (const [place, bytes] of await filesBelow(recording.copies)) traces.set(place, bytes);
     traces.set("arguments of git", await recording.arguments());
     expect(codes).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
     expect(secrets.filter(({ length }) => length >= SHORTEST).length).toBeGreaterThan(20);
+    expect(begun.length).toBeGreaterThan(10);
+    expect([...traces.keys()].filter((place) => place.startsWith(recording.copies)).length).toBeGreaterThan(10);
     expect(traces.get("arguments of git")?.toString()).toContain("push");
     expect(leaks(traces, secrets)).toEqual([]);
   });
 
-  it("sees a planted log line", async () => {
+  it.each([
+    ["log line", "log.info('planted ' + SECRET);"],
+    ["temporary file that is removed again", "writeFileSync(process.env.TMPDIR + '/planted', SECRET); later = true;"],
+  ])("sees a secret that somebody plants in the compiled agent: a %s", async (_, planted) => {
     const world = await aWorld();
-    const [secret = ""] = (await credentials(world)).filter(({ length }) => length >= SHORTEST);
-    const lines: string[] = [];
-    const log = createLogger({ level: "info", format: "text", terminal: false, write: (text) => lines.push(text) });
+    await world.pair();
+    const temporary = join(world.folder, "tmp");
+    await mkdir(temporary);
+    const recording = await recordingGit(world.folder, [temporary]);
+    const main = await plantedAgent(world.folder, planted);
 
-    log.info("fetched", { password: secret });
-    const redacted = leaks(new Map([["log", Buffer.from(lines.join(""))]]), [secret]);
-    log.info("fetched", { planted: `a value: ${secret}` });
-    const planted = leaks(new Map([["log", Buffer.from(lines.join(""))]]), [secret]);
+    const run = await agent(["--config", world.config, "sync"], {
+      main,
+      env: { PATH: recording.path, TMPDIR: temporary },
+    });
 
-    expect(redacted).toEqual([]);
-    expect(planted).toEqual(["log"]);
+    const traces = new Map([...output("sync", run), ...(await filesBelow(recording.copies))]);
+    expect(run.code).toBe(0);
+    expect(await readdir(temporary)).toEqual([]);
+    expect(leaks(traces, await credentials(world))).not.toEqual([]);
   });
 });
+
+const ROOT = join(import.meta.dirname, "..", "..");
+
+/** A copy of the compiled agent in which something is done with a password right after the fetch. */
+async function plantedAgent(folder: string, planted: string): Promise<string> {
+  const copy = join(folder, "agent");
+  for (const each of ["dist", "crds", "templates", "package.json"]) {
+    await cp(join(ROOT, each), join(copy, each), { recursive: true });
+  }
+  await symlink(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  const file = join(copy, "dist", "src", "cycle.js");
+  const source = await readFile(file, "utf8");
+  const at = 'log.info("fetched"';
+  const secret =
+    "const SECRET = snapshot.applications.flatMap(({ bundles }) => bundles)" +
+    ".map(({ defaultInstanceAuth }) => defaultInstanceAuth?.credential?.clientSecret).find(Boolean).reveal();";
+  const cleanup = "let later = false; setTimeout(() => later && rmSync(process.env.TMPDIR + '/planted'), 700);";
+  expect(source).toContain(at);
+  const imports = 'import { rmSync, writeFileSync } from "node:fs";\n';
+  await writeFile(file, imports + source.replace(at, `${secret} ${cleanup} ${planted} ${at}`));
+  return join(copy, "dist", "src", "main.js");
+}

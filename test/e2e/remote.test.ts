@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { formatDocument, parseYaml } from "../../src/adapters/yaml/index.js";
 import { createBareRepository, git, startGitServer } from "../fakes/git-server.js";
-import { agent, aWorld } from "./world.js";
+import { agent, aWorld, RECIPIENT } from "./world.js";
 
 /** The first YAML block of the README after a heading. */
 async function readmeBlock(heading: string): Promise<Record<string, Record<string, unknown>>> {
@@ -31,6 +31,7 @@ describe("the README's first real configuration", () => {
       ca: { file: world.sandbox.ca },
     };
     settings.git = { ...settings.git, url: server.url("clusters.git") };
+    settings.secrets = { ...settings.secrets, sops: { age: [RECIPIENT] } };
     settings.certificate = { keySize: 2048 };
     const config = join(world.folder, "own.yaml");
     await writeFile(config, formatDocument(settings));

@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
   readonly cwd?: string;
+  /** Another compiled agent. @default this package's */
+  readonly main?: string;
   readonly signalAfter?: { readonly text: string; readonly signal: NodeJS.Signals };
 }
 
@@ -27,8 +29,8 @@ const MAIN = join(import.meta.dirname, "..", "..", "dist", "src", "main.js");
 
 /** Runs `runtime-agent …` to its end, with an environment that holds nothing of the tester's. */
 export async function agent(args: readonly string[], options: RunOptions = {}): Promise<Run> {
-  const { env = {}, input = "", cwd = tmpdir(), signalAfter } = options;
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const { env = {}, input = "", cwd = tmpdir(), main = MAIN, signalAfter } = options;
+  const child = spawn(process.execPath, [main, ...args], {
     cwd,
     env: { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR, ...env },
     stdio: "pipe",
@@ -98,7 +100,7 @@ export interface WorldOptions {
 }
 
 export const GIT_PATH = "clusters/test";
-const RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+export const RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
 export async function aWorld({ sandbox: given = {}, snapshot, settings = {} }: WorldOptions = {}): Promise<World> {
   const folder = await aFolder();

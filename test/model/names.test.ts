@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   credentialsSecretName,
-  isLabel,
+  isName,
   isUUID,
   normalizeApplicationName,
   parametersSecretName,
@@ -151,28 +151,44 @@ describe("the names of Secrets", () => {
   it("are names of at most 63 characters for every valid Application and UUID", () => {
     const label = fc
       .string({ unit: fc.constantFrom("a", "z", "0", "9", "-"), minLength: 1, maxLength: 63 })
-      .filter(isLabel);
+      .filter(isName);
 
     fc.assert(
       fc.property(label, fc.uuid(), (application, bundle) => {
-        expect(isLabel(credentialsSecretName(application, bundle))).toBe(true);
-        expect(isLabel(parametersSecretName(application, bundle))).toBe(true);
+        expect(isName(credentialsSecretName(application, bundle))).toBe(true);
+        expect(isName(parametersSecretName(application, bundle))).toBe(true);
       }),
     );
   });
 });
 
-describe("a label", () => {
-  it.each(["a", "0", "mp-shop", "a--b", "x".repeat(63), "0a"])("may be %s", (name) => {
-    expect(isLabel(name)).toBe(true);
+describe("a name", () => {
+  it.each(["a", "0", "mp-shop", "a--b", "x".repeat(63), "0a", "a.b", "mp-shop-1.2"])("may be %s", (name) => {
+    expect(isName(name)).toBe(true);
   });
 
-  it.each(["", "-", "-a", "a-", "A", "mp-Shop", "a.b", "a_b", "a b", "é", "a\n", "\na", "a/b", "..", "x".repeat(64)])(
-    "is never %j",
-    (name) => {
-      expect(isLabel(name)).toBe(false);
-    },
-  );
+  it.each([
+    "",
+    "-",
+    "-a",
+    "a-",
+    "A",
+    "mp-Shop",
+    "a..b",
+    ".a",
+    "a.",
+    "a.-b",
+    "a_b",
+    "a b",
+    "é",
+    "a\n",
+    "\na",
+    "a/b",
+    "..",
+    "x".repeat(64),
+  ])("is never %j", (name) => {
+    expect(isName(name)).toBe(false);
+  });
 });
 
 describe("a UUID", () => {

@@ -1,6 +1,7 @@
 /** Makes a bare repository, for the demo. */
 
 import { mkdir } from "node:fs/promises";
+import { gitFailure } from "./errors.js";
 import { createRunner } from "./run.js";
 
 /** An empty repository whose first branch is `branch`. The folder may not exist yet. */
@@ -14,5 +15,9 @@ export async function createBareRepository(directory: string, branch: string, si
     GIT_CONFIG_GLOBAL: "/dev/null",
   };
   const run = createRunner({ directory, environment, signal });
-  await run(["init", "--quiet", "--bare", "--template=", `--initial-branch=${branch}`, "."]);
+  await run(["init", "--quiet", "--bare", "--template=", `--initial-branch=${branch}`, "."]).catch(
+    (thrown: unknown) => {
+      throw gitFailure(thrown, { stage: "base", repository: directory, proxyHost: null, forbidden: [] });
+    },
+  );
 }

@@ -1,6 +1,6 @@
 /** One HTTP client: undici's own fetch bound to its own dispatcher, with a deadline and a limit on every answer. */
 
-import { rootCertificates } from "node:tls";
+import { getCACertificates } from "node:tls";
 import { EnvHttpProxyAgent, fetch as undiciFetch } from "undici";
 import { Failure, type Stage } from "../../common/failure.js";
 import { translateNetworkError } from "./errors.js";
@@ -48,10 +48,15 @@ export interface HTTPClient {
   close(): Promise<void>;
 }
 
+/** What a timer of Node.js can hold, about 25 days; beyond that it would fire at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Makes a client; connections are opened when they are needed. */
 export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
   const { stage, peer, ca, identity, insecureSkipVerify = false, proxy, timeout, maxBytes, signal } = options;
   const tls = {
-    ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
+    // Naming any replaces the usual ones, so they are named, too: Node's, NODE_EXTRA_CA_CERTS, and the system's.
+    ...(ca === undefined ? {} : { ca: [...getCACertificates("default"), ...getCACertificates("system"), ca] }),
     ...(identity === undefined ? {} : { cert: identity.certificate, key: identity.key }),
     rejectUnauthorized: !insecureSkipVerify,
   };
@@ -70,7 +75,7 @@ export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
     requests++;
     const target = new URL(url);
     const { host } = target;
-    const deadline = AbortSignal.timeout(timeout);
+    const deadline = AbortSignal.timeout(Math.min(timeout, LONGEST_TIMER));
     try {
       const answer = await undiciFetch(url, {
         method: init.method ?? "GET",
