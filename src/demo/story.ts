@@ -46,6 +46,7 @@ export interface StoryEnd {
   readonly keepRunning: () => Promise<void>;
 }
 
+/** Plays the story and tells it line by line. Throws a `Failure`; Compass is stopped then. */
 export async function tellStory(options: StoryOptions): Promise<StoryEnd> {
   const { text, say, signal, clock } = options;
   const place = await stage(options);

@@ -27,6 +27,7 @@ export interface Director {
 const fail = (message: string, options: Omit<FailureOptions, "stage">) =>
   new Failure(message, { ...options, stage: "fetch" });
 
+/** Asks with the tenant and a fresh request id each time. */
 export function createDirector(options: DirectorOptions): Director {
   const { url, fetch, runtimeID, tenant, clock, signal, onRetry } = options;
   return {

@@ -19,6 +19,7 @@ import { printable } from "./text.js";
 /** What stands where Compass has no description (contract 4.1). */
 export const NO_DESCRIPTION = "Description not provided";
 
+/** `name` is the final one. What cannot be published as Compass has it is left out and told in `degraded`. */
 export function modelApplication(
   application: Application,
   name: string,

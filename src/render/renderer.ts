@@ -41,6 +41,7 @@ export interface Renderer {
 /** The API server's limit of one object (etcd's), in bytes. */
 const LARGEST_OBJECT = 1024 * 1024;
 
+/** Loads templates and schema once. Throws `TemplateBroken` for templates that cannot be loaded. */
 export async function loadRenderer(options: RendererOptions): Promise<Renderer> {
   const { settings, allowedKinds, version } = options;
   const loaded = await loadTemplate(options.templates);

@@ -15,6 +15,7 @@ export interface CommitMessageOptions {
   readonly version: string;
 }
 
+/** Subject of at most 72 characters, lists of names with their reasons, trailers. Ends with a line feed. */
 export function commitMessage(outcome: Outcome, { runtime, digest, version }: CommitMessageOptions): string {
   const { created, updated, deleted, held, setAside, degraded } = outcome.applications;
   const sections = [

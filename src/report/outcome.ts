@@ -92,6 +92,21 @@ export function buildOutcome(options: OutcomeOptions): Outcome {
   };
 }
 
+/** Of a cycle that failed before its first stage. */
+export function failedOutcome(runtime: string | null, failure: Failure): Outcome {
+  const requests = { director: 0, connector: 0, git: 0 };
+  return buildOutcome({
+    result: "failed",
+    runtime,
+    plan: null,
+    commit: null,
+    requests,
+    durations: new Map(),
+    notes: [],
+    failure,
+  });
+}
+
 function applicationsOf(plan: Plan | null): OutcomeApplications {
   if (plan === null) {
     return { total: 0, unchanged: 0, created: [], updated: [], deleted: [], held: [], setAside: [], degraded: [] };

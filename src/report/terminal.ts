@@ -19,6 +19,7 @@ export function paint({ color }: TextOptions, style: Style, text: string): strin
 /** How many names a line shows before it counts. */
 const NAMED = 8;
 
+/** What happened, in a few lines that end with a line feed. */
 export function outcomeText(outcome: Outcome, options: TextOptions): string {
   const { applications, commit, failure, digest } = outcome;
   const { created, updated, deleted, held, setAside, degraded, unchanged } = applications;

@@ -21,6 +21,7 @@ export interface Fingerprinter {
   }): string | null;
 }
 
+/** Keyed by the seal key: without it nobody can tell whether a guess of a value is right. */
 export function createFingerprinter({ sealKey, namespace, sealer }: FingerprintOptions): Fingerprinter {
   const key = Buffer.from(hkdfSync("sha256", sealKey, "", "runtime-agent/fingerprint/v1", 32));
   const keyed = (fields: readonly string[]) => {

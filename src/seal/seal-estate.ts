@@ -45,6 +45,9 @@ export interface SealOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
+/** The API server's limit of a Secret's data, decoded, in bytes. */
+const LARGEST_SECRET = 1024 * 1024;
+
 /**
  * Seals what changed and keeps the committed bytes of what did not. Then the gate: an Application of whose files one
  * holds a readable value is set aside (`ReadableSecret`), so that the others go on.
@@ -88,7 +91,11 @@ export async function sealEstate(options: SealOptions): Promise<Sealing> {
       const leaks = anybodys.find(shown).size > 0 || own.find(shown).has(application.id);
       if (leak === null && leaks) leak = manifest.path;
     }
-    if (leak === null) applications.push({ application, files });
+    const large = manifests.find(({ object }) => object.kind === "Secret" && sizeOf(object, values) > LARGEST_SECRET);
+    if (leak === null && large !== undefined) {
+      const message = `${large.path} would hold more than the 1 MiB that Kubernetes stores`;
+      setAside.push({ name: application.name, id: application.id, reason: "TooLarge", message });
+    } else if (leak === null) applications.push({ application, files });
     else {
       const message = `${leak} would hold one of its secret values in readable form; mend the text in Compass or the template`;
       setAside.push({ name: application.name, id: application.id, reason: "ReadableSecret", message });
@@ -137,6 +144,14 @@ type Places = readonly (readonly [key: string, place: ReturnType<typeof readPlac
 
 const placesOf = ({ data }: Manifest["object"]): Places =>
   Object.entries(data as Record<string, string>).map(([key, value]) => [key, readPlaceholder(value)] as const);
+
+/** Bytes of a Secret's data; of what is not known, none. */
+function sizeOf(object: Manifest["object"], values: SecretValues): number {
+  return placesOf(object).reduce((sum, [, place]) => {
+    const value = place && values(place.bundle, place.key);
+    return sum + (value && !value.isRedacted ? Buffer.byteLength(value.reveal()) : 0);
+  }, 0);
+}
 
 /** What a Secret holds, whatever the template calls it and its keys: the fingerprints of the values that it names. */
 function secretOf(name: string, places: Places, { secrets }: ApplicationModel) {

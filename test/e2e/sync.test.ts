@@ -1,7 +1,9 @@
 /** What a sync commits, and when it does not. */
 
-import { readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { commitAs, git } from "../fakes/git-server.js";
 import { aWorld, GIT_PATH, type Landscape, parseObject } from "./world.js";
@@ -249,5 +251,56 @@ describe("sync", () => {
 
     expect(code).toBe(0);
     expect(await world.commits()).toBe(1);
+  });
+
+  it("finishes a pairing that was cut short, which status names, without a token", async () => {
+    const world = await aWorld();
+    await world.fault({ name: "slow", delay: 20_000, match: "signCertificateSigningRequest" });
+    const pairing = world.run(["pair", "--token-file", "-"], { input: world.sandbox.token });
+    const pending = join(world.folder, "state", "identity", "pending", "pairing.json");
+    while (!existsSync(pending)) await setTimeout(20);
+    world.kill();
+    await pairing;
+    await world.fault();
+
+    const status = await world.run(["status"]);
+    // Its lock is that of a process that is gone.
+    const sync = await world.run(["sync"]);
+
+    expect(status.code).toBe(3);
+    expect(status.stdout).toContain("no token needed");
+    expect(sync.code).toBe(0);
+    expect(await world.commits()).toBe(1);
+  });
+
+  it("tells a pairing that failed as its outcome", async () => {
+    const world = await aWorld();
+    const token = join(world.folder, "token");
+    await writeFile(token, `${"W".repeat(86)}==`);
+
+    const run = await world.run(["sync", "-o", "json"], { env: { RUNTIME_AGENT_COMPASS_TOKEN_FILE: token } });
+
+    expect(run.code).toBe(3);
+    expect(JSON.parse(run.stdout)).toMatchObject({
+      kind: "SyncOutcome",
+      result: "failed",
+      failure: { code: "TokenRejected" },
+    });
+  });
+
+  it("does not let a lost seal key cost more than one request for all files, and seals them anew", async () => {
+    const world = await aWorld({ sandbox: { applications: 40 } });
+    await world.pair();
+    await world.run(["sync"]);
+    await rm(join(world.folder, "state", "seal.key"));
+
+    const { stdout } = await world.run(["sync", "-o", "json"]);
+
+    const outcome = JSON.parse(stdout);
+    expect(outcome.result).toBe("published");
+    expect(outcome.notes.join()).toContain("rebuilt");
+    expect(outcome.applications.deleted).toEqual([]);
+    expect(outcome.requests.git).toBeLessThanOrEqual(7);
+    expect(JSON.parse((await world.run(["sync", "-o", "json"])).stdout).result).toBe("unchanged");
   });
 });

@@ -1,6 +1,6 @@
 /** A world for the agent as users run it: Compass, a repository, a configuration file, and the agent as a process. */
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,6 +22,7 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Another compiled agent. @default this package's */
   readonly main?: string;
+  readonly onChild?: (child: ChildProcess) => void;
   readonly signalAfter?: { readonly text: string; readonly signal: NodeJS.Signals };
 }
 
@@ -30,11 +31,13 @@ const MAIN = join(import.meta.dirname, "..", "..", "dist", "src", "main.js");
 /** Runs `runtime-agent …` to its end, with an environment that holds nothing of the tester's. */
 export async function agent(args: readonly string[], options: RunOptions = {}): Promise<Run> {
   const { env = {}, input = "", cwd = tmpdir(), main = MAIN, signalAfter } = options;
+  const { onChild } = options;
   const child = spawn(process.execPath, [main, ...args], {
     cwd,
     env: { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR, ...env },
     stdio: "pipe",
   });
+  onChild?.(child);
   child.stdin.end(input);
   if (signalAfter !== undefined) {
     const onData = (chunk: Buffer) => {
@@ -62,6 +65,8 @@ export interface World {
   /** Runs the agent with the configuration. */
   run(args: readonly string[], options?: RunOptions): Promise<Run>;
   pair(): Promise<Run>;
+  /** Ends everything that runs at once, as an outage does. */
+  kill(): void;
   /** Files under `git.path` on main, as text by path. */
   files(): Promise<Map<string, string>>;
   commits(): Promise<number>;
@@ -125,7 +130,12 @@ export async function aWorld({ sandbox: given = {}, snapshot, settings = {} }: W
     ...settings,
   };
   await writeFile(config, formatDocument(document));
-  const run: World["run"] = (args, options) => agent(["--config", config, ...args], options);
+  const children = new Set<ChildProcess>();
+  const onChild = (child: ChildProcess) => {
+    children.add(child);
+    child.on("close", () => children.delete(child));
+  };
+  const run: World["run"] = (args, options) => agent(["--config", config, ...args], { ...options, onChild });
   return {
     folder,
     sandbox,
@@ -133,6 +143,9 @@ export async function aWorld({ sandbox: given = {}, snapshot, settings = {} }: W
     config,
     run,
     pair: async () => run(["pair", "--token-file", "-"], { input: await freshToken(sandbox) }),
+    kill: () => {
+      for (const child of children) child.kill("SIGKILL");
+    },
     files: async () => {
       const listed = await git(repository, "ls-tree", "-r", "-z", "--name-only", `main:${GIT_PATH}`);
       const paths = listed.split("\0").filter((path) => path !== "");

@@ -299,6 +299,17 @@ describe("the gate over what is written", () => {
     expect(plan.setAside).toEqual([]);
   });
 
+  it("sets an Application aside whose Secret is larger than Kubernetes stores", async () => {
+    const large = { ...shop("x".repeat(1024 * 1024)), description: null };
+    const fits = { ...shop("x".repeat(1024 * 1024 - 100)), description: null };
+
+    const plans = await Promise.all(
+      [large, fits].map(async (each) => (await cycle(new Map(), aSnapshot([each]), { mode: sops })).plan),
+    );
+
+    expect(plans.map(({ setAside }) => setAside.map(({ reason }) => reason))).toEqual([["TooLarge"], []]);
+  });
+
   it("says where and repeats nothing", async () => {
     const { plan } = await cycle(new Map(), aSnapshot([withDescription(PASSWORD)]), { mode: sops });
 
