@@ -1,11 +1,12 @@
 /** From a configuration to what the stages are called with: transports, credentials, the place of the state. */
 
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getCACertificates } from "node:tls";
 import { type GitAuth, openRepository, type Repository } from "./adapters/git/index.js";
 import type { HTTPClientOptions } from "./adapters/http/index.js";
 import { Failure, type Stage } from "./common/failure.js";
+import { makeFolder } from "./common/make-folder.js";
 import type { Secret } from "./common/secret.js";
 import { type Config, readSecret, type SecretReference } from "./config/index.js";
 import type { SealMode } from "./seal/index.js";
@@ -78,7 +79,7 @@ export async function targetRepository(
   git: GitConfig,
   { env, signal, cache }: { env: Environment; signal: AbortSignal; cache: string },
 ): Promise<Repository> {
-  await mkdir(cache, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+  await makeFolder(cache, 0o700).catch((cause: unknown) => {
     throw new Failure(`the cache folder ${cache} cannot be made`, {
       code: "StateUnwritable",
       stage: "base",

@@ -2,6 +2,7 @@
 
 import { text as readAll } from "node:stream/consumers";
 import { Command } from "commander";
+import { Failure } from "../common/failure.js";
 import { Secret } from "../common/secret.js";
 import { readSecret } from "../config/index.js";
 import { pairRuntime } from "../pairing.js";
@@ -47,5 +48,14 @@ async function pair(context: Context, { tokenFile, connectorUrl, force = false }
 
 async function readToken({ stdin, env }: Context, file: string): Promise<Secret> {
   if (file === "-") return Secret.of((await readAll(stdin)).trim());
-  return readSecret({ kind: "file", path: file }, { env, stage: "connect", purpose: "one-time token" });
+  return readSecret({ kind: "file", path: file }, { env, stage: "connect", purpose: "one-time token" }).catch(
+    (cause) => {
+      throw new Failure(`${file} has no token that could be read`, {
+        code: "Usage",
+        stage: "connect",
+        hint: "Name a readable file with the token in it with --token-file, or - for stdin.",
+        cause,
+      });
+    },
+  );
 }

@@ -10,6 +10,7 @@ import { formatDocument } from "../adapters/yaml/index.js";
 import type { Clock } from "../common/clock.js";
 import { asFailure, Failure } from "../common/failure.js";
 import type { Logger } from "../common/logger.js";
+import { makeFolder } from "../common/make-folder.js";
 import { packageVersion } from "../common/package-root.js";
 import { Secret } from "../common/secret.js";
 import { type Config, loadConfig } from "../config/index.js";
@@ -148,7 +149,7 @@ async function stage({ applications, directory: named, cwd, signal }: StoryOptio
 /** A story over the remains of another would not be the same story. */
 async function freshFolder(folder: string): Promise<string> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await mkdir(join(folder, "compass"));
     return folder;
   } catch (cause) {
@@ -191,10 +192,11 @@ function tellCommit({ text, say }: StoryOptions, { outcome, changes }: CycleResu
   say(`   commit ${paint(text, "yellow", commit.id.slice(0, 10))}: ${count(changes.length, "file")}`);
   for (const [sign, style, change] of SIGNS) tellFiles(ours, sign, (shown) => paint(text, style, shown), change, say);
   const told = tellingPart(diffs);
-  for (const line of diffText(told === null ? [] : [told], text, WIDTH)
+  const lines = diffText(told === null ? [] : [told], text, WIDTH)
     .trimEnd()
-    .split("\n"))
-    say(`   ${line}`);
+    .split("\n");
+  for (const line of lines) say(`   ${line}`);
+  say(`   … all of it: git show ${commit.id.slice(0, 10)}`);
 }
 
 /** Columns of a diff's line; the rest of a longer one says nothing new. */

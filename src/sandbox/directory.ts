@@ -1,9 +1,10 @@
 /** What the sandbox keeps in its directory: made at the first start, found again at the next. */
 
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { chmod, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Authority, createAuthority, restoreAuthority } from "../adapters/x509/index.js";
 import { Failure } from "../common/failure.js";
+import { makeFolder } from "../common/make-folder.js";
 import { generateLandscape } from "./landscape.js";
 
 export interface SandboxDirectory {
@@ -33,7 +34,7 @@ async function writeNew(file: string, text: string): Promise<void> {
 export async function openDirectory(directory: string): Promise<SandboxDirectory> {
   const at = (name: string) => join(directory, name);
   try {
-    await mkdir(directory, { recursive: true });
+    await makeFolder(directory);
     await chmod(directory, 0o700);
   } catch (cause) {
     throw new Failure(`the folder ${directory} of the sandbox cannot be written`, {

@@ -1,21 +1,11 @@
 /** State in a directory: mode 0700, files 0600, each replaced by rename so that no reader sees half of one. */
 
 import { createHash, randomBytes } from "node:crypto";
-import {
-  link as hardLink,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
+import { link as hardLink, open, readdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { Failure } from "../common/failure.js";
+import { makeFolder } from "../common/make-folder.js";
 import { Secret } from "../common/secret.js";
 import type { Identity, State } from "./state.js";
 
@@ -169,7 +159,7 @@ async function parse<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
 async function replace(file: string, content: string): Promise<void> {
   const beside = `${file}.${process.pid}.new`;
   try {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(file), 0o700);
     const handle = await open(beside, "w", 0o600);
     try {
       await handle.writeFile(content);
@@ -217,7 +207,7 @@ async function remove(path: string): Promise<void> {
 /** A lock file with our process id and a word that is ours alone; one whose process is gone is taken over. */
 async function lockDirectory(directory: string): Promise<() => Promise<void>> {
   const file = join(directory, "lock");
-  await mkdir(directory, { recursive: true, mode: 0o700 }).catch((thrown: unknown) => {
+  await makeFolder(directory, 0o700).catch((thrown: unknown) => {
     throw unwritable(directory, thrown);
   });
   const word = randomBytes(8).toString("hex");

@@ -20,12 +20,25 @@ const SHORTEST = 8;
 function forms(secrets: readonly string[]): Map<string, string> {
   const all = new Map<string, string>();
   for (const secret of secrets.filter(({ length }) => length >= SHORTEST)) {
-    const base64 = Buffer.from(secret).toString("base64").replace(/.{4}$/, "");
-    for (const form of [secret, base64, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]) {
+    for (const form of [
+      secret,
+      ...base64Forms(secret),
+      encodeURIComponent(secret),
+      JSON.stringify(secret).slice(1, -1),
+    ]) {
       all.set(form, secret);
     }
   }
   return all;
+}
+
+/** In base64 behind nothing, one or two bytes of another text (`user:token`), without what their neighbours change. */
+function base64Forms(secret: string): string[] {
+  const bytes = Buffer.from(secret);
+  return [0, 1, 2].map((before) => {
+    const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString("base64");
+    return encoded.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
+  });
 }
 
 function leaks(traces: Traces, secrets: readonly string[]): string[] {

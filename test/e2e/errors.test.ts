@@ -157,6 +157,35 @@ describe("bad input", () => {
     expect((await world.run(["pair", "--token-file", "-"], elsewhere)).code).toBe(0);
   });
 
+  it("says that the state directory cannot be made where the file system refuses it, and comes to an end", async () => {
+    const world = await aWorld();
+
+    const run = await world.run(["pair", "--token-file", "-"], {
+      input: world.sandbox.token,
+      env: { RUNTIME_AGENT_STATE_DIRECTORY: "/proc/no/state" },
+    });
+
+    expect(run.code).toBe(1);
+    expectClear(run, "StateUnwritable", world.sandbox.token);
+  });
+
+  it("says that the token file cannot be used with exit code 64", async () => {
+    const world = await aWorld();
+    const empty = join(world.folder, "empty");
+    await writeFile(empty, "\n");
+
+    const runs = [
+      await world.run(["pair", "--token-file", join(world.folder, "none")]),
+      await world.run(["pair", "--token-file", empty]),
+    ];
+
+    for (const run of runs) {
+      expect(run.code).toBe(64);
+      expectClear(run, "Usage");
+      expect(run.stderr).toContain("--token-file");
+    }
+  });
+
   it("asks for a token with exit code 3 when there is no certificate", async () => {
     const world = await aWorld();
 

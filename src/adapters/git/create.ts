@@ -1,12 +1,12 @@
 /** Makes a bare repository, for the demo. */
 
-import { mkdir } from "node:fs/promises";
+import { makeFolder } from "../../common/make-folder.js";
 import { gitFailure } from "./errors.js";
 import { createRunner } from "./run.js";
 
 /** An empty repository whose first branch is `branch`. The folder may not exist yet. */
 export async function createBareRepository(directory: string, branch: string, signal: AbortSignal): Promise<void> {
-  await mkdir(directory, { recursive: true });
+  await makeFolder(directory);
   const environment = {
     PATH: process.env.PATH ?? "",
     HOME: directory,
