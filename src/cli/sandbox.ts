@@ -50,6 +50,7 @@ async function sandbox(context: Context, flags: SandboxFlags): Promise<number> {
   const running = await startSandbox({
     directory,
     applications: flags.applications,
+    onComplaint: (complaint) => context.tell(`${complaint}: serving what it was before`),
     ...(flags.port === undefined ? {} : { port: flags.port }),
     faults: (flags.fault ?? []).map((name) => ({ name })),
     ...(flags.snapshot === undefined ? {} : { snapshot: resolve(cwd, flags.snapshot) }),

@@ -61,7 +61,8 @@ async function status(context: Context): Promise<number> {
     rows.push(["Applications", `${total}, of them ${held} held, ${setAside} set aside, ${degraded} remarks`]);
   }
   if (!valid) {
-    const unfinished = "a pairing was cut short: run `runtime-agent pair` to finish it, no token needed";
+    const unfinished =
+      "a pairing was cut short: run `runtime-agent pair` to finish it; if that is refused, pair with a new token";
     rows.push([
       "mend",
       pending === null ? "run `runtime-agent pair --token-file FILE` with a new one-time token" : unfinished,

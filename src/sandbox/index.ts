@@ -34,6 +34,8 @@ export interface SandboxOptions {
   readonly faults?: readonly Fault[];
   /** @default the system's */
   readonly clock?: Clock;
+  /** Told when an edit of the snapshot cannot be read, so that the last good state is served on. @default nobody */
+  readonly onComplaint?: (complaint: string) => void;
 }
 
 export interface Sandbox {
@@ -91,7 +93,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const snapshotFile = options.snapshot ?? (await kept.landscape({ applications, seed }));
   const snapshot = await openSnapshot(snapshotFile, {
     prepare: generated ? sorted : (asReceived) => asReceived,
-    report: (note) => log.add({ operation: "(snapshot)", arguments: {}, endpoint: "", status: null, bytes: 0, note }),
+    report: (note) => {
+      log.add({ operation: "(snapshot)", arguments: {}, endpoint: "", status: null, bytes: 0, note });
+      options.onComplaint?.(note);
+    },
   });
 
   const closing = new AbortController();

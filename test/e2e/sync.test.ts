@@ -268,7 +268,7 @@ describe("sync", () => {
     const sync = await world.run(["sync"]);
 
     expect(status.code).toBe(3);
-    expect(status.stdout).toContain("no token needed");
+    expect(status.stdout).toContain("run `runtime-agent pair` to finish it");
     expect(sync.code).toBe(0);
     expect(await world.commits()).toBe(1);
   });

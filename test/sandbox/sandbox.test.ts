@@ -165,6 +165,19 @@ describe("the snapshot that is served", () => {
     expect(mended).toEqual(["mp-2"]);
   });
 
+  it("has somebody told once when an edit cannot be read", async () => {
+    const complaints: string[] = [];
+    const file = write(join(aDirectory(), "given.json"), aSnapshot([anApplication(1)]));
+    const sandbox = await aSandbox({ snapshot: file, onComplaint: (complaint) => complaints.push(complaint) });
+    const identity = await pair(sandbox);
+
+    write(file, "{");
+    await names(sandbox, identity);
+    await names(sandbox, identity);
+
+    expect(complaints).toEqual(["the snapshot is not JSON"]);
+  });
+
   it("stays as it was while the file is gone", async () => {
     const { file, sandbox, identity } = await serving(aSnapshot([anApplication(1)]));
 
