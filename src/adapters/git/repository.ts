@@ -8,7 +8,8 @@ import { basicCredentials, type GitAuth, gitEnvironment, REMOTE } from "./enviro
 import { type Circumstances, gitFailure } from "./errors.js";
 import { blobStreams, commitStream, finish } from "./fast-import.js";
 import { makeFolder } from "./folder.js";
-import { decodePath, isTreePath, join } from "./paths.js";
+import { parseBatch, parseRemote, parseTree } from "./parse.js";
+import { isTreePath, join } from "./paths.js";
 import { createRunner, type RunOptions, type RunResult } from "./run.js";
 
 export interface RepositoryOptions {
@@ -248,10 +249,10 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
           "--no-write-fetch-head",
         ];
         const rest = ["--recurse-submodules=no", "--filter=blob:none", "--stdin"];
-        await remotely("base", [...commands, ...rest], { input: lines(missing) });
+        await remotely("base", [...commands, ...rest], { input: idLines(missing) });
       }
       if (wanted.length === 0) return new Map();
-      const { stdout } = await local("base", ["cat-file", "--batch"], { input: lines(wanted) });
+      const { stdout } = await local("base", ["cat-file", "--batch"], { input: idLines(wanted) });
       for (const id of wanted) present.add(id);
       return parseBatch(stdout);
     },
@@ -312,51 +313,5 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
   };
 }
 
-/** Reads `ls-remote --symref`. */
-const lines = (ids: readonly string[]) => Buffer.from(ids.map((id) => `${id}\n`).join(""));
-
-/** `<id> blob <size>LF<bytes>LF` for each object. Throws when one is missing. */
-function parseBatch(stdout: Buffer): Map<string, Buffer> {
-  const blobs = new Map<string, Buffer>();
-  for (let at = 0; at < stdout.length; ) {
-    const end = stdout.indexOf(10, at);
-    const [id = "", type, size] = stdout.toString("latin1", at, end).split(" ");
-    if (type !== "blob") {
-      throw new Failure("a file of the branch's tip cannot be read", {
-        code: "GitFailed",
-        stage: "base",
-        retryable: true,
-        hint: "Run again; when it stays, look at the repository with `git fsck`.",
-      });
-    }
-    const start = end + 1;
-    blobs.set(id, stdout.subarray(start, start + Number(size)));
-    at = start + Number(size) + 1;
-  }
-  return blobs;
-}
-
-function parseRemote(output: Buffer): Pick<RemoteState, "tips" | "head"> {
-  const tips = new Map<string, string>();
-  let head: string | null = null;
-  for (const line of decodePath(output).split("\n")) {
-    const [value = "", name = ""] = line.split("\t");
-    if (name === "HEAD" && value.startsWith("ref: refs/heads/")) head = value.slice("ref: refs/heads/".length);
-    if (name.startsWith("refs/heads/")) tips.set(name.slice("refs/heads/".length), value);
-  }
-  return { tips, head };
-}
-
-/** Reads `ls-tree -z`: `<mode> <type> <id>\t<path>\0`. */
-function* parseTree(output: Buffer): Generator<{ path: string; entry: TreeEntry }> {
-  for (let at = 0; at < output.length; ) {
-    const tab = output.indexOf(0x09, at);
-    const end = output.indexOf(0x00, tab);
-    if (tab < 0 || end < 0) throw new RangeError("ls-tree gave half an entry");
-    const [mode = "", type = "", id = ""] = output.toString("latin1", at, tab).split(" ");
-    if (type === "blob" || type === "tree" || type === "commit") {
-      yield { path: decodePath(output.subarray(tab + 1, end)), entry: { mode, type, id } };
-    }
-    at = end + 1;
-  }
-}
+/** One id a line, for stdin. */
+const idLines = (ids: readonly string[]) => Buffer.from(ids.map((id) => `${id}\n`).join(""));

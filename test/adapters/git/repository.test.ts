@@ -17,6 +17,29 @@ async function aServedRepository(options: { filter?: boolean } = {}) {
   return { path, tip, server, url: server.url("fleet.git") };
 }
 
+describe("many blobs", () => {
+  it.each([true, false])("come by one request, bytes as they are (server with filter: %s)", async (filter) => {
+    const { path, url } = await aServedRepository({ filter });
+    const binary = Buffer.from([0, 10, 255, 10, 0]);
+    await commitAs(path, { files: { "b.bin": binary, empty: "" } });
+    const repository = await workshop.open(url, { auth: basic("t0ken") });
+    await repository.remote();
+    const listing = await repository.list(await repository.fetch("main"), "");
+    const ids = [...listing.values()].map(({ id }) => id);
+    const before = repository.requests;
+
+    const blobs = await repository.readAll([...ids, ...ids]);
+    const again = await repository.readAll(ids);
+
+    expect(repository.requests - before).toBe(filter ? 1 : 0);
+    expect(blobs.size).toBe(4);
+    expect(blobs.get(listing.get("b.bin")?.id ?? "")).toEqual(binary);
+    expect(blobs.get(listing.get("empty")?.id ?? "")).toEqual(Buffer.alloc(0));
+    expect(again).toEqual(blobs);
+    expect(await repository.readAll([])).toEqual(new Map());
+  });
+});
+
 describe("a repository in a folder", () => {
   it("is read, committed to and pushed to", async () => {
     const path = await createBareRepository(workshop.directory, "fleet.git");
