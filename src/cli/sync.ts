@@ -1,6 +1,7 @@
 /** `sync`: one cycle. */
 
 import { Command } from "commander";
+import { LONGEST_TIMER } from "../common/clock.js";
 import { asFailure, Failure } from "../common/failure.js";
 import { packageVersion } from "../common/package-root.js";
 import { type Config, parseDuration } from "../config/index.js";
@@ -56,9 +57,6 @@ async function pairIfNeeded(context: Context, config: Config, signal: AbortSigna
     return asFailure(thrown, "connect");
   }
 }
-
-/** What a timer of Node.js can hold, about 25 days; beyond that it would fire at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 function timeoutSignal(text: string): AbortSignal {
   const milliseconds = parseDuration(text);

@@ -12,3 +12,6 @@ export const systemClock: Clock = {
   now: () => new Date(),
   sleep: (milliseconds, signal) => delay(milliseconds, undefined, signal ? { signal } : {}),
 };
+
+/** What a timer of Node.js can hold, in milliseconds: about 25 days. Beyond that it would fire at once. */
+export const LONGEST_TIMER = 2 ** 31 - 1;

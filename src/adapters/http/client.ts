@@ -2,6 +2,7 @@
 
 import { getCACertificates } from "node:tls";
 import { EnvHttpProxyAgent, fetch as undiciFetch } from "undici";
+import { LONGEST_TIMER } from "../../common/clock.js";
 import { Failure, type Stage } from "../../common/failure.js";
 import { translateNetworkError } from "./errors.js";
 
@@ -47,9 +48,6 @@ export interface HTTPClient {
   /** Lets calls under way finish, then closes the connections. May be called again. */
   close(): Promise<void>;
 }
-
-/** What a timer of Node.js can hold, about 25 days; beyond that it would fire at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Makes a client; connections are opened when they are needed. */
 export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
