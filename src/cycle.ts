@@ -1,21 +1,31 @@
 /** One reconciliation: the stages as a short list, and what happens between them. */
 
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { Repository } from "./adapters/git/index.js";
-import { type Base, folderBase, openBase, ownedFiles } from "./base/index.js";
+import {
+  type Base,
+  findDrift,
+  folderBase,
+  foldersOf,
+  type Instructions,
+  openBase,
+  ownedFiles,
+  readInstructions,
+} from "./base/index.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure, Failure, type Stage } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
+import { forTerminal } from "./common/quote.js";
 import { retry } from "./common/retry.js";
 import { createStopwatch, type Stopwatch } from "./common/stopwatch.js";
 import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
 import { openSession, type Session } from "./connect/index.js";
 import { createDirector, fetchSnapshot, type Snapshot } from "./fetch/index.js";
 import { buildEstate } from "./model/index.js";
-import { makePlan, type Plan } from "./plan/index.js";
+import { decide, learn, makePlan, memoryFor, type Plan } from "./plan/index.js";
 import { publishCommit } from "./publish/index.js";
 import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
-import { buildOutcome, commitMessage, type FileChange, type Outcome } from "./report/index.js";
+import { buildOutcome, commitMessage, type FileChange, type Outcome, planNotes } from "./report/index.js";
 import { createFingerprinter, createSealer, sealEstate } from "./seal/index.js";
 import {
   type CycleSettings,
@@ -26,7 +36,7 @@ import {
   settingMissing,
   targetRepository,
 } from "./setup.js";
-import type { State } from "./state/index.js";
+import type { Memory, State } from "./state/index.js";
 
 export interface CycleOptions {
   readonly config: Config;
@@ -43,6 +53,8 @@ export interface CycleOptions {
   readonly snapshot?: Snapshot;
   /** Plan against this folder instead of the repository. @default the repository */
   readonly baseFolder?: string;
+  /** Runtime id of the agent whose `git.path` is taken over. @default no path of another agent is touched */
+  readonly takeOver?: string;
 }
 
 export interface CycleResult {
@@ -76,21 +88,29 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     failure = options.signal.aborted ? stopped(options.signal, watch.stage) : asFailure(thrown, watch.stage);
     log.debug("cycle failed", { stage: failure.stage, code: failure.code, cause: failure.cause });
   }
-  const result = failure !== null ? "failed" : planOnly ? "planned" : reached?.commit ? "published" : "unchanged";
   const outcome = buildOutcome({
-    result,
+    result: resultOf(reached, planOnly),
     runtime: config.runtime.id,
     plan: reached?.plan ?? null,
     commit: reached?.commit ?? null,
+    // A plan keeps nothing: a hash that it makes up could not be approved.
+    approval: planOnly && reached?.isNewHold !== false ? null : (reached?.plan.decision.approval ?? null),
+    suspended: reached?.isSuspended ?? false,
     requests: { director: used.session?.client.requests ?? 0, connector: 0, git: used.git },
     durations: watch.durations(),
     notes,
     failure,
   });
-  if (state !== null && stop !== null) await remember(state, outcome, reached?.plan ?? null, clock, log);
+  if (state !== null && stop !== null) await remember(state, outcome, reached, clock, log);
   await used.session?.client.close();
   await stop?.();
   return { outcome, changes: reached?.changes ?? [] };
+}
+
+function resultOf(reached: Reached | null, planOnly: boolean): Outcome["result"] {
+  if (reached === null) return "failed";
+  if (planOnly || reached.isSuspended) return "planned";
+  return reached.commit === null ? "unchanged" : "published";
 }
 
 /** Whatever broke when the cycle was told to stop, this is what the user wants to know. */
@@ -113,6 +133,12 @@ interface Reached {
   readonly plan: Plan;
   readonly commit: { readonly id: string; readonly branch: string } | null;
   readonly changes: readonly FileChange[];
+  /** A person wants nothing to be written. */
+  readonly isSuspended: boolean;
+  /** What is held is not what was held before. */
+  readonly isNewHold: boolean;
+  /** Digest of repository, branch and path. */
+  readonly target: string;
 }
 
 interface Running extends CycleOptions {
@@ -123,11 +149,21 @@ interface Running extends CycleOptions {
 }
 
 async function reconcile(running: Running): Promise<Reached> {
-  const { config, clock, signal, log, state, watch, used, planOnly = false, version } = running;
+  const { config, signal, log, clock, state, watch, used, planOnly = false, version } = running;
   const settings = cycleSettings(config, running.snapshot?.runtime.id ?? null);
+  const target = targetDigest(config);
+  const memory = memoryFor(target, await state.memory());
 
-  const snapshot = running.snapshot ?? (await fetchAll(running));
-  log.info("fetched", { applications: snapshot.applications.length });
+  const director = running.snapshot === undefined ? await openDirector(running) : null;
+  const first = running.snapshot ?? (await director?.());
+  if (first === undefined) throw new TypeError("neither a snapshot nor Director");
+  log.info("fetched", { applications: first.applications.length });
+  // What a second look lacks as well may go; one is enough for a cycle. A recording cannot be looked at twice.
+  let second: Snapshot | null = director === null ? first : null;
+  const lookAgain = async () => {
+    second ??= (await director?.()) ?? first;
+    return second;
+  };
   // A plan writes nothing, not even a key: without one, everything counts as new.
   const sealKey = (await state.sealKey(!planOnly)) ?? randomBytes(32);
 
@@ -140,17 +176,29 @@ async function reconcile(running: Running): Promise<Reached> {
       settings: { namespace, skipVerify, gatewayURL: gatewayURL.replace(/\/+$/, "") },
     }),
   );
+  const nonce = randomBytes(16).toString("hex");
 
   const onBase = async (base: Base, repository: Repository | null): Promise<Reached> => {
-    const plan = await planOn(base, { ...running, snapshot, sealKey, renderer, settings });
+    const planning = { ...running, base, first, memory, sealKey, renderer, settings, nonce, target };
+    let planned = await planOn(planning, second);
+    if (planned.plan.decision.needsSecondLook) {
+      log.info("looking again", { deletions: planned.plan.decision.due.length });
+      planned = await planOn(planning, await lookAgain());
+    }
+    const { plan, isSuspended, notes } = planned;
+    running.notes.splice(0, Infinity, ...configurationNotes(config), ...notes);
     const changes = planOnly || running.withChanges ? await changesOf(plan, base) : [];
-    if (planOnly || repository === null || settings.git === null) return { plan, commit: null, changes };
+    const isNewHold = plan.decision.hold?.set !== memory.hold?.set;
+    const reached = { plan, changes, isSuspended, isNewHold, target };
+    if (planOnly || isSuspended || repository === null || settings.git === null) return { ...reached, commit: null };
     const message = commitMessage(
       buildOutcome({
         result: "planned",
         runtime: settings.runtimeID,
         plan,
         commit: null,
+        approval: plan.decision.approval,
+        suspended: false,
         requests: { director: 0, connector: 0, git: 0 },
         durations: new Map(),
         notes: [],
@@ -165,7 +213,7 @@ async function reconcile(running: Running): Promise<Reached> {
     );
     const commit = publication.kind === "commit" ? { id: publication.id, branch: publication.branch } : null;
     log.info(commit === null ? "nothing to commit" : "published", { commit: commit?.id });
-    return { plan, commit, changes };
+    return { ...reached, commit };
   };
 
   if (running.baseFolder !== undefined) return onBase(await folderBase(running.baseFolder, sealKey), null);
@@ -173,10 +221,9 @@ async function reconcile(running: Running): Promise<Reached> {
   if (git === null) throw settingMissing("git.url", "the repository to write to");
   // After a rejected push back to the base and no further: what Director said still holds.
   return retry(
-    async (attempt) => {
+    async () => {
       const repository = await targetRepository(config, git, { env: running.env, signal, cache: state.cache });
       try {
-        if (attempt > 1) running.notes.splice(0, Infinity, ...configurationNotes(config));
         const base = await watch.time("base", () =>
           openBase({ repository, branch: git.branch, path: git.path, sealKey }),
         );
@@ -190,10 +237,16 @@ async function reconcile(running: Running): Promise<Reached> {
       clock,
       signal,
       attempts: PUBLISH_ATTEMPTS,
-      when: ({ code, retryable }, attempt) => retryable && (code === "PushRejected" || attempt < HOST_ATTEMPTS),
+      when: ({ code, retryable, stage }, attempt) =>
+        retryable && stage !== "fetch" && (code === "PushRejected" || attempt < HOST_ATTEMPTS),
       onRetry: (failure, attempt) => log.warn("back to the base", { code: failure.code, attempt }),
     },
   );
+}
+
+function targetDigest({ git }: Config): string {
+  const fields = git === null ? [] : [git.url, git.branch, git.path];
+  return createHash("sha256").update(JSON.stringify(fields)).digest("hex").slice(0, 16);
 }
 
 /** Stages connect and fetch alone, for `snapshot`. Throws a `Failure`. */
@@ -203,14 +256,15 @@ export async function recordSnapshot(options: CycleOptions): Promise<Snapshot> {
   const used: Used = { session: null, git: 0 };
   const watch = createStopwatch(options.clock);
   try {
-    return await fetchAll({ ...options, state: openState(options.config), watch, used, notes: [] });
+    const look = await openDirector({ ...options, state: openState(options.config), watch, used, notes: [] });
+    return await look();
   } finally {
     await used.session?.client.close();
   }
 }
 
-/** Stages connect and fetch. */
-async function fetchAll(running: Running): Promise<Snapshot> {
+/** Stage connect; gives stage fetch, which may be run again. */
+async function openDirector(running: Running): Promise<() => Promise<Snapshot>> {
   const { config, clock, signal, log, watch, used, state, env } = running;
   const session = await watch.time("connect", async () =>
     openSession({ state, transport: await compassTransport(config, env, signal), hosts: config.compass.hosts, clock }),
@@ -228,37 +282,71 @@ async function fetchAll(running: Running): Promise<Snapshot> {
     onRetry: (failure, attempt) => log.warn("asking Director again", { code: failure.code, attempt }),
   });
   const { pageSize } = config.compass;
-  return watch.time("fetch", () =>
-    fetchSnapshot({ director, runtimeID, pageSize, clock, signal, onProgress: progressOf(log)("fetch") }),
-  );
+  return () =>
+    watch.time("fetch", () =>
+      fetchSnapshot({ director, runtimeID, pageSize, clock, signal, onProgress: progressOf(log)("fetch") }),
+    );
 }
 
 interface Planning extends Running {
-  readonly snapshot: Snapshot;
+  readonly base: Base;
+  readonly first: Snapshot;
+  readonly memory: Memory;
   readonly sealKey: Buffer;
   readonly renderer: Renderer;
   readonly settings: CycleSettings;
+  readonly nonce: string;
+}
+
+interface Planned {
+  readonly plan: Plan;
+  readonly isSuspended: boolean;
+  readonly notes: readonly string[];
 }
 
 /** Stages model, render, seal and plan. Reasons to set an Application aside add up on the way. */
-async function planOn(base: Base, planning: Planning): Promise<Plan> {
-  const { config, clock, signal, state, watch, notes, snapshot, sealKey, renderer, settings } = planning;
+async function planOn(planning: Planning, second: Snapshot | null): Promise<Planned> {
+  const { config, clock, signal, base, memory, watch, first, sealKey, renderer, settings, nonce } = planning;
   const progress = progressOf(planning.log);
   const { namespace } = config.applications;
-  const owned = await watch.time("base", () => ownedFiles(base, settings.runtimeID, sealKey));
-  if (owned.note !== null) notes.push(owned.note);
+  const { runtimeID, sealing: seal } = settings;
+  const { tenant } = config.runtime;
+  const now = clock.now();
+  const [owned, drift, instructions] = await watch.time("base", async () => {
+    const owned = await ownedFiles(base, { runtimeID, tenant, sealKey, now, takeOver: planning.takeOver ?? null });
+    return [owned, await findDrift(base, owned.files), await readInstructions(base)] as const;
+  });
+  const folders = foldersOf(base, owned);
+  const owners = new Map([...folders].map(([name, { id }]) => [name, id]));
   const committed = Map.groupBy(
     owned.files.filter(({ id }) => id !== null),
     ({ id }) => id ?? "",
   );
 
-  const sealer = createSealer(settings.sealing);
-  const readable = settings.sealing.mode === "plain";
-  if (readable) notes.push("secrets.mode is plain: everybody who can read the repository can read the credentials");
+  const sealer = createSealer(seal);
+  const readable = seal.mode === "plain";
   const fingerprints = createFingerprinter({ sealKey, namespace, sealer: sealer.identity });
   const fingerprint = fingerprints.secret;
+  const modelOf = (snapshot: Snapshot) => buildEstate(snapshot, { fingerprint: fingerprints.value, owners });
 
-  const estate = await watch.time("model", async () => buildEstate(snapshot, { fingerprint: fingerprints.value }));
+  const listed = await watch.time("model", async () => modelOf(first));
+  const decision = await watch.time("plan", async () =>
+    decide({
+      base,
+      owned,
+      folders,
+      drift,
+      instructions,
+      estate: listed,
+      second: second === null ? null : modelOf(second),
+      runtimeID,
+      settings: config,
+      memory,
+      nonce,
+      now,
+    }),
+  );
+  const { estate } = decision;
   const rendering = await watch.time("render", () =>
     renderEstate({ renderer, estate, base, committed, fingerprint, signal, onProgress: progress("render") }),
   );
@@ -266,33 +354,54 @@ async function planOn(base: Base, planning: Planning): Promise<Plan> {
     sealEstate({
       sealer,
       readable,
-      snapshot,
+      snapshot: first,
       rendered: rendering.applications,
       base,
       committed,
       fingerprint,
-      now: clock.now(),
+      now,
       constants: renderer.constants,
       signal,
       onProgress: progress("seal"),
     }),
   );
-  return watch.time("plan", async () =>
+  const plan = await watch.time("plan", async () =>
     makePlan({
       base,
       owned,
-      runtimeID: settings.runtimeID,
+      folders,
+      drift,
+      decision,
+      runtimeID,
+      tenant,
       sealKey,
-      listed: snapshot.applications.length,
       applications: sealing.applications,
       setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
       degraded: estate.degraded,
-      rules: config.deletion,
-      missing: (await state.memory()).missing,
+      mode: config.deletion.mode,
+      serial: memory.published.serial,
       namespace,
-      now: clock.now(),
+      now,
     }),
   );
+  const suspension = suspensionOf(config, memory, instructions);
+  const notes = [
+    ...(readable ? ["secrets.mode is plain: everybody who can read the repository can read the credentials"] : []),
+    ...(owned.note === null ? [] : [owned.note]),
+    ...(suspension === null ? [] : [`suspended by ${suspension}: nothing is written`]),
+    ...planNotes(plan, first, instructions),
+  ];
+  return { plan, isSuspended: suspension !== null, notes };
+}
+
+/** Who suspended everything, in words; null when nobody did. */
+function suspensionOf({ suspend }: Config, { suspended }: Memory, instructions: Instructions): string | null {
+  if (suspend) return "the setting `suspend`";
+  if (instructions.suspended === "everything") return "the file .runtime-agent/suspend in Git";
+  const { everything } = suspended;
+  if (everything === null) return null;
+  const reason = everything.reason === null ? "" : ` (${forTerminal(everything.reason, 200)})`;
+  return `\`runtime-agent suspend\` since ${everything.since}${reason}`;
 }
 
 const progressOf = (log: Logger) => (stage: Stage) => (done: number, total: number) =>
@@ -308,15 +417,23 @@ async function changesOf({ writes, deletes }: Plan, base: Base): Promise<FileCha
 }
 
 /** Keeps what the next cycle and `status` need. A failure here is logged: what was published is published. */
-async function remember(state: State, outcome: Outcome, plan: Plan | null, clock: Clock, log: Logger): Promise<void> {
+async function remember(
+  state: State,
+  outcome: Outcome,
+  reached: Reached | null,
+  clock: Clock,
+  log: Logger,
+): Promise<void> {
   const { applications, commit, digest, failure, result } = outcome;
+  const now = clock.now();
   try {
+    // Read again: a person may have approved something meanwhile.
     const memory = await state.memory();
     await state.saveMemory({
       ...memory,
-      missing: plan?.missing ?? memory.missing,
+      ...(reached === null ? {} : learn(memory, reached.plan, { ...reached, isPublished: !reached.isSuspended, now })),
       lastCycle: {
-        finishedAt: clock.now().toISOString(),
+        finishedAt: now.toISOString(),
         result,
         commit: commit?.id ?? null,
         digest: digest.target,

@@ -1,11 +1,29 @@
 /** Values for tests of the pure stages: snapshots with real secrets, a tree in memory, and the stages put together. */
 
 import { createHash } from "node:crypto";
-import { type Base, INVENTORY_PATH, type InventoryFile, ownedFiles, readInventory } from "../src/base/index.js";
+import {
+  type Base,
+  findDrift,
+  foldersOf,
+  INVENTORY_PATH,
+  type InventoryFile,
+  ownedFiles,
+  readInstructions,
+  readInventory,
+} from "../src/base/index.js";
 import { Secret } from "../src/common/secret.js";
 import type { APIDefinition, Application, Auth, Bundle, EventDefinition, Snapshot } from "../src/fetch/index.js";
 import { type ApplicationModel, buildEstate, type Estate } from "../src/model/index.js";
-import { type DeletionRules, makePlan, type Plan, type PlanOptions } from "../src/plan/index.js";
+import {
+  type DecisionInput,
+  type DeletionRules,
+  decide,
+  learn,
+  makePlan,
+  memoryFor,
+  type Plan,
+  type PlanOptions,
+} from "../src/plan/index.js";
 import {
   loadRenderer,
   type Renderer,
@@ -21,6 +39,7 @@ import {
   type SealMode,
   sealEstate,
 } from "../src/seal/index.js";
+import type { Memory } from "../src/state/index.js";
 
 export const RUNTIME = "0f2c1b1e-6a55-4f37-9d0c-1f5d8a0f7c11";
 export const NAMESPACE = "kyma-system";
@@ -101,7 +120,7 @@ export const anApplicationNamed = (name: string, number: number, password = `pas
 export const aSnapshot = (
   applications: readonly Application[],
   labels: Readonly<Record<string, unknown>> = { isNormalized: "true" },
-): Snapshot => ({ runtime: { id: RUNTIME, name: "test", labels }, applications });
+): Snapshot => ({ runtime: { id: RUNTIME, name: "test", labels }, applications, unreadable: [] });
 
 /** An estate whose fingerprints tell nothing. */
 export const anEstate = (applications: readonly Application[], labels?: Readonly<Record<string, unknown>>): Estate =>
@@ -164,9 +183,31 @@ export const atOnce: DeletionRules = {
   credentials: { observations: 1, over: 0 },
 };
 
+/** What a new agent remembers. */
+export const noMemory: Memory = {
+  spentTokens: [],
+  missing: {},
+  hold: null,
+  approvals: [],
+  suspended: { everything: null, applications: {} },
+  published: { target: "", serial: 0, applications: {} },
+  reverted: {},
+  lastCycle: null,
+};
+
+export const TARGET = "target";
+
 export interface CycleChanges {
   readonly rules?: DeletionRules;
-  readonly missing?: Plan["missing"];
+  readonly memory?: Memory;
+  /** In place of what the memory has. */
+  readonly missing?: Memory["missing"];
+  /** What a second look at Director shows. @default the same as the first */
+  readonly second?: Snapshot;
+  readonly settings?: Partial<DecisionInput["settings"]>;
+  readonly takeOver?: string;
+  readonly tenant?: string | null;
+  readonly nonce?: string;
   readonly now?: Date;
   readonly mode?: SealMode;
   readonly key?: Buffer;
@@ -180,6 +221,10 @@ export interface CycleResult {
   readonly sealing: Sealing;
   readonly plan: Plan;
   readonly tree: Tree;
+  /** What the agent remembers after it. */
+  readonly memory: Memory;
+  /** True when Director was looked at twice. */
+  readonly lookedAgain: boolean;
   readonly fingerprints: Fingerprinter;
 }
 
@@ -197,22 +242,47 @@ export const rowsByID = (files: readonly InventoryFile[]) =>
     ({ id }) => id ?? "",
   );
 
-/** Stages model to plan over a tree in memory, put together as in src/cycle.ts; plain unless told otherwise. */
+/** Stages base to plan over a tree in memory, put together as in src/cycle.ts; plain unless told otherwise. */
 export async function cycle(
   tree: ReadonlyMap<string, Buffer>,
   snapshot: Snapshot,
   changes: CycleChanges = {},
 ): Promise<CycleResult> {
-  const { mode = { mode: "plain" }, key = sealKey, now = noon, runtimeID = RUNTIME } = changes;
+  const { mode = { mode: "plain" }, key = sealKey, now = noon, runtimeID = RUNTIME, tenant = null } = changes;
+  const remembered = changes.memory ?? noMemory;
+  const memory = memoryFor(TARGET, { ...remembered, missing: changes.missing ?? remembered.missing });
   const { signal } = new AbortController();
   const base = aBase(tree, key);
-  const owned = await ownedFiles(base, runtimeID, key);
+  const { takeOver = null } = changes;
+  const owned = await ownedFiles(base, { runtimeID, tenant, sealKey: key, takeOver, now });
+  const drift = await findDrift(base, owned.files);
+  const instructions = await readInstructions(base);
+  const folders = foldersOf(base, owned);
+  const owners = new Map([...folders].map(([name, { id }]) => [name, id]));
   const committed = rowsByID(owned.files);
   const sealer = createSealer(mode);
   const fingerprints = createFingerprinter({ sealKey: key, namespace: NAMESPACE, sealer: sealer.identity });
   const fingerprint = fingerprints.secret;
   const renderer = changes.renderer ?? (await shippedRenderer());
-  const estate = buildEstate(snapshot, { fingerprint: fingerprints.value });
+  const estateOf = (each: Snapshot) => buildEstate(each, { fingerprint: fingerprints.value, owners });
+  const settings = {
+    deletion: changes.rules ?? rules,
+    drift: "overwrite",
+    reverted: "hold",
+    destinationChange: "report",
+    ...changes.settings,
+  } as const;
+  const input = { base, owned, folders, drift, instructions, runtimeID, settings, memory, now };
+  const decisionOn = (second: Snapshot | null) =>
+    decide({
+      ...input,
+      estate: estateOf(snapshot),
+      second: second === null ? null : estateOf(second),
+      nonce: changes.nonce ?? "nonce",
+    });
+  const first = decisionOn(null);
+  const decision = first.needsSecondLook ? decisionOn(changes.second ?? snapshot) : first;
+  const { estate } = decision;
   const rendering = await renderEstate({ renderer, estate, base, committed, fingerprint, signal });
   const sealing = await sealEstate({
     sealer,
@@ -229,19 +299,31 @@ export async function cycle(
   const options: PlanOptions = {
     base,
     owned,
+    folders,
+    drift,
+    decision,
     runtimeID,
+    tenant,
     sealKey: key,
-    listed: snapshot.applications.length,
     applications: sealing.applications,
     setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
     degraded: estate.degraded,
-    rules: changes.rules ?? rules,
-    missing: changes.missing ?? {},
+    mode: settings.deletion.mode,
+    serial: memory.published.serial,
     namespace: NAMESPACE,
     now,
   };
   const plan = makePlan(options);
-  return { estate, rendering, sealing, plan, tree: applied(tree, plan), fingerprints };
+  return {
+    estate,
+    rendering,
+    sealing,
+    plan,
+    tree: applied(tree, plan),
+    memory: learn(memory, plan, { target: TARGET, isPublished: true, now }),
+    lookedAgain: first.needsSecondLook,
+    fingerprints,
+  };
 }
 
 export const textOf = (tree: ReadonlyMap<string, Buffer>, path: string): string => {

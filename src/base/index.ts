@@ -1,14 +1,21 @@
 /** The stage that tells what Git holds under our path. */
 
+export { DIGEST_ANNOTATION, hostsOf } from "./committed-application.js";
+export { type Drift, type DriftedFile, findDrift } from "./drift.js";
 export { folderBase } from "./folder.js";
+export { APPROVE_PATH, type Instructions, readInstructions } from "./instructions.js";
 export {
+  applicationOf,
+  type DeletionRecord,
   formatInventory,
   INVENTORY_PATH,
   type Inventory,
   type InventoryFile,
   type InventoryReading,
+  isSecretPath,
   readInventory,
+  type SecretReference,
   sealKeyID,
 } from "./inventory.js";
 export { type Base, type BaseOptions, openBase } from "./open.js";
-export { type Ownership, ownedFiles } from "./ownership.js";
+export { type Folder, foldersOf, type Ownership, type OwnershipOptions, ownedFiles } from "./ownership.js";

@@ -13,19 +13,56 @@ export interface InventoryFile {
   readonly path: string;
   /** Director's id of the Application that the file belongs to; null for `kustomization.yaml` and the like. */
   readonly id: string | null;
-  /** Git's id of the bytes that the agent wrote. */
+  /** Git's id of the bytes that stand there after the commit. */
   readonly blob: string;
   /** SHA-256 of the same bytes, in hexadecimal digits. */
   readonly sha256: string;
+  /** Git's id of the bytes that the agent wrote, where a person's stand in their place. */
+  readonly written?: string;
+  /** True: a person removed the file, and `drift: preserve` leaves it at that. `blob` is what the agent wrote. */
+  readonly absent?: true;
+  /** Git's ids of what the agent wrote there before, the latest first. */
+  readonly former?: readonly string[];
   /** Digest of what the file was rendered from. */
   readonly input?: string;
   /** Keyed fingerprint of a Secret's values. */
   readonly fingerprint?: string;
+  /** Of a Secret: what the Application says of it. */
+  readonly reference?: SecretReference;
+}
+
+/** How an Application refers to a Secret; nothing in it is secret. */
+export interface SecretReference {
+  /** Id of the bundle that the credentials belong to. */
+  readonly bundle: string;
+  readonly type: "Basic" | "OAuth" | "Parameters";
+  readonly authenticationURL: string | null;
+  readonly csrfTokenEndpointURL: string | null;
+  /** Hosts that the values are sent to: of the targets and of both endpoints. Sorted. */
+  readonly hosts: readonly string[];
+  /** Keyed digest of the values; null when it is not known. */
+  readonly values: string | null;
+}
+
+/** What went by the agent's own decision with one commit, and how much there was before it. */
+export interface DeletionRecord {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly applications: number;
+  readonly secrets: number;
+  readonly ofApplications: number;
+  readonly ofSecrets: number;
 }
 
 export interface Inventory {
   /** The runtime id of the agent that owns the path. */
   readonly owner: string;
+  /** External tenant of the runtime; null while none is configured. */
+  readonly tenant: string | null;
+  /** Counts the agent's commits: a lower one than the agent remembers was put back by a person. */
+  readonly serial: number;
+  /** Of the last day, the oldest first; approved ones are not among them. */
+  readonly deletions: readonly DeletionRecord[];
   /** Id of the seal key in use. */
   readonly sealKey: string;
   readonly formerSealKeys: readonly string[];
@@ -43,6 +80,10 @@ export type InventoryReading =
       readonly owner: string | null;
       /** Ids of the seal keys that it names, the current one first; not to be relied on either. */
       readonly sealKeys: readonly string[];
+      /** What it says of the last day's deletions; null when that cannot be read. Likewise. */
+      readonly deletions: readonly DeletionRecord[] | null;
+      /** Written by a later version of the agent, as far as it can be told. */
+      readonly newer: boolean;
     };
 
 /** A name as Kubernetes allows it, which is what the agent makes folders and files of. */
@@ -57,18 +98,49 @@ const LAYOUT = new RegExp(
 const word = z.string().min(1).max(512);
 const keyID = z.string().regex(/^[0-9a-f]{16}$/);
 
+const blobID = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/);
+const endpoint = z.string().nullable();
+
+const referenceSchema = z.strictObject({
+  bundle: word,
+  type: z.enum(["Basic", "OAuth", "Parameters"]),
+  authenticationURL: endpoint,
+  csrfTokenEndpointURL: endpoint,
+  hosts: z.array(z.string()),
+  values: word.nullable(),
+});
+
 const fileSchema = z.strictObject({
   path: z.string().max(1024).regex(LAYOUT),
   id: word.nullable(),
-  blob: z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/),
+  blob: blobID,
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  written: blobID.optional(),
+  absent: z.literal(true).optional(),
+  former: z.array(blobID).optional(),
   input: word.optional(),
   fingerprint: word.optional(),
+  reference: referenceSchema.optional(),
 });
+
+const number = z.int().nonnegative();
+
+const deletionsSchema = z.array(
+  z.strictObject({
+    at: z.iso.datetime(),
+    applications: number,
+    secrets: number,
+    ofApplications: number,
+    ofSecrets: number,
+  }),
+);
 
 const documentSchema = z.strictObject({
   version: z.literal(1),
   owner: word,
+  tenant: word.nullable(),
+  serial: number,
+  deletions: deletionsSchema,
   sealKey: keyID,
   formerSealKeys: z.array(keyID).max(1_000),
   files: z.array(fileSchema).refine((files) => new Set(files.map(({ path }) => path)).size === files.length),
@@ -80,6 +152,7 @@ const headSchema = z.looseObject({
   owner: word.nullable().catch(null),
   sealKey: keyID.nullable().catch(null),
   formerSealKeys: z.array(keyID).catch([]),
+  deletions: deletionsSchema.nullable().catch(null),
 });
 
 /**
@@ -104,8 +177,9 @@ export function readInventory(bytes: Buffer, sealKey: Buffer): InventoryReading 
   }
   const head = headSchema.safeParse(value);
   if (!head.success) return unverified("it has no version");
-  const { version, owner, sealKey: named, formerSealKeys } = head.data;
-  const claims = { owner, sealKeys: [...(named === null ? [] : [named]), ...formerSealKeys] };
+  const { version, owner, sealKey: named, formerSealKeys, deletions } = head.data;
+  const newer = typeof version === "number" && version > 1;
+  const claims = { owner, sealKeys: [...(named === null ? [] : [named]), ...formerSealKeys], deletions, newer };
   if (version !== 1) return unverified("its version is not known to this agent", claims);
   const document = documentSchema.safeParse(value);
   if (!document.success) {
@@ -128,10 +202,21 @@ export function sealKeyID(sealKey: Buffer): string {
   return createHmac("sha256", sealKey).update("runtime-agent/seal-key-id/v1").digest("hex").slice(0, 16);
 }
 
-const unverified = (
-  reason: string,
-  claims: { readonly owner: string | null; readonly sealKeys: readonly string[] } = { owner: null, sealKeys: [] },
-): InventoryReading => ({ state: "unverified", reason, ...claims });
+type Unverified = Extract<InventoryReading, { state: "unverified" }>;
+
+const NO_CLAIMS = { owner: null, sealKeys: [], deletions: null, newer: false };
+
+const unverified = (reason: string, claims: Omit<Unverified, "state" | "reason"> = NO_CLAIMS): InventoryReading => ({
+  state: "unverified",
+  reason,
+  ...claims,
+});
+
+/** The name of the Application whose folder a path is in; null for the files over all of them. */
+export const applicationOf = (path: string): string | null => /^applications\/([^/]+)\//.exec(path)?.[1] ?? null;
+
+/** True for the place of a sealed or readable Secret of an Application. */
+export const isSecretPath = (path: string): boolean => /^applications\/[^/]+\/secrets\//.test(path);
 
 /** True for a path that the agent may write: everything it owns has one. */
 export function isInLayout(path: string): boolean {
@@ -139,23 +224,51 @@ export function isInLayout(path: string): boolean {
 }
 
 /** All that the code covers: the document up to its last line. */
-function formatBody({ owner, sealKey, formerSealKeys, files }: Inventory): string {
+function formatBody({ owner, tenant, serial, deletions, sealKey, formerSealKeys, files }: Inventory): string {
   const lines = [...files]
     .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
     // The order of the keys is fixed here; what is undefined is left out.
-    .map(({ path, id, blob, sha256, input, fingerprint }) =>
-      JSON.stringify({ path, id, blob, sha256, input, fingerprint }),
+    .map(({ path, id, blob, sha256, written, absent, former, input, fingerprint, reference }) =>
+      JSON.stringify({
+        path,
+        id,
+        blob,
+        sha256,
+        written,
+        absent,
+        former,
+        input,
+        fingerprint,
+        reference: ordered(reference),
+      }),
     );
   return [
     "{",
     '"version": 1,',
     `"owner": ${JSON.stringify(owner)},`,
+    `"tenant": ${JSON.stringify(tenant)},`,
+    `"serial": ${JSON.stringify(serial)},`,
+    `"deletions": ${JSON.stringify(deletions.map(orderedRecord))},`,
     `"sealKey": ${JSON.stringify(sealKey)},`,
     `"formerSealKeys": ${JSON.stringify(formerSealKeys)},`,
     lines.length === 0 ? '"files": [],' : `"files": [\n${lines.join(",\n")}\n],`,
     "",
   ].join("\n");
 }
+
+const ordered = (reference: SecretReference | undefined) => {
+  if (reference === undefined) return undefined;
+  const { bundle, type, authenticationURL, csrfTokenEndpointURL, hosts, values } = reference;
+  return { bundle, type, authenticationURL, csrfTokenEndpointURL, hosts, values };
+};
+
+const orderedRecord = ({ at, applications, secrets, ofApplications, ofSecrets }: DeletionRecord) => ({
+  at,
+  applications,
+  secrets,
+  ofApplications,
+  ofSecrets,
+});
 
 function authenticate(body: string, sealKey: Buffer): string {
   const key = Buffer.from(hkdfSync("sha256", sealKey, "", "runtime-agent/inventory-hmac/v1", 32));

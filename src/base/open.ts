@@ -32,7 +32,7 @@ export interface BaseOptions {
 /** How many branches a message names. */
 const NAMED_BRANCHES = 5;
 
-/** Throws a Failure: `BranchNotFound`, `BaseUnusable`, or what the repository throws. */
+/** Throws a Failure: `BranchNotFound`, `BaseUnusable`, `TwoAgents` for folders within each other, or what the repository throws. */
 export async function openBase({ repository, branch, path, sealKey }: BaseOptions): Promise<Base> {
   const { tips } = await repository.remote();
   const blobID = (bytes: Uint8Array) => repository.blobID(bytes);
@@ -47,9 +47,16 @@ export async function openBase({ repository, branch, path, sealKey }: BaseOption
   for (const { path: way, entry } of await repository.ancestors(tip, path)) {
     if (entry.type !== "tree") throw inTheWay(way, entry);
   }
+  for (const above of foldersAbove(path)) {
+    const inventory = above === "" ? INVENTORY_PATH : `${above}/${INVENTORY_PATH}`;
+    const found = await repository.ancestors(tip, inventory);
+    if (found.at(-1)?.path === inventory) throw nested(`inside "${above === "" ? "the root" : above}", which is`);
+  }
   const listing = new Map<string, string>();
   for (const [name, entry] of await repository.list(tip, path)) {
     if (kindOf(entry) !== "file") throw inTheWay(path === "" ? name : `${path}/${name}`, entry);
+    if (name.endsWith(`/${INVENTORY_PATH}`))
+      throw nested(`around "${name.slice(0, -INVENTORY_PATH.length - 1)}", which is`);
     listing.set(name, entry.id);
   }
   const read = async (name: string): Promise<Buffer> => {
@@ -75,6 +82,22 @@ function kindOf({ mode, type }: TreeEntry): "file" | "folder" | "symbolic link" 
   if (type === "tree") return "folder";
   if (type === "commit") return "submodule";
   return mode === "120000" ? "symbolic link" : "file";
+}
+
+/** Every folder that holds `path`, the root of the repository first. */
+function foldersAbove(path: string): string[] {
+  if (path === "") return [];
+  const parts = path.split("/");
+  return parts.map((_, index) => parts.slice(0, index).join("/"));
+}
+
+/** One would take the other's files for foreign ones at best, and both would be applied by one consumer. */
+function nested(where: string): Failure {
+  return new Failure(`git.path lies ${forTerminal(where, 200)} the folder of another agent`, {
+    code: "TwoAgents",
+    stage: "base",
+    hint: "Give each agent a git.path of its own, beside the others and not inside one.",
+  });
 }
 
 /** A link or a submodule could lead our files into somebody else's. */

@@ -1,13 +1,27 @@
 /** Which files of the base are ours: what the verified inventory says, and what is done when it cannot be trusted. */
 
 import { createHash } from "node:crypto";
-import { parseYaml } from "../adapters/yaml/index.js";
+import { posix } from "node:path";
 import { Failure } from "../common/failure.js";
-import { type InventoryFile, isInLayout, sealKeyID } from "./inventory.js";
+import { isOurs, readApplication } from "./committed-application.js";
+import {
+  applicationOf,
+  type DeletionRecord,
+  type InventoryFile,
+  isInLayout,
+  isSecretPath,
+  sealKeyID,
+} from "./inventory.js";
 import type { Base } from "./open.js";
 
 export interface Ownership {
   readonly files: readonly InventoryFile[];
+  /** Of the inventory read; 0 where there is none that verifies. */
+  readonly serial: number;
+  /** Of the last day, as far as is known. */
+  readonly deletions: readonly DeletionRecord[];
+  /** Tenant that the inventory names; null when none. */
+  readonly tenant: string | null;
   /** Ids of seal keys in use before, named on in the next inventory. */
   readonly formerSealKeys: readonly string[];
   /** False: the rows were rebuilt from the tree, and nothing is deleted in this cycle. */
@@ -16,17 +30,38 @@ export interface Ownership {
   readonly note: string | null;
 }
 
+export interface OwnershipOptions {
+  readonly runtimeID: string;
+  /** External tenant; null when none is configured. */
+  readonly tenant: string | null;
+  readonly sealKey: Buffer;
+  /** Runtime id of the agent whose path is taken over, by a person's command. @default null */
+  readonly takeOver?: string | null;
+  readonly now: Date;
+}
+
+const NOTHING: Ownership = {
+  files: [],
+  serial: 0,
+  deletions: [],
+  tenant: null,
+  formerSealKeys: [],
+  trusted: true,
+  note: null,
+};
+
 /**
- * Throws `TwoAgents` when the path belongs to another runtime or another agent took it over from this one, `InventoryUnusable` when it does not say whom, and
- * `BaseUnusable` when somebody else's kustomization stands there: nothing is written over those.
+ * Throws `TwoAgents` when the path belongs to another runtime, tenant or agent and is not taken over, `InventoryUnusable`
+ * when it does not say whose it is or is written by a later version, and `BaseUnusable` when somebody else's
+ * kustomization stands there: nothing is written over those.
  */
-export async function ownedFiles(base: Base, runtimeID: string, sealKey: Buffer): Promise<Ownership> {
+export async function ownedFiles(base: Base, options: OwnershipOptions): Promise<Ownership> {
   const { inventory } = base;
-  const nothing = { files: [], formerSealKeys: [], trusted: true, note: null };
+  const { runtimeID, tenant, sealKey, takeOver = null, now } = options;
   switch (inventory.state) {
     case "absent": {
       const foreign = ["kustomization.yaml", "revision.yaml"].find((path) => base.listing.has(path));
-      if (foreign === undefined) return nothing;
+      if (foreign === undefined) return NOTHING;
       throw new Failure(`git.path holds a ${foreign} that this agent did not write`, {
         code: "BaseUnusable",
         stage: "base",
@@ -34,76 +69,120 @@ export async function ownedFiles(base: Base, runtimeID: string, sealKey: Buffer)
       });
     }
     case "verified": {
-      const { owner, files, formerSealKeys } = inventory.inventory;
-      if (owner !== runtimeID) throw twoAgents();
-      return { files, formerSealKeys, trusted: true, note: null };
+      const { owner, files, serial, deletions, formerSealKeys, tenant: named } = inventory.inventory;
+      const foreign =
+        owner !== runtimeID ? "runtime" : named !== null && tenant !== null && named !== tenant ? "tenant" : null;
+      if (foreign !== null && takeOver !== owner) throw twoAgents(foreign, owner);
+      const taken =
+        foreign === null ? null : `git.path is taken over from another ${foreign}; nothing is deleted in this cycle`;
+      return { files, serial, deletions, tenant: named, formerSealKeys, trusted: taken === null, note: taken };
     }
     case "unverified": {
-      if (inventory.owner !== null && inventory.owner !== runtimeID) throw twoAgents();
-      if (inventory.owner === null) {
-        throw new Failure(`the inventory in git.path cannot be used: ${inventory.reason}`, {
-          code: "InventoryUnusable",
-          stage: "base",
-          hint: "Restore .runtime-agent/inventory.json from history; nothing is written before.",
-        });
-      }
+      const { owner, sealKeys, reason, newer } = inventory;
+      const taken = takeOver !== null && takeOver === owner;
+      if (owner === null)
+        throw unusable(reason, "Restore .runtime-agent/inventory.json from history; nothing is written before.");
+      if (owner !== runtimeID && !taken) throw twoAgents("runtime", owner);
+      if (newer && !taken)
+        throw unusable(
+          reason,
+          `Run the version that wrote it, or a later one; or give up what it knew by \`sync --take-over ${shown(owner)}\`.`,
+        );
       // Somebody else took over from us, with a key of their own: two that do so in turn would never come to rest.
-      const [current, ...former] = inventory.sealKeys;
-      if (former.includes(sealKeyID(sealKey))) throw twoStates();
-      const formerSealKeys = current === undefined ? former : [...new Set([current, ...former])].slice(0, FORMER_KEYS);
-      const note = `the inventory is rebuilt from the files, since ${inventory.reason}; nothing is deleted in this cycle`;
-      return { files: await rebuild(base), formerSealKeys, trusted: false, note };
+      const [current, ...former] = sealKeys;
+      const ours = sealKeyID(sealKey);
+      if (former.includes(ours) && !taken) throw twoStates(owner);
+      const formerSealKeys = [...new Set([...(current === undefined ? [] : [current]), ...former])]
+        .filter((key) => key !== ours)
+        .slice(0, FORMER_KEYS);
+      const note = taken
+        ? "git.path is taken over from another agent, and its inventory rebuilt from the files; nothing is deleted in this cycle"
+        : `the inventory is rebuilt from the files, since ${reason}; nothing is deleted in this cycle`;
+      const files = await rebuild(base);
+      return {
+        ...NOTHING,
+        files,
+        deletions: inventory.deletions ?? spent(files, now),
+        formerSealKeys,
+        trusted: false,
+        note,
+      };
     }
   }
+}
+
+/** What cannot be read may have been any number: until a day has passed nothing more goes by itself. */
+function spent(files: readonly InventoryFile[], now: Date): DeletionRecord[] {
+  const names = new Set(files.map(({ path }) => applicationOf(path)).filter((name) => name !== null)).size;
+  const secrets = files.filter(({ path }) => isSecretPath(path)).length;
+  const all = { applications: names, secrets, ofApplications: names, ofSecrets: secrets };
+  return [{ at: now.toISOString(), ...all }];
 }
 
 /** Rows for every file in our layout, as far as the tree tells: whose they are, but not what they were made from. */
 async function rebuild(base: Base): Promise<InventoryFile[]> {
-  const rows: InventoryFile[] = [];
-  const owners = new Map<string | null, string | null>();
   const paths = [...base.listing.keys()].filter(isInLayout).sort();
   const contents = await base.readAll(paths);
-  for (const path of paths.filter((path) => path.endsWith("/application.yaml"))) {
-    owners.set(folderOf(path), applicationID(contents.get(path) ?? Buffer.alloc(0)));
-  }
-  for (const path of paths) {
-    const bytes = contents.get(path) ?? Buffer.alloc(0);
-    const id = owners.get(folderOf(path)) ?? null;
+  const bytesOf = (path: string) => contents.get(path) ?? Buffer.alloc(0);
+  const applications = new Map(
+    paths
+      .filter((path) => path.endsWith("/application.yaml"))
+      .map((path) => [applicationOf(path), readApplication(bytesOf(path))]),
+  );
+  return paths.map((path): InventoryFile => {
+    const application = applications.get(applicationOf(path));
     const blob = base.listing.get(path) ?? "";
-    rows.push({ path, id, blob, sha256: createHash("sha256").update(bytes).digest("hex") });
-  }
-  return rows;
-}
-
-const folderOf = (path: string) => /^applications\/[^/]+\//.exec(path)?.[0] ?? null;
-
-function applicationID(bytes: Buffer): string | null {
-  try {
-    const options = { file: "application.yaml", stage: "base", code: "InventoryUnusable" } as const;
-    const object = parseYaml(bytes.toString("utf8"), options) as {
-      spec?: { compassMetadata?: { applicationId?: unknown } };
-    } | null;
-    const id = object?.spec?.compassMetadata?.applicationId;
-    return typeof id === "string" ? id : null;
-  } catch {
-    // A person's half-finished edit: it stays ours by its place, of unknown owner.
-    return null;
-  }
+    const row = {
+      path,
+      id: application?.id ?? null,
+      blob,
+      sha256: createHash("sha256").update(bytesOf(path)).digest("hex"),
+    };
+    if (path.endsWith("/application.yaml"))
+      return isOurs(bytesOf(path)) ? row : { ...row, written: "0".repeat(blob.length) };
+    const reference = isSecretPath(path) ? application?.references.get(posix.basename(path, ".yaml")) : undefined;
+    return reference === undefined ? row : { ...row, reference };
+  });
 }
 
 /** Former seal keys that an inventory names; older ones are forgotten. */
 const FORMER_KEYS = 100;
 
-const twoStates = () =>
+/** An owner as a message may show it: the file is anybody's, and ids are what stands there. */
+const shown = (owner: string) => (/^[0-9A-Za-z-]{1,64}$/.test(owner) ? owner : "OWNER");
+
+const unusable = (reason: string, hint: string) =>
+  new Failure(`the inventory in git.path cannot be used: ${reason}`, {
+    code: "InventoryUnusable",
+    stage: "base",
+    hint,
+  });
+
+const twoStates = (owner: string) =>
   new Failure("another agent of this runtime, with a state of its own, has taken git.path over", {
     code: "TwoAgents",
     stage: "base",
-    hint: "Stop one of the two. If this state was restored from an old backup, remove its seal.key: a new one takes over.",
+    hint: `Stop one of the two. If this is the one to go on, run \`sync --take-over ${shown(owner)}\` once.`,
   });
 
-const twoAgents = () =>
-  new Failure("git.path belongs to the agent of another runtime", {
+const twoAgents = (foreign: "runtime" | "tenant", owner: string) =>
+  new Failure(`git.path belongs to the agent of another ${foreign}`, {
     code: "TwoAgents",
     stage: "base",
-    hint: "Give each runtime a git.path of its own, and check runtime.id.",
+    hint: `Give each runtime a git.path of its own, and check runtime.id and runtime.tenant; to make its files this one's, run \`sync --take-over ${shown(owner)}\` once.`,
   });
+
+/** An Application's folder in Git, as far as it is ours. */
+export interface Folder {
+  /** Director's id of whose it is; "" when it is not known. */
+  readonly id: string;
+  /** Of files that are there. */
+  readonly rows: readonly InventoryFile[];
+}
+
+/** Our folders by name. What somebody removed from Git is in none: a kustomization that named it could not be built. */
+export function foldersOf({ listing }: Pick<Base, "listing">, { files }: Ownership): ReadonlyMap<string, Folder> {
+  const there = files.filter(({ path }) => listing.has(path) && applicationOf(path) !== null);
+  const groups = Map.groupBy(there, ({ path }) => applicationOf(path) ?? "");
+  return new Map([...groups].map(([name, rows]) => [name, { id: rows.find(({ id }) => id !== null)?.id ?? "", rows }]));
+}

@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from "commander";
 import { asFailure, Failure } from "../common/failure.js";
 import { packageVersion } from "../common/package-root.js";
 import { describeFailure, EXIT, exitCodeOfFailure, failureText } from "../report/index.js";
+import { approveCommand } from "./approve.js";
 import { configCommand } from "./config.js";
 import { type Context, createContext, type GlobalOptions, type World } from "./context.js";
 import { demoCommand } from "./demo.js";
@@ -12,6 +13,7 @@ import { planCommand } from "./plan.js";
 import { sandboxCommand } from "./sandbox.js";
 import { snapshotCommand } from "./snapshot.js";
 import { statusCommand } from "./status.js";
+import { resumeCommand, suspendCommand } from "./suspend.js";
 import { syncCommand } from "./sync.js";
 
 /** Adds a command: its action is given a context made from all options, and gives the exit code. */
@@ -71,6 +73,9 @@ export async function run(args: readonly string[], world: World): Promise<number
     planCommand,
     snapshotCommand,
     statusCommand,
+    approveCommand,
+    suspendCommand,
+    resumeCommand,
     sandboxCommand,
     configCommand,
   ]) {

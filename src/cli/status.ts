@@ -1,9 +1,11 @@
 /** `status`: connection, certificate, last cycle. Asks nobody: it tells what the state holds. */
 
 import { Command } from "commander";
+import { forTerminal } from "../common/quote.js";
 import { readCertificate } from "../connect/index.js";
 import { EXIT, paint } from "../report/index.js";
 import { openState } from "../setup.js";
+import type { Approval, HeldSet, HeldUnit, Suspension } from "../state/index.js";
 import type { Context } from "./context.js";
 import type { Register } from "./run.js";
 
@@ -14,12 +16,27 @@ export function statusCommand(register: Register): void {
   register(command, status);
 }
 
+const why = ({ reason }: Suspension) => (reason === null ? "" : ` (${forTerminal(reason, 200)})`);
+
+const approvedUntil = ({ hash }: HeldSet, approvals: readonly Approval[], now: Date) =>
+  approvals.find((each) => each.hash === hash && new Date(each.expires) > now)?.expires ?? null;
+
+/** Names shown before it counts. */
+const SHOWN = 8;
+
+function namesOf(units: readonly HeldUnit[]): string {
+  const names = [...new Set(units.map(({ name }) => forTerminal(name, 63)))];
+  return names.length > SHOWN
+    ? `${names.slice(0, SHOWN).join(", ")} and ${names.length - SHOWN} more`
+    : names.join(", ");
+}
+
 const DAY = 24 * 60 * 60 * 1000;
 
 async function status(context: Context): Promise<number> {
   const config = await context.resolve();
   const state = openState(config);
-  const [identity, connection, pending, { lastCycle }] = [
+  const [identity, connection, pending, { lastCycle, hold, approvals, suspended, reverted }] = [
     await state.identity(),
     await state.connection(),
     await state.pending(),
@@ -41,6 +58,16 @@ async function status(context: Context): Promise<number> {
       expired: dates.notAfter <= now,
     },
     lastCycle,
+    suspended,
+    held: hold && {
+      hash: hold.hash,
+      since: hold.since,
+      approvedUntil: approvedUntil(hold, approvals, now),
+      units: hold.units,
+    },
+    reverted: Object.entries(reverted)
+      .filter(([, { resumed }]) => !resumed)
+      .map(([name, { since }]) => ({ name, since })),
   };
   const good = (text: string) => paint(context.text, "green", text);
   const bad = (text: string) => paint(context.text, "red", text);
@@ -59,6 +86,20 @@ async function status(context: Context): Promise<number> {
   if (lastCycle !== null && lastCycle.failure === null) {
     const { total, held, setAside, degraded } = lastCycle.applications;
     rows.push(["Applications", `${total}, of them ${held} held, ${setAside} set aside, ${degraded} remarks`]);
+  }
+  const { everything, applications } = suspended;
+  if (everything !== null) rows.push(["suspended", `everything, since ${everything.since}${why(everything)}`]);
+  for (const [name, each] of Object.entries(applications)) {
+    rows.push(["suspended", `${forTerminal(name, 63)}, since ${each.since}${why(each)}`]);
+  }
+  for (const { name, since } of data.reverted) {
+    const mend = `\`runtime-agent resume ${forTerminal(name, 63)}\` writes it again`;
+    rows.push(["reverted", `${forTerminal(name, 63)}, put back in Git, seen ${since}; ${mend}`]);
+  }
+  if (data.held !== null) {
+    const { hash, since, approvedUntil: until, units } = data.held;
+    const approved = until === null ? `\`runtime-agent approve ${hash}\` lets them pass` : `approved until ${until}`;
+    rows.push(["held", `${namesOf(units)}, since ${since}; ${approved}`]);
   }
   if (!valid) {
     const unfinished =

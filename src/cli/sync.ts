@@ -15,6 +15,7 @@ import type { Register } from "./run.js";
 interface SyncFlags {
   readonly detailedExitCode?: boolean;
   readonly timeout?: string;
+  readonly takeOver?: string;
 }
 
 export function syncCommand(register: Register): void {
@@ -23,19 +24,21 @@ export function syncCommand(register: Register): void {
       "one cycle: fetch from Compass, render, seal, commit; pairs first when a token is configured and there is no identity",
     )
     .option("--detailed-exit-code", "exit with 2 when something is held or set aside")
+    .option("--take-over <owner>", "make git.path this agent's, which the agent of that runtime id has so far")
     .option("--timeout <duration>", "stop after this time, for example 5m")
     .addHelpText("after", "\nExample:\n  runtime-agent sync --config agent.yaml");
   register(command, sync);
 }
 
-async function sync(context: Context, { detailedExitCode = false, timeout }: SyncFlags): Promise<number> {
+async function sync(context: Context, { detailedExitCode = false, timeout, takeOver }: SyncFlags): Promise<number> {
   const { env, clock, log } = context;
   const signal = timeout === undefined ? context.signal : AbortSignal.any([context.signal, timeoutSignal(timeout)]);
   const config = await context.resolve();
   const refused = await pairIfNeeded(context, config, signal);
+  const taking = takeOver === undefined ? {} : { takeOver };
   const outcome =
     refused === null
-      ? (await runCycle({ config, env, clock, signal, log, version: packageVersion() })).outcome
+      ? (await runCycle({ config, env, clock, signal, log, version: packageVersion(), ...taking })).outcome
       : failedOutcome(config.runtime.id, refused);
   context.answer(outcome, outcome.failure === null ? outcomeText(outcome, context.text) : "");
   if (outcome.failure !== null) context.stderr.write(failureText(outcome.failure, context.text));

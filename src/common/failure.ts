@@ -58,7 +58,10 @@ export type FailureCode =
   | "GitFailed"
   // render, seal, plan
   | "TemplateBroken"
+  | "Drifted"
   | "SealingImpossible"
+  // approve, suspend, resume
+  | "NothingHeld"
   // anything else
   | "Usage"
   | "Aborted"

@@ -23,9 +23,6 @@ const rules: readonly Rule[] = [
   ["secrets.mode: sealed-secrets", "use sops", ({ secrets }) => secrets.mode === "sealed-secrets"],
   ["secrets.mode: cluster", "use sops", ({ secrets }) => secrets.mode === "cluster"],
   ["applications.admission: dry-run", "set it to off", ({ applications }) => applications.admission === "dry-run"],
-  ["drift", "leave it at overwrite", ({ drift }) => drift !== "overwrite"],
-  ["destinationChange: hold", "leave it at report", ({ destinationChange }) => destinationChange === "hold"],
-  ["suspend", "stop the schedule instead", ({ suspend }) => suspend],
   ["metrics.textfile", "leave it out", ({ metrics }) => metrics.textfile !== null],
   ["metrics.push", "leave it out", ({ metrics }) => metrics.push !== null],
 ];

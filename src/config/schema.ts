@@ -160,10 +160,10 @@ const applications = section("What is written for each Application.", {
 }).prefault({});
 
 const deletion = section("When what vanished from Compass is deleted.", {
-  mode: choice("upsert-only: nothing is deleted.", ["sync", "upsert-only"]).prefault("upsert-only"),
+  mode: choice("upsert-only: nothing is deleted.", ["sync", "upsert-only"]).prefault("sync"),
   observations: integer("Complete fetches in which it must be missing.", 1, 1000).prefault(3),
   over: duration("The time that these are spread over, at least.").prefault("30m"),
-  limit: share("The most of them that may go in one cycle; at least 1.").prefault("20%"),
+  limit: share("The most of them that may go in one cycle and in one day; at least 1.").prefault("20%"),
   credentials: section("The same for credentials that vanish.", {
     observations: integer("Complete fetches in which they must be missing.", 1, 1000).prefault(2),
     over: duration("The time that these are spread over, at least.").prefault("0s"),

@@ -74,7 +74,7 @@ async function fetchOnce({ director, runtimeID, pageSize, onProgress }: FetchOpt
   const applications: Application[] = [];
   for (const application of paged) applications.push(await completeApplication(director, application, nested));
   if (described === null) throw unknownRuntime();
-  return { runtime: described, applications };
+  return { runtime: described, applications, unreadable: [] };
 }
 
 async function completeApplication(

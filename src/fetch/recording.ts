@@ -28,7 +28,7 @@ export function parseSnapshot(text: string, file: string): Snapshot {
     throw unusable("it is not JSON");
   }
   const parsed = recording.safeParse(document);
-  if (parsed.success) return { runtime: parsed.data.runtime, applications: parsed.data.applications };
+  if (parsed.success) return { runtime: parsed.data.runtime, applications: parsed.data.applications, unreadable: [] };
   throw unusable(`at ${parsed.error.issues[0]?.path.map(String).join(".") || "the top"}`);
 }
 

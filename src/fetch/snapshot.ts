@@ -7,6 +7,7 @@ export interface Snapshot {
   readonly runtime: Runtime;
   /** In the order received. */
   readonly applications: readonly Application[];
+  readonly unreadable: readonly { readonly id: string; readonly name: string }[];
 }
 
 export interface Runtime {

@@ -1,6 +1,7 @@
 /** One Application from Director to the fields of its custom resource (contract 4.1). */
 
 import { createHash } from "node:crypto";
+import { hostsOf, type SecretReference } from "../base/index.js";
 import type { Secret } from "../common/secret.js";
 import type { Application, Auth, Bundle } from "../fetch/index.js";
 import type { ModelOptions } from "./build-estate.js";
@@ -36,9 +37,11 @@ export function modelApplication(
   };
 
   const secrets: SecretModel[] = [];
-  const write = (secret: string, bundle: string, values: readonly (readonly [SecretKey, Secret])[]) => {
+  const write: Actions["write"] = (secret, reference, values) => {
     const keys = values.map(([key, value]) => ({ key, fingerprint: fingerprint({ secret, key }, value) }));
-    secrets.push({ name: secret, bundle, keys });
+    const known = keys.every((each) => each.fingerprint !== null);
+    const digest = known ? sha256(keys).slice(0, 32) : null;
+    secrets.push({ name: secret, bundle: reference.bundle, keys, reference: { ...reference, values: digest } });
     return secret;
   };
 
@@ -48,7 +51,9 @@ export function modelApplication(
     const credentials = credentialsOf(auth, bundle, name, { degrade, write });
     const parameters = parametersOf(auth);
     const requestParametersSecretName =
-      parameters.length > 0 ? write(parametersSecretName(name, bundle.id), bundle.id, parameters) : null;
+      parameters.length > 0
+        ? write(parametersSecretName(name, bundle.id), referenceOf(bundle, "Parameters", null, null), parameters)
+        : null;
     if (bundle.apiDefinitions.some(({ targetURL }) => targetURL === "")) {
       degrade("NoTarget", bundle.id, "an API has no target URL, so calls of it fail");
     }
@@ -80,16 +85,38 @@ export function modelApplication(
     clientIDs: [...application.auths].sort(),
     services,
   };
-  const places = secrets.map(({ name, keys }) => [name, keys.map(({ key }) => key)]);
-  const digest = createHash("sha256")
-    .update(JSON.stringify([open, places]))
-    .digest("hex");
-  return { model: { ...open, secrets, digest }, degraded };
+  return { model: withDigests({ ...open, secrets }), degraded };
 }
+
+/** Adds both digests; whatever changes of a model, this comes last. */
+export function withDigests(model: Omit<ApplicationModel, "digest" | "intent">): ApplicationModel {
+  const { secrets, id, name, description, clientIDs, services } = model;
+  const places = secrets.map(({ name, keys }) => [name, keys.map(({ key }) => key)]);
+  const digest = sha256([{ id, name, description, clientIDs, services }, places]);
+  const fingerprints = secrets.flatMap(({ keys }) => keys.map(({ fingerprint }) => fingerprint));
+  return { ...model, digest, intent: fingerprints.includes(null) ? null : sha256([digest, fingerprints]).slice(0, 32) };
+}
+
+const sha256 = (value: unknown) => createHash("sha256").update(JSON.stringify(value)).digest("hex");
+
+const referenceOf = (
+  { id, apiDefinitions }: Bundle,
+  type: SecretReference["type"],
+  authenticationURL: string | null,
+  csrfTokenEndpointURL: string | null,
+): Omit<SecretReference, "values"> => {
+  const targets = apiDefinitions.map(({ targetURL }) => targetURL);
+  const hosts = hostsOf([...targets, authenticationURL, csrfTokenEndpointURL]);
+  return { bundle: id, type, authenticationURL, csrfTokenEndpointURL, hosts };
+};
 
 interface Actions {
   readonly degrade: (reason: DegradedReason, bundle: string | null, message: string) => void;
-  readonly write: (secret: string, bundle: string, values: readonly (readonly [SecretKey, Secret])[]) => string;
+  readonly write: (
+    secret: string,
+    reference: Omit<SecretReference, "values">,
+    values: readonly (readonly [SecretKey, Secret])[],
+  ) => string;
 }
 
 /** The reference of each API entry, its Secret written; null, and the Application degraded, where there can be none. */
@@ -110,7 +137,8 @@ function credentialsOf(auth: Auth | null, bundle: Bundle, application: string, a
       );
       return null;
     }
-    const secretName = write(credentialsSecretName(application, bundle.id), bundle.id, values);
+    const kept = referenceOf(bundle, type, authenticationURL, csrfTokenEndpointURL);
+    const secretName = write(credentialsSecretName(application, bundle.id), kept, values);
     return { type, secretName, authenticationURL, csrfTokenEndpointURL };
   };
   switch (credential?.kind) {

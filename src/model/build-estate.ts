@@ -17,6 +17,8 @@ export interface SecretPlace {
 export interface ModelOptions {
   /** Gives a keyed fingerprint of a value at its place; null for a redacted value. */
   readonly fingerprint: (place: SecretPlace, value: Secret) => string | null;
+  /** Director ids of those that own a folder in Git, by its name. @default nobody does */
+  readonly owners?: ReadonlyMap<string, string>;
 }
 
 interface Named {
@@ -24,8 +26,14 @@ interface Named {
   readonly name: string;
 }
 
+/** What a rule knows of all: how many share a name, and who has it in Git. */
+interface Surroundings {
+  readonly sharing: ReadonlyMap<string, number>;
+  readonly owners: ReadonlyMap<string, string>;
+}
+
 /** A rule gives a reason and the words for it, or null when it has nothing against the Application. */
-type Rule = (named: Named, sharing: ReadonlyMap<string, number>) => readonly [SetAsideReason, string] | null;
+type Rule = (named: Named, surroundings: Surroundings) => readonly [SetAsideReason, string] | null;
 
 /** In this order: the first reason stands. */
 const rules: readonly Rule[] = [
@@ -38,9 +46,9 @@ const rules: readonly Rule[] = [
     application.bundles.every(({ id }) => isName(credentialsSecretName(name, id)))
       ? null
       : ["InvalidName", "the id of one of its bundles cannot be part of a Kubernetes name; mend it in Compass"],
-  // Neither of the two can be told to be the right one.
-  ({ name }, sharing) =>
-    (sharing.get(name) ?? 0) > 1
+  // None of them can be told to be the right one, but for the one that Git has under this name.
+  ({ name, application }, { sharing, owners }) =>
+    (sharing.get(name) ?? 0) > 1 && owners.get(name) !== application.id
       ? ["DuplicateName", `${sharing.get(name)} Applications have this name; rename all but one in Compass`]
       : null,
   ({ application }) => {
@@ -54,21 +62,24 @@ const rules: readonly Rule[] = [
   },
 ];
 
+const UNREADABLE =
+  "Director cannot write its answer about it (HTTP 422), as control characters in a schema do; mend the text in Compass";
+
 /** Models every Application that has nothing against it; the others are set aside, each with its reason. */
 export function buildEstate(snapshot: Snapshot, options: ModelOptions): Estate {
+  const { owners = new Map() } = options;
   const normalized = snapshot.runtime.labels.isNormalized === "true";
-  const named = snapshot.applications.map((application): Named => {
-    const name = normalized ? application.name : normalizeApplicationName(application.name);
-    return { application, name };
-  });
+  const nameOf = ({ name }: { readonly name: string }) => (normalized ? name : normalizeApplicationName(name));
+  const named = snapshot.applications.map((application): Named => ({ application, name: nameOf(application) }));
+  const unreadable = snapshot.unreadable.map((each) => ({ id: each.id, name: nameOf(each) }));
   const sharing = new Map<string, number>();
-  for (const { name } of named) sharing.set(name, (sharing.get(name) ?? 0) + 1);
+  for (const { name } of [...named, ...unreadable]) sharing.set(name, (sharing.get(name) ?? 0) + 1);
 
   const applications: ApplicationModel[] = [];
-  const setAside: SetAside[] = [];
+  const setAside = unreadable.map((each): SetAside => ({ ...each, reason: "Unreadable", message: UNREADABLE }));
   const degraded: Degraded[] = [];
   for (const each of named) {
-    const against = firstReason(each, sharing);
+    const against = firstReason(each, { sharing, owners });
     if (against !== null) {
       setAside.push({ name: each.name, id: each.application.id, reason: against[0], message: against[1] });
       continue;
@@ -85,9 +96,9 @@ export function buildEstate(snapshot: Snapshot, options: ModelOptions): Estate {
   };
 }
 
-function firstReason(named: Named, sharing: ReadonlyMap<string, number>): ReturnType<Rule> {
+function firstReason(named: Named, surroundings: Surroundings): ReturnType<Rule> {
   for (const rule of rules) {
-    const reason = rule(named, sharing);
+    const reason = rule(named, surroundings);
     if (reason !== null) return reason;
   }
   return null;

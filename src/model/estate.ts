@@ -1,5 +1,7 @@
 /** The estate: what the runtime's Applications shall be, with no secret value in it. */
 
+import type { SecretReference } from "../base/index.js";
+
 /** Why an Application is left out of a cycle while its committed files stay. Documented in docs/reference/reasons.md. */
 export type SetAsideReason =
   | "DuplicateName"
@@ -9,7 +11,8 @@ export type SetAsideReason =
   | "InvalidByTemplate"
   | "InvalidBySchema"
   | "ForeignFile"
-  | "ReadableSecret";
+  | "ReadableSecret"
+  | "Unreadable";
 
 /** Why an Application is published only as far as it is sound. Documented in docs/reference/reasons.md. */
 export type DegradedReason =
@@ -58,6 +61,11 @@ export interface ApplicationModel {
   readonly secrets: readonly SecretModel[];
   /** SHA-256 over all of the above but the fingerprints; equal digests render alike. */
   readonly digest: string;
+  /**
+   * Digest of what Compass says of it, the secret values by their fingerprints: it changes when Compass changes, whatever
+   * else does. Null when a value is not known.
+   */
+  readonly intent: string | null;
 }
 
 export interface ServiceModel {
@@ -102,6 +110,8 @@ export interface SecretModel {
   /** Id of the bundle that the credentials belong to. */
   readonly bundle: string;
   readonly keys: readonly SecretKeyModel[];
+  /** What the inventory keeps of it, for the day on which Director gives it no more. */
+  readonly reference: SecretReference;
 }
 
 export interface SecretKeyModel {

@@ -18,3 +18,4 @@ export type {
   SetAsideReason,
 } from "./estate.js";
 export { isName } from "./names.js";
+export { isVanished, withReferences } from "./vanished.js";

@@ -1,67 +1,43 @@
-/** When a committed Application that Director no longer lists may go. Pure: gather, evaluate; the caller acts. */
+/** What vanished from Compass and when it may go: Applications and Secrets. Pure: gather, evaluate; the caller acts. */
 
+import { type Folder, isSecretPath, type Ownership } from "../base/index.js";
+import { type ApplicationModel, type Estate, isVanished } from "../model/index.js";
 import type { Missing } from "../state/index.js";
-
-/** Why files stay that Director gives no reason for any more. Documented in docs/reference/reasons.md. */
-export type HoldReason =
-  | "UpsertOnly"
-  | "EmptyAnswer"
-  | "InventoryRebuilt"
-  | "MissingTooBriefly"
-  | "OverLimit"
-  | "CredentialsVanished"
-  | "Renamed";
-
-/** How often and how long something must be missing before it may go. */
-export interface Patience {
-  /** Complete fetches in which it must be missing. */
-  readonly observations: number;
-  /** Milliseconds that these are spread over, at least. */
-  readonly over: number;
-}
+import type { Hold, HoldReason } from "./decision.js";
+import { dueAt, observe, type Patience } from "./observation.js";
 
 export interface DeletionRules extends Patience {
   readonly mode: "sync" | "upsert-only";
   /** For credentials of an Application that is still there. */
   readonly credentials: Patience;
-  /** Share of the committed Applications that may go in one cycle; one may always. */
+  /** Share of what was committed that may go in one cycle and in one day; one may always. */
   readonly limit: number;
 }
 
-/** A name in Git that its owner does not have any more. */
-export interface Candidate {
+/** What would go: a folder whose owner has that name no more, or a Secret that its Application has no more. */
+export interface Unit {
   readonly name: string;
+  /** Of the owner; "" when it is not known. */
   readonly id: string;
+  /** Path of the Secret; null for the whole folder. */
+  readonly secret: string | null;
 }
 
 export interface DeletionInput {
-  readonly candidates: readonly Candidate[];
-  /** Names in Git, the candidates among them. */
-  readonly committed: number;
-  /** Applications that Director lists. */
-  readonly listed: number;
-  /** False: the inventory had to be rebuilt. */
-  readonly trusted: boolean;
+  readonly owned: Pick<Ownership, "trusted" | "deletions">;
+  readonly folders: ReadonlyMap<string, Folder>;
+  readonly estate: Estate;
   readonly rules: DeletionRules;
   readonly missing: Readonly<Record<string, Missing>>;
   readonly now: Date;
 }
 
-export interface Hold extends Candidate {
-  readonly reason: HoldReason;
-  /** When it is due at the earliest, if that only takes time. */
-  readonly until: Date | null;
-}
-
 export interface DeletionDecision {
-  readonly due: readonly Candidate[];
+  readonly due: readonly Unit[];
   readonly held: readonly Hold[];
   /** What is to be remembered for the next cycle; who was seen again is not in it. */
   readonly missing: Readonly<Record<string, Missing>>;
 }
-
-/** Shares that are no whole milliseconds may add up to this much less, in milliseconds. */
-const ROUNDING = 1e-3;
 
 /** A rule gives the reason to hold every deletion of this cycle; null when it has nothing against them. */
 type Rule = (input: DeletionInput) => HoldReason | null;
@@ -70,77 +46,116 @@ type Rule = (input: DeletionInput) => HoldReason | null;
 const rules: readonly Rule[] = [
   ({ rules }) => (rules.mode === "upsert-only" ? "UpsertOnly" : null),
   // Legal, and what a formation unassigned by mistake looks like (contract 2.5). It never passes by time.
-  ({ listed }) => (listed === 0 ? "EmptyAnswer" : null),
-  ({ trusted }) => (trusted ? null : "InventoryRebuilt"),
+  ({ estate }) => (estate.applications.length + estate.setAside.length === 0 ? "EmptyAnswer" : null),
+  ({ owned }) => (owned.trusted ? null : "InventoryRebuilt"),
 ];
 
-/** Decides for each candidate. When those that are due exceed the limit, all of them are held. */
-export function decideDeletions(input: DeletionInput): DeletionDecision {
-  const { candidates, committed, rules: settings, now } = input;
+/** Decides for each unit. When those that are due exceed the limit, all of them are held. */
+export function decideDeletions(units: readonly Unit[], input: DeletionInput): DeletionDecision {
   const against = rules.map((rule) => rule(input)).find((reason) => reason !== null);
+  const keys = new Set(units.map(keyOf));
   if (against !== undefined) {
-    const held = candidates.map((each): Hold => ({ ...each, reason: against, until: null }));
-    return { due: [], held, missing: stillMissing(input) };
+    const held = units.map((unit): Hold => ({ ...unit, reason: against, until: null }));
+    // Nothing is counted, but who was seen again is forgotten all the same.
+    return {
+      due: [],
+      held,
+      missing: Object.fromEntries(Object.entries(input.missing).filter(([key]) => keys.has(key))),
+    };
   }
   const missing: Record<string, Missing> = {};
-  const due: Candidate[] = [];
+  const due: Unit[] = [];
   const held: Hold[] = [];
-  for (const candidate of candidates) {
-    const seen = observe(input.missing[keyOf(candidate)], settings, now);
-    missing[keyOf(candidate)] = seen;
-    const until = dueAt(seen, settings, now);
-    if (until === null) due.push(candidate);
-    else held.push({ ...candidate, reason: "MissingTooBriefly", until });
+  for (const unit of units) {
+    const patience = unit.secret === null ? input.rules : input.rules.credentials;
+    const seen = observe(input.missing[keyOf(unit)], patience, input.now);
+    missing[keyOf(unit)] = seen;
+    const until = dueAt(seen, patience, input.now);
+    if (until === null) due.push(unit);
+    else held.push({ ...unit, reason: unit.secret === null ? "MissingTooBriefly" : "CredentialsVanished", until });
   }
-  if (due.length <= Math.max(1, Math.floor(settings.limit * committed))) return { due, held, missing };
-  const over = due.map((each): Hold => ({ ...each, reason: "OverLimit", until: null }));
-  return { due: [], held: [...held, ...over], missing };
-}
-
-export interface CredentialsInput extends Pick<DeletionInput, "rules" | "missing" | "trusted" | "now"> {
-  /** Applications that are listed, but without credentials that Git holds for them. */
-  readonly vanished: readonly Candidate[];
-}
-
-/**
- * Holds those whose credentials vanished too briefly, with all that Git has of them: Director silently gives none to who
- * lacks a scope, and for a moment while they are being replaced (contract 2.1, 7.1 D8). Without them the APIs would be
- * called unauthenticated.
- */
-export function decideCredentials({ vanished, rules, missing: before, trusted, now }: CredentialsInput) {
-  const missing: Record<string, Missing> = {};
-  const held = vanished.flatMap((candidate): Hold[] => {
-    const key = `${keyOf(candidate)} credentials`;
-    const seen = trusted ? observe(before[key], rules.credentials, now) : before[key];
-    if (seen !== undefined) missing[key] = seen;
-    const until = seen === undefined ? now : dueAt(seen, rules.credentials, now);
-    return trusted && until === null ? [] : [{ ...candidate, reason: "CredentialsVanished", until }];
-  });
-  return { held, missing };
-}
-
-/** Nothing is counted, but who was seen again is forgotten all the same. */
-function stillMissing({ candidates, missing }: DeletionInput): Record<string, Missing> {
-  const keys = new Set(candidates.map(keyOf));
-  return Object.fromEntries(Object.entries(missing).filter(([key]) => keys.has(key)));
-}
-
-/** A long silence between two observations counts no more than its share, and a clock set back counts nothing. */
-function observe(before: Missing | undefined, { observations, over }: Patience, now: Date): Missing {
-  if (before === undefined) return { observations: 1, waited: 0, lastSeenMissing: now.toISOString() };
-  const elapsed = Math.max(0, now.getTime() - Date.parse(before.lastSeenMissing));
-  const share = observations > 1 ? over / (observations - 1) : over;
+  if (!isOverLimit(due, input)) return { due, held, missing };
   return {
-    observations: before.observations + 1,
-    waited: before.waited + Math.min(elapsed, share),
-    lastSeenMissing: now.toISOString(),
+    due: [],
+    held: [...held, ...due.map((unit): Hold => ({ ...unit, reason: "OverLimit", until: null }))],
+    missing,
   };
 }
 
-/** Null when it is due; else when it is at the earliest. */
-function dueAt({ observations, waited }: Missing, patience: Patience, now: Date): Date | null {
-  if (observations >= patience.observations && waited >= patience.over - ROUNDING) return null;
-  return new Date(now.getTime() + Math.max(0, patience.over - waited));
+/**
+ * Folders whose owner has another name now or is not listed, unless somebody else has the name; and Secrets that a listed
+ * Application has no more. Those set aside count as they were.
+ */
+export function gatherUnits(
+  { folders, estate }: Pick<DeletionInput, "folders" | "estate">,
+  isLeftAlone: (name: string) => boolean,
+): Unit[] {
+  const wanted = new Map(estate.applications.map((application) => [application.name, application]));
+  const names = new Map(estate.applications.map(({ id, name }) => [id, name]));
+  const kept = new Set(estate.setAside.map(({ id }) => id));
+  return [...folders].flatMap(([name, { id, rows }]): Unit[] => {
+    if (isLeftAlone(name) || isLeftAlone(names.get(id) ?? "") || kept.has(id)) return [];
+    const application = wanted.get(name);
+    if (application === undefined) return [{ name, id, secret: null }];
+    if (application.id !== id) return [];
+    return vanishedRows(rows, application).map(({ path }) => ({ name, id, secret: path }));
+  });
 }
 
-const keyOf = ({ id, name }: Candidate) => `${id}/${name}`;
+const vanishedRows = (rows: Folder["rows"], application: ApplicationModel) =>
+  rows.filter((row) => row.id === application.id && isSecretPath(row.path) && isVanished(row, application));
+
+/** True when a second look at Compass shows what the first one lacked. */
+export function isSeen(
+  unit: Unit,
+  { folders, estate }: Pick<DeletionInput, "folders" | "estate">,
+  second: Estate,
+): boolean {
+  const { name, id, secret } = unit;
+  const application = second.applications.find((each) => each.id === id);
+  if (secret === null) {
+    const listed = (one: Estate) => [...one.applications, ...one.setAside].find((each) => each.id === id);
+    const now = listed(second);
+    return now !== undefined && (now.name === name || listed(estate) === undefined);
+  }
+  const row = folders.get(name)?.rows.find(({ path }) => path === secret);
+  return application !== undefined && row !== undefined && !isVanished(row, application);
+}
+
+const DAY = 24 * 60 * 60 * 1000;
+
+/** The agent's own deletions of the day that ends now. A record of the future counts: the clock was set back. */
+export const ofTheDay = ({ deletions }: Pick<Ownership, "deletions">, now: Date) =>
+  deletions.filter(({ at }) => now.getTime() - Date.parse(at) < DAY);
+
+/** Applications and Secrets that Git holds, for the limits. */
+export function committedCounts(folders: ReadonlyMap<string, Folder>): { applications: number; secrets: number } {
+  const secrets = [...folders.values()].flatMap(({ rows }) => rows.filter(({ path }) => isSecretPath(path)));
+  return { applications: folders.size, secrets: secrets.length };
+}
+
+/** By kind: of what was committed when the day began, at most the limit may go in the day; one may always. */
+function isOverLimit(due: readonly Unit[], { owned, folders, rules, now }: DeletionInput): boolean {
+  const records = ofTheDay(owned, now);
+  const committed = committedCounts(folders);
+  const exceeds = (wanted: number, spent: number, whole: number) =>
+    wanted > 0 && spent + wanted > Math.max(1, Math.floor(rules.limit * whole));
+  const sum = (pick: (record: (typeof records)[number]) => number) =>
+    records.reduce((all, each) => all + pick(each), 0);
+  const folderUnits = due.filter(({ secret }) => secret === null).length;
+  const [first] = records;
+  return (
+    exceeds(
+      folderUnits,
+      sum((each) => each.applications),
+      first?.ofApplications ?? committed.applications,
+    ) ||
+    exceeds(
+      due.length - folderUnits,
+      sum((each) => each.secrets),
+      first?.ofSecrets ?? committed.secrets,
+    )
+  );
+}
+
+const keyOf = ({ id, name, secret }: Unit) => `${id}/${secret ?? name}`;

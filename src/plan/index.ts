@@ -1,4 +1,8 @@
-/** Stage plan: writes, deletes and holds, each with a reason. Pure. */
+/** Stage plan: what is decided before rendering, and then writes, deletes and holds, each with a reason. Pure. */
 
-export type { Candidate, DeletionRules, Hold, HoldReason } from "./deletion.js";
+export type { ApprovalState } from "./approval.js";
+export { type Decision, type DecisionInput, decide, type Hold, type HoldReason } from "./decision.js";
+export type { DeletionRules } from "./deletion.js";
+export type { DestinationChange } from "./destination.js";
+export { learn, memoryFor } from "./memory.js";
 export { makePlan, type Plan, type PlanOptions } from "./plan.js";

@@ -1,7 +1,17 @@
 /** What a cycle will do to Git: writes, deletes and holds, each with its reason. Pure. */
 
 import { createHash } from "node:crypto";
-import { formatInventory, INVENTORY_PATH, type InventoryFile, sealKeyID } from "../base/index.js";
+import {
+  APPROVE_PATH,
+  applicationOf,
+  type DeletionRecord,
+  type Drift,
+  formatInventory,
+  INVENTORY_PATH,
+  type Inventory,
+  type InventoryFile,
+  sealKeyID,
+} from "../base/index.js";
 import type { Degraded, SetAside } from "../model/index.js";
 import {
   ATTRIBUTES_PATH,
@@ -12,10 +22,12 @@ import {
   revisionText,
 } from "../render/index.js";
 import type { SealedApplication } from "../seal/index.js";
-import type { Missing } from "../state/index.js";
-import type { Hold } from "./deletion.js";
+import type { PublishedApplication } from "../state/index.js";
+import type { Decision, Hold } from "./decision.js";
+import { committedCounts, ofTheDay } from "./deletion.js";
 import { revisionDigest } from "./digest.js";
-import { applicationOf, type SettleOptions, settle } from "./settle.js";
+import { type Settlement, type SettleOptions, settle } from "./settle.js";
+import { treeDigest } from "./standing.js";
 
 export interface Plan {
   /** Bytes by path, relative to `git.path`; only what differs from the base. */
@@ -26,6 +38,10 @@ export interface Plan {
   readonly updated: readonly string[];
   readonly deleted: readonly string[];
   readonly unchanged: readonly string[];
+  /** Names of which the committed owner is gone and another Application goes on under it. */
+  readonly replaced: readonly { readonly name: string; readonly id: string; readonly formerID: string }[];
+  /** Paths of files that somebody changed or removed, and that are written as they were. */
+  readonly overwritten: readonly string[];
   readonly held: readonly Hold[];
   readonly setAside: readonly SetAside[];
   readonly degraded: readonly Degraded[];
@@ -33,83 +49,182 @@ export interface Plan {
   readonly digest: string;
   /** Of the tree as it is; null when nothing of ours is there. */
   readonly committedDigest: string | null;
-  /** For the memory of the next cycle. */
-  readonly missing: Readonly<Record<string, Missing>>;
+  readonly decision: Decision;
+  /** For the memory, once it is published: what Git then holds by our hand. Empty digests for what is deleted. */
+  readonly published: Readonly<Record<string, PublishedApplication>>;
+  /** Of the inventory that the plan leads to. */
+  readonly serial: number;
 }
 
 export interface PlanOptions extends SettleOptions {
+  readonly drift: Drift;
   readonly runtimeID: string;
+  readonly tenant: string | null;
   readonly sealKey: Buffer;
   readonly degraded: readonly Degraded[];
   /** Namespace of the revision ConfigMap. */
   readonly namespace: string;
+  /** Serial published last, as far as is remembered; 0 for none. */
+  readonly serial: number;
+  readonly now: Date;
 }
 
 /** Says what to do to the base; nothing is done yet. */
 export function makePlan(options: PlanOptions): Plan {
-  const { base, owned } = options;
+  const { base, owned, folders, decision, drift } = options;
   const settled = settle(options);
-  const { committed, published, staying } = settled;
-  const tree = assemble(published, staying, options);
-  const deletes = owned.files.map(({ path }) => path).filter((path) => !tree.rows.has(path) && base.listing.has(path));
+  const { published, staying } = settled;
+  const tree = assemble(settled, options);
+  const gone = owned.files.map(({ path }) => path).filter((path) => !tree.rows.has(path) && base.listing.has(path));
+  const used = decision.usedApproval !== null && base.listing.has(APPROVE_PATH) ? [APPROVE_PATH] : [];
 
-  const touched = new Set([...tree.writes.keys(), ...deletes].map(applicationOf));
+  const touched = new Set([...tree.writes.keys(), ...gone].map(applicationOf));
   const names = published.map(({ application }) => application.name).sort();
   const ids = new Set(published.map(({ application }) => application.id));
+  const deleted = settled.due.map(({ name }) => name);
+  const stays = new Set(staying.map(({ path }) => path));
   return {
     writes: tree.writes,
-    deletes: deletes.sort(),
-    created: names.filter((name) => !committed.has(name)),
-    updated: names.filter((name) => committed.has(name) && touched.has(name)),
-    unchanged: names.filter((name) => committed.has(name) && !touched.has(name)),
-    deleted: settled.due,
+    deletes: [...gone, ...used].sort(),
+    created: names.filter((name) => !folders.has(name)),
+    updated: names.filter((name) => folders.has(name) && touched.has(name)),
+    unchanged: names.filter((name) => folders.has(name) && !touched.has(name)),
+    deleted,
+    replaced: replacedBy(published, options),
+    overwritten: [...drift.files.keys()]
+      .filter((path) => tree.rows.has(path) && tree.rows.get(path)?.absent !== true && !stays.has(path))
+      .sort(),
     held: settled.held,
     setAside: settled.setAside,
     degraded: options.degraded.filter(({ id }) => ids.has(id)),
     digest: tree.digest,
     committedDigest: owned.files.length === 0 ? null : revisionDigest(owned.files),
-    missing: settled.missing,
+    decision,
+    published: {
+      ...Object.fromEntries(settled.due.map(({ name, id }) => [name, { id, intent: "", tree: "" }])),
+      ...Object.fromEntries(published.flatMap((each) => publishedEntry(each, tree.rows))),
+    },
+    serial: tree.serial,
   };
+}
+
+/** Whose name another Application had that is not listed any more. */
+function replacedBy(published: readonly SealedApplication[], { folders, decision }: PlanOptions): Plan["replaced"] {
+  const { listed } = decision;
+  return published
+    .flatMap(({ application: { name, id } }) => {
+      const formerID = folders.get(name)?.id ?? "";
+      return formerID === "" || formerID === id || listed.has(formerID) ? [] : [{ name, id, formerID }];
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function publishedEntry(
+  { application: { name, id, intent } }: SealedApplication,
+  rows: ReadonlyMap<string, InventoryFile>,
+): [string, PublishedApplication][] {
+  if (intent === null) return [];
+  const own = [...rows.values()].filter(({ path }) => applicationOf(path) === name);
+  return [[name, { id, intent, tree: treeDigest(own.map(({ path, blob }) => [path, blob])) }]];
 }
 
 interface Tree {
   readonly rows: ReadonlyMap<string, InventoryFile>;
   readonly writes: ReadonlyMap<string, Buffer>;
   readonly digest: string;
+  readonly serial: number;
 }
 
+/** Blob ids kept of what stood in a place before. */
+const FORMER = 5;
+
 /** The tree that is to be: what stays, what is published, and the files over all of it, which always fit. */
-function assemble(
-  published: readonly SealedApplication[],
-  staying: readonly InventoryFile[],
-  { base, owned, runtimeID, sealKey, namespace }: PlanOptions,
-): Tree {
+function assemble(settled: Settlement, options: PlanOptions): Tree {
+  const { base, owned, drift, namespace } = options;
   const rows = new Map<string, InventoryFile>();
   const writes = new Map<string, Buffer>();
+  const before = new Map(owned.files.map((row) => [row.path, row]));
   const add = (row: InventoryFile, content: Buffer | null) => {
-    rows.set(row.path, row);
+    rows.set(row.path, content === null ? row : withFormer(row, before.get(row.path)));
     if (content !== null && base.listing.get(row.path) !== row.blob) writes.set(row.path, content);
   };
   const addCommon = (path: string, text: string) => {
     const content = Buffer.from(text);
     const sha256 = createHash("sha256").update(content).digest("hex");
-    add({ path, id: null, blob: base.blobID(content), sha256 }, content);
+    rows.set(path, { path, id: null, blob: base.blobID(content), sha256 });
+    if (base.listing.get(path) !== base.blobID(content)) writes.set(path, content);
   };
 
-  const names = new Set<string | null>(published.map(({ application }) => application.name));
-  for (const row of staying) {
-    // Left behind but not to be deleted: nobody's, so that no later cycle takes it for a part of the Application.
-    add(names.has(applicationOf(row.path)) ? { ...row, id: null } : row, null);
-  }
-  for (const { row, content } of published.flatMap(({ files }) => files)) add(row, content);
+  for (const row of settled.staying) add(asItStands(row, drift), null);
+  for (const row of absentRows(options)) add(row, null);
+  for (const { row, content } of settled.published.flatMap(({ files }) => files)) add(row, content);
   addCommon(ATTRIBUTES_PATH, ATTRIBUTES_TEXT);
-  addCommon(KUSTOMIZATION_PATH, kustomizationText([...rows.keys()].filter((path) => applicationOf(path) !== null)));
-  const digest = revisionDigest([...rows.values()]);
+  const there = () => [...rows.values()].filter(({ absent }) => absent !== true);
+  const manifests = there()
+    .map(({ path }) => path)
+    .filter((path) => applicationOf(path) !== null);
+  addCommon(KUSTOMIZATION_PATH, kustomizationText(manifests));
+  const digest = revisionDigest(there());
   addCommon(REVISION_PATH, revisionText(digest, namespace));
 
-  const { formerSealKeys } = owned;
-  const files = [...rows.values()];
-  const inventory = formatInventory({ owner: runtimeID, sealKey: sealKeyID(sealKey), formerSealKeys, files }, sealKey);
-  if (base.listing.get(INVENTORY_PATH) !== base.blobID(inventory)) writes.set(INVENTORY_PATH, inventory);
-  return { rows, writes, digest };
+  const inventory = inventoryOf(rows, settled, options);
+  const bytes = formatInventory(inventory, options.sealKey);
+  if (base.listing.get(INVENTORY_PATH) !== base.blobID(bytes)) writes.set(INVENTORY_PATH, bytes);
+  return { rows, writes, digest, serial: inventory.serial };
+}
+
+/**
+ * The inventory of these files: the one that is there when it says the same, else the next one. Its serial is higher
+ * than every one before, also than those that a person took back.
+ */
+function inventoryOf(rows: ReadonlyMap<string, InventoryFile>, settled: Settlement, options: PlanOptions): Inventory {
+  const { base, owned, runtimeID, tenant, sealKey, serial, now } = options;
+  const common = {
+    owner: runtimeID,
+    tenant: tenant ?? owned.tenant,
+    sealKey: sealKeyID(sealKey),
+    formerSealKeys: owned.formerSealKeys,
+    files: [...rows.values()],
+  };
+  const standing = { ...common, serial: owned.serial, deletions: owned.deletions };
+  if (base.listing.get(INVENTORY_PATH) === base.blobID(formatInventory(standing, sealKey))) return standing;
+  const deletions = [...ofTheDay(owned, now), ...recordOf(rows, settled, options)];
+  return { ...common, serial: Math.max(owned.serial, serial) + 1, deletions };
+}
+
+/** What goes with this commit by the agent's own decision. */
+function recordOf(
+  rows: ReadonlyMap<string, InventoryFile>,
+  { due }: Settlement,
+  { folders, decision, now }: PlanOptions,
+): DeletionRecord[] {
+  const own = decision.due.filter(({ isApproved }) => !isApproved);
+  const applications = due.filter(({ isApproved }) => !isApproved).length;
+  const secrets = own.filter(({ secret }) => secret !== null && !rows.has(secret)).length;
+  if (applications + secrets === 0) return [];
+  const of = committedCounts(folders);
+  return [{ at: now.toISOString(), applications, secrets, ofApplications: of.applications, ofSecrets: of.secrets }];
+}
+
+/** A row of a file that stays, whoever's bytes they are; it says what the agent wrote there, too. */
+function asItStands(row: InventoryFile, { files }: Drift): InventoryFile {
+  const { absent: _absent, ...there } = row;
+  const drifted = files.get(row.path);
+  if (drifted === undefined || drifted.now === null) return there;
+  return { ...there, ...drifted.now, written: row.written ?? row.blob };
+}
+
+/** Files that a person removed from an Application that is left alone. Forgotten, they would come back. */
+function absentRows({ base, owned, decision }: PlanOptions): InventoryFile[] {
+  return owned.files
+    .filter(({ path }) => !base.listing.has(path) && decision.leftAlone.has(applicationOf(path) ?? ""))
+    .map((row) => ({ ...row, absent: true }));
+}
+
+/** The row of a file that is written, with what the agent wrote there before. */
+function withFormer(row: InventoryFile, before: InventoryFile | undefined): InventoryFile {
+  if (before === undefined) return row;
+  const latest = before.written ?? before.blob;
+  const former = [latest, ...(before.former ?? [])].filter((blob) => blob !== row.blob);
+  return former.length === 0 ? row : { ...row, former: [...new Set(former)].slice(0, FORMER) };
 }

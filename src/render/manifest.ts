@@ -22,7 +22,6 @@ export interface Manifest {
 
 // Values in Compass may hold ${…}, which Flux would otherwise replace, or fail on (consumers 3).
 export const SUBSTITUTION_OPT_OUT = { "kustomize.toolkit.fluxcd.io/substitute": "disabled" };
-export const DIGEST_ANNOTATION = "runtime-agent.kyma-project.io/digest";
 
 /** Where an object of an Application goes (design 4). */
 export function manifestPath(application: string, object: KubernetesObject): string {

@@ -1,8 +1,8 @@
 /** Renders what changed and says what need not be. */
 
 import { setImmediate } from "node:timers/promises";
-import type { Base, InventoryFile } from "../base/index.js";
-import type { ApplicationModel, Estate, SetAside } from "../model/index.js";
+import { type Base, type InventoryFile, isSecretPath } from "../base/index.js";
+import { type ApplicationModel, type Estate, isVanished, type SetAside } from "../model/index.js";
 import type { Manifest } from "./manifest.js";
 import type { Renderer } from "./renderer.js";
 
@@ -39,9 +39,11 @@ export async function renderEstate(options: RenderOptions): Promise<Rendering> {
     onProgress?.(index + 1, estate.applications.length);
     if (index % 25 === 0) await setImmediate();
     const input = renderer.input(application);
-    // Not those under a name that it had before: they wait for their deletion.
+    // Not those under a name that it had before, nor Secrets that it has no more: they wait for their deletion.
     const folder = `applications/${application.name}/`;
-    const rows = (committed.get(application.id) ?? []).filter(({ path }) => path.startsWith(folder));
+    const rows = (committed.get(application.id) ?? []).filter(
+      (row) => row.path.startsWith(folder) && !(isSecretPath(row.path) && isVanished(row, application)),
+    );
     if (isUnchanged(application, input, rows, options)) {
       applications.push({ application, input, manifests: null, kept: rows });
       continue;
@@ -63,7 +65,7 @@ function isUnchanged(
 ): boolean {
   const manifest = rows.find(({ path }) => path === `applications/${application.name}/application.yaml`);
   if (manifest?.input !== input) return false;
-  if (rows.some(({ path, blob }) => base.listing.get(path) !== blob)) return false;
+  if (rows.some(({ path, blob, written }) => written !== undefined || base.listing.get(path) !== blob)) return false;
   return application.secrets.every((secret) => {
     const row = rows.find(({ path }) => path.endsWith(`/secrets/${secret.name}.yaml`));
     const current = fingerprint(secret);

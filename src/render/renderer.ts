@@ -4,16 +4,11 @@ import { createHash } from "node:crypto";
 import { App, Chart } from "cdk8s";
 import { readPlaceholder, template as shipped, type TemplateSettings } from "../../templates/index.js";
 import { formatYaml } from "../adapters/yaml/index.js";
+import { DIGEST_ANNOTATION } from "../base/index.js";
 import { type ApplicationModel, NO_DESCRIPTION, type SetAside } from "../model/index.js";
 import { REVISION_NAME } from "./common-files.js";
 import { type LoadedTemplate, loadTemplate } from "./load-template.js";
-import {
-  DIGEST_ANNOTATION,
-  type KubernetesObject,
-  type Manifest,
-  manifestPath,
-  SUBSTITUTION_OPT_OUT,
-} from "./manifest.js";
+import { type KubernetesObject, type Manifest, manifestPath, SUBSTITUTION_OPT_OUT } from "./manifest.js";
 import { loadApplicationSchema, type SchemaCheck } from "./schema.js";
 
 export interface RendererOptions {
@@ -82,6 +77,7 @@ const BLANK: ApplicationModel = {
   description: NO_DESCRIPTION,
   clientIDs: [],
   digest: "",
+  intent: null,
   services: [
     {
       id: NO_ID,

@@ -17,12 +17,17 @@ export interface CommitMessageOptions {
 
 /** Subject of at most 72 characters, lists of names with their reasons, trailers. Ends with a line feed. */
 export function commitMessage(outcome: Outcome, { runtime, digest, version }: CommitMessageOptions): string {
-  const { created, updated, deleted, held, setAside, degraded } = outcome.applications;
+  const { created, updated, deleted, replaced, held, setAside, degraded, destinationChanges } = outcome.applications;
   const sections = [
+    list("Destination changed, with the same credentials", destinationChanges.map(withHosts)),
     list("Added", created),
     list("Updated", updated),
+    list(
+      "Replaced (another Application has the name now)",
+      replaced.map(({ name }) => name),
+    ),
     list("Deleted", deleted),
-    list("Held", held.map(withReason)),
+    list("Held", [...new Set(held.map(withReason))]),
     list("Set aside", setAside.map(withReason)),
     list("Degraded", [...new Set(degraded.map(withReason))]),
   ].filter((section) => section !== "");
@@ -55,6 +60,11 @@ function phrase(verb: string, names: readonly string[]): string {
     ? `${verb} ${forCommitMessage(names[0] ?? "", 63)}`
     : `${verb} ${names.length} Applications`;
 }
+
+const withHosts = ({ name, from, to }: OutcomeApplications["destinationChanges"][number]) =>
+  `${forCommitMessage(name, 63)}: ${hostList(from)} -> ${hostList(to)}`;
+
+const hostList = (hosts: readonly string[]) => hosts.map((host) => forCommitMessage(host, 100)).join(", ") || "none";
 
 /** The name is cut, never the reason. */
 const withReason = ({ name, reason }: { readonly name: string; readonly reason: string }) =>

@@ -3,5 +3,6 @@
 export { commitMessage } from "./commit-message.js";
 export { diffFiles, type FileChange, type FileDiff } from "./diff.js";
 export { EXIT, exitCode, exitCodeOfFailure } from "./exit-code.js";
+export { planNotes } from "./notes.js";
 export { buildOutcome, describeFailure, failedOutcome, type Outcome, type OutcomeFailure } from "./outcome.js";
 export { count, diffText, failureText, outcomeText, paint, type TextOptions } from "./terminal.js";

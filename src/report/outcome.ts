@@ -2,7 +2,7 @@
 
 import { asFailure, type Failure, type FailureCode, type Stage } from "../common/failure.js";
 import type { DegradedReason, SetAsideReason } from "../model/index.js";
-import type { HoldReason, Plan } from "../plan/index.js";
+import type { ApprovalState, DestinationChange, HoldReason, Plan } from "../plan/index.js";
 
 export interface Outcome {
   readonly kind: "SyncOutcome";
@@ -13,7 +13,8 @@ export interface Outcome {
   readonly commit: { readonly id: string; readonly branch: string; readonly url: string | null } | null;
   readonly pullRequest: null;
   readonly applications: OutcomeApplications;
-  readonly approval: null;
+  /** What may be approved; null when nothing is held that an approval lets pass. */
+  readonly approval: OutcomeApproval | null;
   readonly suspended: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly applied: { readonly current: boolean; readonly missing: readonly string[] };
@@ -24,6 +25,17 @@ export interface Outcome {
   readonly failure: OutcomeFailure | null;
 }
 
+export interface OutcomeApproval {
+  /** Names exactly this held set, this time. */
+  readonly hash: string;
+  /** Applications, Secrets and destinations in the set. */
+  readonly count: number;
+  readonly heldSince: string;
+  /** When an approval that was given ends; null for none. */
+  readonly expires: string | null;
+  readonly command: string;
+}
+
 export interface OutcomeApplications {
   /** Applications that Director lists or Git holds after the cycle. */
   readonly total: number;
@@ -31,7 +43,16 @@ export interface OutcomeApplications {
   readonly created: readonly string[];
   readonly updated: readonly string[];
   readonly deleted: readonly string[];
-  readonly held: readonly { name: string; id: string; reason: HoldReason; until: string | null }[];
+  /** Updated by another Application than the one that had the name, which is gone. */
+  readonly replaced: Plan["replaced"];
+  /** `secret` is the name of the Secret that is held; null when it is the Application as a whole. */
+  readonly held: readonly {
+    name: string;
+    id: string;
+    secret: string | null;
+    reason: HoldReason;
+    until: string | null;
+  }[];
   readonly setAside: readonly { name: string; id: string; reason: SetAsideReason; message: string }[];
   readonly degraded: readonly {
     name: string;
@@ -40,6 +61,8 @@ export interface OutcomeApplications {
     bundle: string | null;
     message: string;
   }[];
+  /** Credentials that stay the same while the host they are sent to changes. */
+  readonly destinationChanges: readonly DestinationChange[];
 }
 
 export interface OutcomeFailure {
@@ -55,6 +78,8 @@ export interface OutcomeOptions {
   readonly runtime: string | null;
   readonly plan: Plan | null;
   readonly commit: { readonly id: string; readonly branch: string } | null;
+  readonly approval: ApprovalState | null;
+  readonly suspended: boolean;
   readonly requests: Outcome["requests"];
   /** Milliseconds by stage. */
   readonly durations: ReadonlyMap<string, number>;
@@ -81,8 +106,8 @@ export function buildOutcome(options: OutcomeOptions): Outcome {
     commit: commit === null ? null : { ...commit, url: null },
     pullRequest: null,
     applications: applicationsOf(plan),
-    approval: null,
-    suspended: false,
+    approval: options.approval && approvalOf(options.approval),
+    suspended: options.suspended,
     labels: {},
     applied: { current: false, missing: [] },
     requests,
@@ -100,6 +125,8 @@ export function failedOutcome(runtime: string | null, failure: Failure): Outcome
     runtime,
     plan: null,
     commit: null,
+    approval: null,
+    suspended: false,
     requests,
     durations: new Map(),
     notes: [],
@@ -109,15 +136,34 @@ export function failedOutcome(runtime: string | null, failure: Failure): Outcome
 
 function applicationsOf(plan: Plan | null): OutcomeApplications {
   if (plan === null) {
-    return { total: 0, unchanged: 0, created: [], updated: [], deleted: [], held: [], setAside: [], degraded: [] };
+    const none = { created: [], updated: [], deleted: [], replaced: [], held: [], setAside: [], degraded: [] };
+    return { total: 0, unchanged: 0, ...none, destinationChanges: [] };
   }
-  const { created, updated, deleted, unchanged, setAside, degraded } = plan;
-  const held = plan.held.map(({ until, ...hold }) => ({ ...hold, until: until?.toISOString() ?? null }));
+  const { created, updated, deleted, replaced, unchanged, setAside, degraded } = plan;
+  const { destinationChanges } = plan.decision;
+  const held = plan.held.map(({ name, id, secret, reason, until }) => ({
+    name,
+    id,
+    secret: secret?.replace(/^.*\/|\.yaml$/g, "") ?? null,
+    reason,
+    until: until?.toISOString() ?? null,
+  }));
   // Who was deleted is no more; everybody else is counted once, wherever they stand.
-  const others = new Set([...held, ...setAside].map(({ id, name }) => id || name));
-  const total = created.length + updated.length + unchanged.length + others.size;
-  return { total, unchanged: unchanged.length, created, updated, deleted, held, setAside, degraded };
+  const published = new Set([...created, ...updated, ...unchanged]);
+  const whole = held.filter(({ secret, name }) => secret === null && !published.has(name));
+  const others = new Set([...whole, ...setAside].map(({ id, name }) => id || name));
+  const total = published.size + others.size;
+  const lists = { created, updated, deleted, replaced, held, setAside, degraded };
+  return { total, unchanged: unchanged.length, ...lists, destinationChanges };
 }
+
+const approvalOf = ({ hold, expires }: ApprovalState): OutcomeApproval => ({
+  hash: hold.hash,
+  count: hold.units.length,
+  heldSince: hold.since,
+  expires,
+  command: `runtime-agent approve ${hold.hash}`,
+});
 
 /** A failure as JSON; anything else that was thrown is wrapped without its text. */
 export function describeFailure(thrown: unknown, stage: Stage = "report"): OutcomeFailure {

@@ -22,14 +22,20 @@ const NAMED = 8;
 /** What happened, in a few lines that end with a line feed. */
 export function outcomeText(outcome: Outcome, options: TextOptions): string {
   const { applications, commit, failure, digest } = outcome;
-  const { created, updated, deleted, held, setAside, degraded, unchanged } = applications;
+  const { created, updated, deleted, replaced, held, setAside, degraded, unchanged, destinationChanges } = applications;
   const lines: string[] = [headline(outcome, options)];
   const row = (sign: string, style: Style, names: readonly string[]) => {
     if (names.length > 0) lines.push(`  ${paint(options, style, sign)} ${named(names)}`);
   };
+  for (const { name, from, to } of destinationChanges) lines.push(destination(name, from, to, options));
   row("+", "green", created);
   row("~", "yellow", updated);
   row("-", "red", deleted);
+  row(
+    "→ (another Application has the name now)",
+    "yellow",
+    replaced.map(({ name }) => name),
+  );
   if (failure === null && unchanged > 0) lines.push(`  = ${count(unchanged, "Application")} unchanged`);
   const remark = (title: string, items: readonly { name: string; reason: string; text: string }[]) => {
     if (items.length === 0) return;
@@ -47,8 +53,16 @@ export function outcomeText(outcome: Outcome, options: TextOptions): string {
   );
   remark(
     "Held:",
-    held.map((each) => ({ ...each, text: each.until === null ? "" : `until ${each.until} at the earliest` })),
+    held.map(({ name, reason, secret, until }) => ({ name, reason, text: holdText(secret, until) })),
   );
+  if (outcome.approval !== null) {
+    const { count: number, heldSince, expires, command } = outcome.approval;
+    lines.push(
+      expires === null
+        ? `${number} of these, held since ${heldSince}, pass at once by: ${paint(options, "bold", command)}`
+        : `An approval was given, and ends ${expires}`,
+    );
+  }
   remark(
     "Degraded (published as far as they are sound):",
     degraded.map(({ message, ...each }) => ({ ...each, text: message })),
@@ -59,6 +73,17 @@ export function outcomeText(outcome: Outcome, options: TextOptions): string {
       `Commit ${commit.id.slice(0, 12)} on ${forTerminal(commit.branch, 100)}, ${digest.planned?.slice(0, 19)}…`,
     );
   return `${lines.join("\n")}\n`;
+}
+
+function destination(name: string, from: readonly string[], to: readonly string[], options: TextOptions): string {
+  const hosts = (list: readonly string[]) => list.map((host) => forTerminal(host, 100)).join(", ") || "nobody";
+  const title = paint(options, ["red", "bold"], "Destination changed");
+  return `  ${title}: the credentials of ${forTerminal(name, 63)}, sent to ${hosts(from)} so far, go to ${hosts(to)}`;
+}
+
+function holdText(secret: string | null, until: string | null): string {
+  const parts = [secret === null ? "" : `Secret ${secret}`, until === null ? "" : `until ${until} at the earliest`];
+  return parts.filter((part) => part !== "").join(", ");
 }
 
 function headline(outcome: Outcome, options: TextOptions): string {
@@ -73,6 +98,8 @@ function headline(outcome: Outcome, options: TextOptions): string {
     case "unchanged":
       return `${paint(options, ["green", "bold"], "Nothing to commit")} (${took})`;
     case "planned":
+      if (outcome.suspended)
+        return `${paint(options, ["yellow", "bold"], "Suspended")}: ${count(changes, "changed Application")} of ${total} planned (${took}); nothing was written`;
       return same
         ? `${paint(options, "bold", "No changes")} for ${count(total, "Application")} (${took})`
         : `${paint(options, "bold", "Planned")} ${count(changes, "changed Application")} of ${total} (${took}); nothing was written`;

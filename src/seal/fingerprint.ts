@@ -7,7 +7,7 @@ export interface FingerprintOptions {
   /** 32 random bytes that never leave the state. */
   readonly sealKey: Buffer;
   readonly namespace: string;
-  /** What a value is sealed with: mode and recipients. When it changes, every Secret is sealed anew. */
+  /** What a value is sealed with: mode and recipients. When it changes, every Secret is sealed anew, though no value is. */
   readonly sealer: string;
 }
 
@@ -35,9 +35,9 @@ export function createFingerprinter({ sealKey, namespace, sealer }: FingerprintO
   };
   return {
     value: ({ secret, key }, value) =>
-      value.isRedacted ? null : keyed(["value", sealer, namespace, secret, key, value.reveal()]),
+      value.isRedacted ? null : keyed(["value", namespace, secret, key, value.reveal()]),
     secret: ({ name, keys }) => {
-      const parts = ["secret", name];
+      const parts = ["secret", sealer, name];
       for (const { key, fingerprint } of [...keys].sort((a, b) => (a.key < b.key ? -1 : 1))) {
         if (fingerprint === null) return null;
         parts.push(key, fingerprint);

@@ -125,8 +125,10 @@ async function sealSecret(
     committed !== undefined &&
     committed.input === input &&
     (current === null || committed.fingerprint === current) &&
+    committed.written === undefined &&
     base.listing.get(path) === committed.blob;
-  if (unchanged) return { row: committed, content: null };
+  const reference = referenceOf(places, application);
+  if (unchanged) return { row: { ...committed, ...reference }, content: null };
 
   const data: Record<string, string> = {};
   for (const [key, place] of places) {
@@ -136,7 +138,7 @@ async function sealSecret(
     data[key] = found.isRedacted ? "" : Buffer.from(found.reveal()).toString("base64");
   }
   const content = Buffer.from(await sealer.seal(object, data, now));
-  const row = { path, id: application.id, ...identified(content, base), input };
+  const row = { path, id: application.id, ...identified(content, base), input, ...reference };
   return { row: current === null ? row : { ...row, fingerprint: current }, content };
 }
 
@@ -144,6 +146,15 @@ type Places = readonly (readonly [key: string, place: ReturnType<typeof readPlac
 
 const placesOf = ({ data }: Manifest["object"]): Places =>
   Object.entries(data as Record<string, string>).map(([key, value]) => [key, readPlaceholder(value)] as const);
+
+/** What the inventory keeps of the credentials that a Secret holds. */
+function referenceOf(places: Places, { secrets }: ApplicationModel): Pick<InventoryFile, "reference"> {
+  const [, place] = places.find(([, each]) => each !== null) ?? [];
+  const model = secrets.find(
+    ({ bundle, keys }) => bundle === place?.bundle && keys.some(({ key }) => key === place?.key),
+  );
+  return model === undefined ? {} : { reference: model.reference };
+}
 
 /** Bytes of a Secret's data; of what is not known, none. */
 function sizeOf(object: Manifest["object"], values: SecretValues): number {

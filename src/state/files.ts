@@ -13,9 +13,34 @@ const urls = { connectorURL: z.string(), secureConnectorURL: z.string(), directo
 const connectionSchema = z.object({ ...urls, clientID: z.string(), establishedAt: z.string() });
 const pairingSchema = z.object({ tokenDigest: z.string(), subject: z.string(), urls: z.object(urls) });
 const missingSchema = z.object({ observations: z.number(), waited: z.number(), lastSeenMissing: z.string() });
+const suspensionSchema = z.object({ since: z.string(), reason: z.string().nullable() });
 const memorySchema = z.object({
   spentTokens: z.array(z.string()).default([]),
   missing: z.record(z.string(), missingSchema).default({}),
+  hold: z
+    .object({
+      set: z.string(),
+      nonce: z.string(),
+      hash: z.string(),
+      since: z.string(),
+      units: z.array(z.object({ name: z.string(), id: z.string(), secret: z.string().nullable() })),
+    })
+    .nullable()
+    .default(null),
+  approvals: z.array(z.object({ hash: z.string(), expires: z.string() })).default([]),
+  suspended: z
+    .object({ everything: suspensionSchema.nullable(), applications: z.record(z.string(), suspensionSchema) })
+    .default({ everything: null, applications: {} }),
+  published: z
+    .object({
+      target: z.string(),
+      serial: z.number(),
+      applications: z.record(z.string(), z.object({ id: z.string(), intent: z.string(), tree: z.string() })),
+    })
+    .default({ target: "", serial: 0, applications: {} }),
+  reverted: z
+    .record(z.string(), z.object({ tree: z.string(), intent: z.string(), since: z.string(), resumed: z.boolean() }))
+    .default({}),
   lastCycle: z
     .object({
       finishedAt: z.string(),

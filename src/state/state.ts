@@ -42,9 +42,82 @@ export interface PendingPairing {
 export interface Memory {
   /** SHA-256 of tokens that the Connector itself answered: never sent again. The newest 50. */
   readonly spentTokens: readonly string[];
-  /** Applications that are in Git but were missing from complete fetches, by Director id. */
+  /** What is in Git but was missing from complete fetches: by Director id and name, or by id and path of a Secret. */
   readonly missing: Readonly<Record<string, Missing>>;
+  /** The set that is held and may be approved; null when there is none. */
+  readonly hold: HeldSet | null;
+  readonly approvals: readonly Approval[];
+  readonly suspended: Suspended;
+  /** What this agent published last, and where. */
+  readonly published: Published;
+  /** Applications that a person put back to an older version, by name. */
+  readonly reverted: Readonly<Record<string, Reverted>>;
   readonly lastCycle: LastCycle | null;
+}
+
+/** Something held: an Application, or one of its Secrets by its path. */
+export interface HeldUnit {
+  readonly name: string;
+  readonly id: string;
+  readonly secret: string | null;
+}
+
+export interface HeldSet {
+  /** Digest of what is held. Another set has another one, and gets a nonce of its own. */
+  readonly set: string;
+  readonly nonce: string;
+  /** What an approval names. */
+  readonly hash: string;
+  /** ISO 8601. */
+  readonly since: string;
+  readonly units: readonly HeldUnit[];
+}
+
+export interface Approval {
+  readonly hash: string;
+  /** ISO 8601. */
+  readonly expires: string;
+}
+
+export interface Suspension {
+  /** ISO 8601. */
+  readonly since: string;
+  readonly reason: string | null;
+}
+
+export interface Suspended {
+  /** Null: Git is written to. */
+  readonly everything: Suspension | null;
+  /** By name. */
+  readonly applications: Readonly<Record<string, Suspension>>;
+}
+
+export interface Published {
+  /** Digest of repository, branch and path: what is known of one says nothing about another. */
+  readonly target: string;
+  /** Serial of the inventory published last; 0 before the first. */
+  readonly serial: number;
+  /** By name; what was deleted stands there with empty digests. */
+  readonly applications: Readonly<Record<string, PublishedApplication>>;
+}
+
+export interface PublishedApplication {
+  readonly id: string;
+  /** What Compass said of it. */
+  readonly intent: string;
+  /** Digest of its files' blob ids. */
+  readonly tree: string;
+}
+
+export interface Reverted {
+  /** Digest of the blob ids that a person put in place. */
+  readonly tree: string;
+  /** What Compass said when it was put back: the hold ends when Compass says something else. */
+  readonly intent: string;
+  /** ISO 8601. */
+  readonly since: string;
+  /** True: a person lets the agent write it again. */
+  readonly resumed: boolean;
 }
 
 export interface Missing {

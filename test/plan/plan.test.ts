@@ -39,7 +39,7 @@ const sync = (tree: Tree, applications: readonly Application[], changes: CycleCh
 async function syncUntilDue(tree: Tree, applications: readonly Application[], changes: CycleChanges = {}) {
   let result = await sync(tree, applications, { ...changes, rules: { ...rules, limit: 1 } });
   for (const minute of [15, 30]) {
-    const { missing } = result.plan;
+    const { missing } = result.plan.decision;
     const now = later(minutes(minute));
     result = await sync(result.tree, applications, { ...changes, rules: { ...rules, limit: 1 }, missing, now });
   }
@@ -198,7 +198,7 @@ describe("deletions in a plan", () => {
 
     expect(summary(held.plan)).toEqual({ ...nothing, unchanged: ["mp-crm"], held: ["mp-shop MissingTooBriefly"] });
     expect(held.plan.writes.size).toBe(0);
-    expect(held.plan.missing).toHaveProperty([`${uuid(1)}/mp-shop`]);
+    expect(held.plan.decision.missing).toHaveProperty([`${uuid(1)}/mp-shop`]);
     expect(summary(due.plan)).toEqual({ ...nothing, unchanged: ["mp-crm"], deleted: ["mp-shop"] });
     expect(filesOf(due.tree, "mp-shop").size).toBe(0);
     expect(faults(due.tree, sealKey)).toEqual([]);
@@ -356,11 +356,11 @@ describe("an Application set aside", () => {
     const missing = await sync(first.tree, [crm]);
 
     const { plan } = await sync(missing.tree, [{ ...shop, name: "BAD" }, crm], {
-      missing: missing.plan.missing,
+      missing: missing.plan.decision.missing,
       now: later(minutes(15)),
     });
 
-    expect(plan.missing).toEqual({});
+    expect(plan.decision.missing).toEqual({});
   });
 
   it("keeps its name from an Application that has it now", async () => {
@@ -514,7 +514,7 @@ describe("credentials that vanish", () => {
       const first = await sync(empty, [shop, crm], { rules });
 
       const second = await sync(first.tree, [bare, crm], { rules });
-      const third = await sync(second.tree, [bare, crm], { rules, missing: second.plan.missing });
+      const third = await sync(second.tree, [bare, crm], { rules, missing: second.plan.decision.missing });
 
       expect(summary(second.plan).held).toEqual(["mp-shop CredentialsVanished"]);
       expect(second.plan.writes.size).toBe(0);
@@ -531,10 +531,10 @@ describe("credentials that vanish", () => {
     const first = await sync(empty, [shop], { rules: patient });
     const second = await sync(first.tree, [bare], { rules: patient });
 
-    const third = await sync(second.tree, [shop], { rules: patient, missing: second.plan.missing });
-    const fourth = await sync(third.tree, [bare], { rules: patient, missing: third.plan.missing });
+    const third = await sync(second.tree, [shop], { rules: patient, missing: second.plan.decision.missing });
+    const fourth = await sync(third.tree, [bare], { rules: patient, missing: third.plan.decision.missing });
 
-    expect(third.plan.missing).toEqual({});
+    expect(third.plan.decision.missing).toEqual({});
     expect(third.plan.writes.size).toBe(0);
     expect(summary(fourth.plan).held).toEqual(["mp-shop CredentialsVanished"]);
   });
@@ -631,7 +631,7 @@ describe("any row of cycles", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
         let tree: Tree = new Map(foreign);
-        let missing: Plan["missing"] = {};
+        let missing: Plan["decision"]["missing"] = {};
         let now = noon;
         let byte = 7;
         for (const { applications, mode, minutes: passed, key: changed, removed } of steps) {
@@ -647,7 +647,7 @@ describe("any row of cycles", () => {
 
           const { plan } = await sync(tree, snapshot, changes);
           const next = applied(tree, plan);
-          const again = await sync(next, snapshot, { ...changes, missing: plan.missing });
+          const again = await sync(next, snapshot, { ...changes, missing: plan.decision.missing });
 
           expect(faults(next, key, ["README.md"])).toEqual([]);
           expect(plan.deletes.every((path) => path.startsWith("applications/"))).toBe(true);
@@ -670,7 +670,7 @@ describe("any row of cycles", () => {
           if (again.plan.deletes.length === 0 && !released) expect([...again.plan.writes.keys()]).toEqual([]);
 
           tree = next;
-          missing = plan.missing;
+          missing = plan.decision.missing;
         }
       }),
       { numRuns: 150 },

@@ -1,0 +1,87 @@
+/** What an `application.yaml` in Git tells by itself, where the inventory cannot be asked. */
+
+import { createHash } from "node:crypto";
+import { parseYaml } from "../adapters/yaml/index.js";
+import type { SecretReference } from "./inventory.js";
+
+/** On each Application: the SHA-256 of its file without this annotation's line. */
+export const DIGEST_ANNOTATION = "runtime-agent.kyma-project.io/digest";
+
+/** A person's, on a committed Application: this one is left alone. */
+export const RECONCILE_ANNOTATION = "runtime-agent.kyma-project.io/reconcile";
+
+export interface CommittedApplication {
+  /** Director's id; null when the file does not say. */
+  readonly id: string | null;
+  readonly isDisabled: boolean;
+  /** By the name of the Secret. */
+  readonly references: ReadonlyMap<string, SecretReference>;
+}
+
+const DIGEST_LINE = /^ {4}runtime-agent\.kyma-project\.io\/digest: sha256:([0-9a-f]{64})\n/m;
+
+/** True for bytes that the agent wrote: any version of any Application carries its own digest. */
+export function isOurs(bytes: Buffer): boolean {
+  const text = bytes.toString("utf8");
+  const digest = DIGEST_LINE.exec(text)?.[1];
+  return digest === createHash("sha256").update(text.replace(DIGEST_LINE, "")).digest("hex");
+}
+
+/** Reads as far as it can be read: a person's half-finished edit says nothing. */
+export function readApplication(bytes: Buffer): CommittedApplication {
+  try {
+    const options = { file: "application.yaml", stage: "base", code: "BaseUnusable" } as const;
+    const { metadata, spec } = record(parseYaml(bytes.toString("utf8"), options));
+    const id = record(record(spec).compassMetadata).applicationId;
+    return {
+      id: typeof id === "string" && id !== "" ? id : null,
+      isDisabled: record(record(metadata).annotations)[RECONCILE_ANNOTATION] === "disabled",
+      references: referencesOf(spec),
+    };
+  } catch {
+    return { id: null, isDisabled: false, references: new Map() };
+  }
+}
+
+function referencesOf(spec: unknown): Map<string, SecretReference> {
+  const references = new Map<string, SecretReference>();
+  const add = (name: string | null, reference: SecretReference) => {
+    if (name === null) return;
+    const hosts = new Set([...(references.get(name)?.hosts ?? []), ...reference.hosts]);
+    references.set(name, { ...reference, hosts: [...hosts].sort() });
+  };
+  for (const service of list(record(spec).services)) {
+    const bundle = textOf(record(service).id);
+    if (bundle === null) continue;
+    for (const entry of list(record(service).entries)) {
+      const { targetUrl, credentials, requestParametersSecretName } = record(entry);
+      const { type, secretName, authenticationUrl, csrfInfo } = record(credentials);
+      const authenticationURL = textOf(authenticationUrl);
+      const csrfTokenEndpointURL = textOf(record(csrfInfo).tokenEndpointUrl);
+      const target = textOf(targetUrl);
+      if (type === "Basic" || type === "OAuth") {
+        const hosts = hostsOf([target, authenticationURL, csrfTokenEndpointURL]);
+        add(textOf(secretName), { bundle, type, authenticationURL, csrfTokenEndpointURL, hosts, values: null });
+      }
+      const parameters = {
+        authenticationURL: null,
+        csrfTokenEndpointURL: null,
+        hosts: hostsOf([target]),
+        values: null,
+      };
+      add(textOf(requestParametersSecretName), { bundle, type: "Parameters", ...parameters });
+    }
+  }
+  return references;
+}
+
+/** Hosts with their ports, once each, sorted. An address that cannot be read counts as it stands. */
+export function hostsOf(urls: readonly (string | null)[]): string[] {
+  const hosts = urls.flatMap((url) => (url === null || url === "" ? [] : [URL.parse(url)?.host || url]));
+  return [...new Set(hosts)].sort();
+}
+
+const record = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const textOf = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);

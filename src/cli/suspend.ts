@@ -1,0 +1,94 @@
+/** `suspend` and `resume`: stop writing to Git and go on, for everything or for one Application. */
+
+import { Command } from "commander";
+import { Failure } from "../common/failure.js";
+import { forTerminal } from "../common/quote.js";
+import { EXIT, paint } from "../report/index.js";
+import { openState } from "../setup.js";
+import type { Memory, Suspension } from "../state/index.js";
+import { changeMemory } from "./change-memory.js";
+import type { Context } from "./context.js";
+import type { Register } from "./run.js";
+
+interface SuspendFlags {
+  readonly reason?: string;
+}
+
+export function suspendCommand(register: Register): void {
+  const command = new Command("suspend")
+    .description("stop writing to Git; certificate, fetch and plan go on")
+    .argument("[name]", "one Application; default: everything")
+    .option("--reason <text>", "why, for `status` and the notes of a sync")
+    .addHelpText("after", '\nExample:\n  runtime-agent suspend mp-shop --reason "being moved by hand"');
+  register(command, suspend);
+}
+
+export function resumeCommand(register: Register): void {
+  const command = new Command("resume")
+    .description("go on writing to Git; with a name also what a person put back to an older version")
+    .argument("[name]", "one Application; default: what was suspended as a whole")
+    .addHelpText("after", "\nExample:\n  runtime-agent resume mp-shop");
+  register(command, resume);
+}
+
+async function suspend(context: Context, { reason }: SuspendFlags, [name]: string[]): Promise<number> {
+  const state = openState(await context.resolve());
+  const suspension: Suspension = { since: context.clock.now().toISOString(), reason: reason ?? null };
+  await changeMemory(context, state, (memory) => {
+    const { everything, applications } = memory.suspended;
+    const suspended =
+      name === undefined
+        ? { everything: suspension, applications }
+        : { everything, applications: { ...applications, [name]: suspension } };
+    return { ...memory, suspended };
+  });
+  const what = name === undefined ? "everything" : forTerminal(name, 63);
+  const how = name === undefined ? "runtime-agent resume" : `runtime-agent resume ${what}`;
+  context.answer(
+    { kind: "Suspension", version: 1, name: name ?? null, suspended: true, ...suspension },
+    `${paint(context.text, ["yellow", "bold"], "Suspended")} ${what}: nothing of it is written until \`${how}\`\n`,
+  );
+  return EXIT.done;
+}
+
+async function resume(context: Context, _flags: object, [name]: string[]): Promise<number> {
+  const state = openState(await context.resolve());
+  await changeMemory(context, state, (memory) =>
+    name === undefined ? resumeEverything(memory) : resumeOne(memory, name),
+  );
+  const what = name === undefined ? "everything but what is suspended by name" : forTerminal(name, 63);
+  context.answer(
+    { kind: "Suspension", version: 1, name: name ?? null, suspended: false },
+    `${paint(context.text, ["green", "bold"], "Resumed")} ${what}; the next sync writes it\n`,
+  );
+  return EXIT.done;
+}
+
+function resumeEverything(memory: Memory): Memory {
+  const { everything, applications } = memory.suspended;
+  if (everything === null) {
+    throw nothing(
+      "nothing is suspended as a whole",
+      "What the setting `suspend` or the file .runtime-agent/suspend in Git suspends is resumed there.",
+    );
+  }
+  return { ...memory, suspended: { everything: null, applications } };
+}
+
+function resumeOne(memory: Memory, name: string): Memory {
+  const { [name]: suspension, ...applications } = memory.suspended.applications;
+  const reverted = memory.reverted[name];
+  if (suspension === undefined && reverted === undefined) {
+    throw nothing(
+      `${forTerminal(name, 63)} is neither suspended nor held as Reverted`,
+      "Its name stands in the answer of `sync` and `status`.",
+    );
+  }
+  return {
+    ...memory,
+    suspended: { ...memory.suspended, applications },
+    reverted: reverted === undefined ? memory.reverted : { ...memory.reverted, [name]: { ...reverted, resumed: true } },
+  };
+}
+
+const nothing = (message: string, hint: string) => new Failure(message, { code: "NothingHeld", stage: "plan", hint });

@@ -1,0 +1,52 @@
+/** What a person approves: exactly one held set, once. Pure. */
+
+import { createHash } from "node:crypto";
+import type { Approval, HeldSet, HeldUnit } from "../state/index.js";
+
+export interface ApprovalInput {
+  readonly runtimeID: string;
+  readonly units: readonly ApprovableUnit[];
+  readonly memory: { readonly hold: HeldSet | null; readonly approvals: readonly Approval[] };
+  /** Hashes given by a file in Git. */
+  readonly given: readonly string[];
+  /** Random; used when the set is a new one. */
+  readonly nonce: string;
+  readonly now: Date;
+}
+
+export interface ApprovableUnit extends HeldUnit {
+  /** What else the approval is bound to, such as new destinations. */
+  readonly detail: string;
+}
+
+export interface ApprovalState {
+  readonly hold: HeldSet;
+  readonly isApproved: boolean;
+  /** When an approval that was given ends; null for none, and for one without an end. */
+  readonly expires: string | null;
+}
+
+/**
+ * Gives the hash over runtime, set and nonce, and whether it is approved; null when nothing is held. The nonce is that of
+ * this hold: another set, or the same set held again later, needs another approval.
+ */
+export function approvalOf({ runtimeID, units, memory, given, nonce, now }: ApprovalInput): ApprovalState | null {
+  if (units.length === 0) return null;
+  const lines = units.map(({ id, name, secret, detail }) => JSON.stringify([id, name, secret, detail])).sort();
+  const set = digest([runtimeID, ...lines]);
+  const known = memory.hold?.set === set ? memory.hold : null;
+  const used = known?.nonce ?? nonce;
+  const hold: HeldSet = {
+    set,
+    nonce: used,
+    hash: digest([set, used]),
+    since: known?.since ?? now.toISOString(),
+    units: units.map(({ name, id, secret }) => ({ name, id, secret })),
+  };
+  const approval = memory.approvals.find(({ hash, expires }) => hash === hold.hash && new Date(expires) > now);
+  const isApproved = approval !== undefined || given.includes(hold.hash);
+  return { hold, isApproved, expires: approval?.expires ?? null };
+}
+
+const digest = (parts: readonly string[]) =>
+  createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);

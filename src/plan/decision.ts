@@ -1,0 +1,204 @@
+/** What may go, what has to stay and what is left alone: decided before anything is rendered, since it shows in that. Pure. */
+
+import type { Base, Drift, Folder, Instructions, InventoryFile, Ownership } from "../base/index.js";
+import { type Estate, withReferences } from "../model/index.js";
+import type { HeldSet, Memory, Missing, Reverted } from "../state/index.js";
+import { type ApprovalState, approvalOf } from "./approval.js";
+import { type DeletionRules, decideDeletions, gatherUnits, isSeen, type Unit } from "./deletion.js";
+import { type DestinationChange, destinationChanges } from "./destination.js";
+import { findStanding } from "./standing.js";
+
+/** Why files stay that Compass gives no reason for any more, or are not written. Documented in docs/reference/reasons.md. */
+export type HoldReason =
+  | "UpsertOnly"
+  | "EmptyAnswer"
+  | "InventoryRebuilt"
+  | "MissingTooBriefly"
+  | "OverLimit"
+  | "CredentialsVanished"
+  | "SeenAgain"
+  | "Renamed"
+  | "Suspended"
+  | "ReconcileDisabled"
+  | "Drifted"
+  | "Reverted"
+  | "DestinationChanged";
+
+export interface Hold extends Unit {
+  readonly reason: HoldReason;
+  /** When it is due at the earliest, if that only takes time. */
+  readonly until: Date | null;
+}
+
+export interface DueUnit extends Unit {
+  /** An approval lets it pass: it counts for no limit. */
+  readonly isApproved: boolean;
+}
+
+export interface DecisionInput {
+  readonly base: Pick<Base, "listing" | "tip">;
+  readonly owned: Ownership;
+  readonly folders: ReadonlyMap<string, Folder>;
+  readonly drift: Drift;
+  readonly instructions: Instructions;
+  readonly estate: Estate;
+  /** What a second, complete look at Compass showed; null before it. */
+  readonly second: Estate | null;
+  readonly runtimeID: string;
+  readonly settings: {
+    readonly deletion: DeletionRules;
+    readonly drift: "overwrite" | "preserve" | "fail";
+    readonly reverted: "hold" | "overwrite";
+    readonly destinationChange: "report" | "hold";
+  };
+  readonly memory: Pick<Memory, "missing" | "hold" | "approvals" | "suspended" | "published" | "reverted">;
+  /** Random; of a set that is held for the first time. */
+  readonly nonce: string;
+  readonly now: Date;
+}
+
+export interface Decision {
+  /** What is to be rendered: what is not left alone, with the references to Secrets that stay. */
+  readonly estate: Estate;
+  /** May go, if nothing of this cycle needs it. */
+  readonly due: readonly DueUnit[];
+  readonly held: readonly Hold[];
+  /** Names that are neither written nor deleted. */
+  readonly leftAlone: ReadonlySet<string>;
+  /** Ids of all that Compass lists. */
+  readonly listed: ReadonlySet<string>;
+  /** Listed Applications that are not rendered: their ids. */
+  readonly frozen: ReadonlySet<string>;
+  /** Ids of owners that keep their folder though somebody else has the name. */
+  readonly keeping: ReadonlySet<string>;
+  /** Paths of Secrets that stay although their Application has them no more. */
+  readonly stayingSecrets: ReadonlySet<string>;
+  readonly destinationChanges: readonly DestinationChange[];
+  /** True when something would be deleted or taken over that one look at Compass lacked: a second one must lack it, too. */
+  readonly needsSecondLook: boolean;
+  /** What may be approved; null when nothing is held, or what was held is approved. */
+  readonly approval: ApprovalState | null;
+  /** The hash that was approved, to be used up with the commit; null for none. */
+  readonly usedApproval: string | null;
+  /** For the memory. */
+  readonly hold: HeldSet | null;
+  readonly missing: Readonly<Record<string, Missing>>;
+  readonly reverted: Readonly<Record<string, Reverted>>;
+}
+
+/** Holds that a person can let pass at once. */
+const APPROVABLE: ReadonlySet<HoldReason> = new Set([
+  "EmptyAnswer",
+  "MissingTooBriefly",
+  "OverLimit",
+  "CredentialsVanished",
+  "DestinationChanged",
+]);
+
+/** Throws `Drifted` where the configuration wants that. */
+export function decide(input: DecisionInput): Decision {
+  const { estate, folders, second, memory, instructions, settings, runtimeID, nonce, now } = input;
+  const { reasons, reverted } = findStanding({ ...input, settings });
+  const changes = destinationChanges(estate, folders);
+  const redirected = new Map(settings.destinationChange === "hold" ? changes.map((each) => [each.name, each]) : []);
+  const isLeftAlone = (name: string) => reasons.has(name) || redirected.has(name);
+
+  const units = gatherUnits(input, isLeftAlone);
+  const decided = decideDeletions(units, { ...input, rules: settings.deletion, missing: memory.missing });
+  const redirections = [...redirected.values()]
+    .filter(({ name }) => !reasons.has(name))
+    .map(({ name, id }): Hold => ({ name, id, secret: null, reason: "DestinationChanged", until: null }));
+  const holds = [...decided.held, ...redirections];
+
+  const approvable = holds.filter(({ reason }) => APPROVABLE.has(reason));
+  const approval = approvalOf({
+    runtimeID,
+    units: approvable.map((unit) => ({ ...unit, detail: redirected.get(unit.name)?.to.join(" ") ?? "" })),
+    memory,
+    given: instructions.approvals,
+    nonce,
+    now,
+  });
+  const passing = approval?.isApproved ? approvable : [];
+  const approved = passing.filter(({ reason }) => reason !== "DestinationChanged");
+  const due = [...decided.due.map(dueUnit(false)), ...approved.map(dueUnit(true))];
+
+  const takeovers = takenOver(input, isLeftAlone);
+  const seen = second === null ? [] : [...due, ...takeovers].filter((unit) => isSeen(unit, input, second));
+  // A look that shows one of them is no proof for the others either: all of them wait for the next cycle.
+  const seenAgain =
+    seen.length === 0
+      ? []
+      : due.map(({ name, id, secret }): Hold => ({ name, id, secret, reason: "SeenAgain", until: null }));
+  const keeping = new Set(takeovers.filter((unit) => !input.owned.trusted || seen.includes(unit)).map(({ id }) => id));
+  const held = [...holds.filter((hold) => !passing.includes(hold)), ...seenAgain];
+
+  const left = new Map(reasons);
+  for (const { name, reason } of held) if (reason === "DestinationChanged") left.set(name, reason);
+  const stayingSecrets = new Set(held.flatMap(({ secret }) => secret ?? []));
+  const rows = [...folders.values()].flatMap((folder) => folder.rows);
+  const missing = { ...decided.missing };
+  for (const { id, name, secret } of seen) delete missing[`${id}/${secret ?? name}`];
+
+  return {
+    estate: rendered(
+      estate,
+      left,
+      rows.filter(({ path }) => stayingSecrets.has(path)),
+    ),
+    due: seen.length === 0 ? due : [],
+    held: [...held, ...standing(reasons, estate, folders)],
+    leftAlone: new Set(left.keys()),
+    listed: new Set([...estate.applications, ...estate.setAside].map(({ id }) => id)),
+    frozen: new Set(estate.applications.filter(({ name }) => left.has(name)).map(({ id }) => id)),
+    keeping,
+    stayingSecrets,
+    destinationChanges: changes,
+    needsSecondLook: second === null && due.length + takeovers.length > 0,
+    approval: passing.length > 0 ? null : approval,
+    usedApproval: passing.length > 0 ? (approval?.hold.hash ?? null) : null,
+    hold: passing.length > 0 ? null : (approval?.hold ?? null),
+    missing,
+    reverted,
+  };
+}
+
+const dueUnit =
+  (isApproved: boolean) =>
+  ({ name, id, secret }: Unit): DueUnit => ({ name, id, secret, isApproved });
+
+/** Folders whose owner is not listed, while somebody else has the name: an update, if the owner is really gone. */
+function takenOver({ estate, folders }: DecisionInput, isLeftAlone: (name: string) => boolean): Unit[] {
+  const listed = new Set([...estate.applications, ...estate.setAside].map(({ id }) => id));
+  return estate.applications.flatMap(({ name, id }): Unit[] => {
+    const owner = folders.get(name)?.id ?? "";
+    // Of unknown owner is what a person left half finished: the name decides.
+    if (owner === "" || owner === id || listed.has(owner) || isLeftAlone(name)) return [];
+    return [{ name, id: owner, secret: null }];
+  });
+}
+
+/** Those that a person wants left alone, as far as there is anything to leave alone. */
+function standing(
+  reasons: ReadonlyMap<string, HoldReason>,
+  estate: Estate,
+  folders: ReadonlyMap<string, Folder>,
+): Hold[] {
+  const listed = new Map(estate.applications.map(({ name, id }) => [name, id]));
+  return [...reasons].flatMap(([name, reason]): Hold[] => {
+    const id = listed.get(name) ?? folders.get(name)?.id;
+    return id === undefined ? [] : [{ name, id, secret: null, reason, until: null }];
+  });
+}
+
+function rendered(estate: Estate, left: ReadonlyMap<string, HoldReason>, staying: readonly InventoryFile[]): Estate {
+  const applications = estate.applications
+    .filter(({ name }) => !left.has(name))
+    .map((model) =>
+      withReferences(
+        model,
+        staying.filter((row) => row.id === model.id),
+      ),
+    );
+  return { ...estate, applications };
+}

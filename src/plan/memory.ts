@@ -1,0 +1,41 @@
+/** What the next cycle must know of this one. Pure. */
+
+import type { Memory } from "../state/index.js";
+import type { Plan } from "./plan.js";
+
+/** Deleted Applications whose return by a `git revert` is told from a new one. */
+const REMEMBERED_DELETIONS = 1_000;
+
+/** The memory as it concerns this target: what was published to another one does not count. */
+export function memoryFor(target: string, memory: Memory): Memory {
+  if (memory.published.target === target) return memory;
+  return { ...memory, published: { target, serial: 0, applications: {} }, reverted: {} };
+}
+
+export interface LearnOptions {
+  /** Digest of repository, branch and path. */
+  readonly target: string;
+  /** False: the plan was made and not carried out, since a person suspended everything. */
+  readonly isPublished: boolean;
+  readonly now: Date;
+}
+
+/** The memory after a cycle that reached its end. Whoever approved something meanwhile is not forgotten. */
+export function learn(memory: Memory, plan: Plan, { target, isPublished, now }: LearnOptions): Memory {
+  const { missing, reverted, hold, usedApproval } = plan.decision;
+  const valid = memory.approvals.filter(({ expires }) => new Date(expires) > now);
+  const seen = { ...memory, missing, reverted, approvals: valid };
+  // What was approved has not passed yet.
+  if (!isPublished) return usedApproval === null ? { ...seen, hold } : seen;
+  const { published } = memoryFor(target, memory);
+  const all = Object.entries({ ...published.applications, ...plan.published });
+  const deleted = all.filter(([, { tree }]) => tree === "").map(([name]) => name);
+  const forgotten = new Set(deleted.slice(0, Math.max(0, deleted.length - REMEMBERED_DELETIONS)));
+  const applications = Object.fromEntries(all.filter(([name]) => !forgotten.has(name)));
+  return {
+    ...seen,
+    hold,
+    approvals: valid.filter(({ hash }) => hash !== usedApproval),
+    published: { target, serial: plan.serial, applications },
+  };
+}

@@ -1,0 +1,106 @@
+/** Applications that a person wants left alone: suspended, marked, changed or put back in Git. Pure. */
+
+import { createHash } from "node:crypto";
+import { applicationOf, type Base, type Drift, type Folder, type Instructions, type Ownership } from "../base/index.js";
+import { Failure } from "../common/failure.js";
+import { forTerminal } from "../common/quote.js";
+import type { Estate } from "../model/index.js";
+import type { Memory, Reverted } from "../state/index.js";
+import type { HoldReason } from "./decision.js";
+
+export interface StandingInput {
+  readonly base: Pick<Base, "listing" | "tip">;
+  readonly owned: Ownership;
+  readonly folders: ReadonlyMap<string, Folder>;
+  readonly drift: Drift;
+  readonly instructions: Instructions;
+  readonly estate: Estate;
+  readonly memory: Pick<Memory, "published" | "reverted" | "suspended">;
+  readonly settings: {
+    readonly drift: "overwrite" | "preserve" | "fail";
+    readonly reverted: "hold" | "overwrite";
+  };
+  readonly now: Date;
+}
+
+export interface Standing {
+  /** By the name of the Application, whether or not it is in Git. */
+  readonly reasons: ReadonlyMap<string, HoldReason>;
+  /** For the memory. */
+  readonly reverted: Readonly<Record<string, Reverted>>;
+}
+
+/** Throws `Drifted` where the configuration wants the cycle to fail for a file that a person changed. */
+export function findStanding(input: StandingInput): Standing {
+  const { drift, instructions, memory, settings } = input;
+  const reverted = findReverted(input);
+  const reasons = new Map<string, HoldReason>();
+  const add = (names: Iterable<string>, reason: HoldReason) => {
+    for (const name of names) if (!reasons.has(name)) reasons.set(name, reason);
+  };
+  // The first reason stands.
+  add(Object.keys(memory.suspended.applications), "Suspended");
+  if (instructions.suspended !== "everything") add(instructions.suspended, "Suspended");
+  add(drift.disabled, "ReconcileDisabled");
+  add(
+    Object.keys(reverted).filter((name) => reverted[name]?.resumed === false),
+    "Reverted",
+  );
+  const resumed = new Set(Object.keys(reverted));
+  const changed = [...drift.files.keys()]
+    .flatMap((path) => applicationOf(path) ?? [])
+    .filter((name) => !resumed.has(name));
+  if (settings.drift === "preserve") add(changed, "Drifted");
+  if (settings.drift === "fail") {
+    const name = changed.find((each) => !reasons.has(each));
+    if (name !== undefined) throw drifted(name);
+  }
+  return { reasons, reverted };
+}
+
+/**
+ * A `git revert` of a commit of ours puts back the inventory, too: it verifies, but its serial is lower than the last one
+ * we published. A file put back by itself is one that the inventory names as a former one.
+ */
+function findReverted(input: StandingInput): Record<string, Reverted> {
+  const { base, owned, folders, drift, estate, memory, settings, now } = input;
+  if (settings.reverted === "overwrite") return {};
+  const { serial, applications } = memory.published;
+  // Nobody reverts to an empty repository: that one is new.
+  const isPutBack = owned.trusted && base.tip !== null && owned.serial < serial;
+  const older = new Set([...drift.files].flatMap(([path, file]) => (file.older ? (applicationOf(path) ?? []) : [])));
+  const intents = new Map(estate.applications.map(({ name, intent }) => [name, intent]));
+  const unknown = new Set(estate.setAside.map(({ name }) => name));
+
+  const reverted: Record<string, Reverted> = {};
+  for (const name of new Set([...Object.keys(applications), ...older, ...Object.keys(memory.reverted)])) {
+    const tree = treeDigest(folders.get(name)?.rows.map(({ path }) => [path, base.listing.get(path) ?? ""]) ?? []);
+    const published = applications[name];
+    const known = memory.reverted[name];
+    // Null where Compass tells nothing that could be compared: as good as unchanged.
+    const intent = unknown.has(name) ? null : intents.has(name) ? (intents.get(name) ?? null) : "";
+    const entry =
+      known?.tree === tree
+        ? known
+        : older.has(name) || (isPutBack && published !== undefined && published.tree !== tree)
+          ? { tree, intent: published?.intent ?? intent ?? "", since: now.toISOString(), resumed: false }
+          : null;
+    if (entry === null || published?.tree === tree) continue;
+    if (intent === null || intent === entry.intent) reverted[name] = entry;
+  }
+  return reverted;
+}
+
+/** Digest of an Application's files as they lie in Git; "" for none. */
+export function treeDigest(files: readonly (readonly [path: string, blob: string])[]): string {
+  if (files.length === 0) return "";
+  const lines = files.map(([path, blob]) => `${path}\0${blob}\n`).sort();
+  return createHash("sha256").update(lines.join("")).digest("hex").slice(0, 32);
+}
+
+const drifted = (name: string) =>
+  new Failure(`somebody changed files of ${forTerminal(name, 63)} in Git, and drift is set to fail`, {
+    code: "Drifted",
+    stage: "plan",
+    hint: "Put the agent's version back, or set drift to overwrite or preserve.",
+  });
