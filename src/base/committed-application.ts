@@ -43,6 +43,8 @@ export function readApplication(bytes: Buffer): CommittedApplication {
   }
 }
 
+const KEYS = { Basic: ["username", "password"], OAuth: ["clientId", "clientSecret"] } as const;
+
 function referencesOf(spec: unknown): Map<string, SecretReference> {
   const references = new Map<string, SecretReference>();
   const add = (name: string | null, reference: SecretReference) => {
@@ -61,7 +63,15 @@ function referencesOf(spec: unknown): Map<string, SecretReference> {
       const target = textOf(targetUrl);
       if (type === "Basic" || type === "OAuth") {
         const hosts = hostsOf([target, authenticationURL, csrfTokenEndpointURL]);
-        add(textOf(secretName), { bundle, type, authenticationURL, csrfTokenEndpointURL, hosts, values: null });
+        add(textOf(secretName), {
+          bundle,
+          type,
+          keys: KEYS[type],
+          authenticationURL,
+          csrfTokenEndpointURL,
+          hosts,
+          values: null,
+        });
       }
       const parameters = {
         authenticationURL: null,
@@ -69,7 +79,7 @@ function referencesOf(spec: unknown): Map<string, SecretReference> {
         hosts: hostsOf([target]),
         values: null,
       };
-      add(textOf(requestParametersSecretName), { bundle, type: "Parameters", ...parameters });
+      add(textOf(requestParametersSecretName), { bundle, type: "Parameters", keys: [], ...parameters });
     }
   }
   return references;

@@ -36,6 +36,8 @@ export interface SecretReference {
   /** Id of the bundle that the credentials belong to. */
   readonly bundle: string;
   readonly type: "Basic" | "OAuth" | "Parameters";
+  /** Keys of its data; empty when they are not known. */
+  readonly keys: readonly string[];
   readonly authenticationURL: string | null;
   readonly csrfTokenEndpointURL: string | null;
   /** Hosts that the values are sent to: of the targets and of both endpoints. Sorted. */
@@ -104,6 +106,7 @@ const endpoint = z.string().nullable();
 const referenceSchema = z.strictObject({
   bundle: word,
   type: z.enum(["Basic", "OAuth", "Parameters"]),
+  keys: z.array(z.string()),
   authenticationURL: endpoint,
   csrfTokenEndpointURL: endpoint,
   hosts: z.array(z.string()),
@@ -258,8 +261,8 @@ function formatBody({ owner, tenant, serial, deletions, sealKey, formerSealKeys,
 
 const ordered = (reference: SecretReference | undefined) => {
   if (reference === undefined) return undefined;
-  const { bundle, type, authenticationURL, csrfTokenEndpointURL, hosts, values } = reference;
-  return { bundle, type, authenticationURL, csrfTokenEndpointURL, hosts, values };
+  const { bundle, type, keys, authenticationURL, csrfTokenEndpointURL, hosts, values } = reference;
+  return { bundle, type, keys, authenticationURL, csrfTokenEndpointURL, hosts, values };
 };
 
 const orderedRecord = ({ at, applications, secrets, ofApplications, ofSecrets }: DeletionRecord) => ({

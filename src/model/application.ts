@@ -41,7 +41,13 @@ export function modelApplication(
     const keys = values.map(([key, value]) => ({ key, fingerprint: fingerprint({ secret, key }, value) }));
     const known = keys.every((each) => each.fingerprint !== null);
     const digest = known ? sha256(keys).slice(0, 32) : null;
-    secrets.push({ name: secret, bundle: reference.bundle, keys, reference: { ...reference, values: digest } });
+    const names = values.map(([key]) => key);
+    secrets.push({
+      name: secret,
+      bundle: reference.bundle,
+      keys,
+      reference: { ...reference, keys: names, values: digest },
+    });
     return secret;
   };
 
@@ -88,10 +94,16 @@ export function modelApplication(
   return { model: withDigests({ ...open, secrets }), degraded };
 }
 
-/** Adds both digests; whatever changes of a model, this comes last. */
-export function withDigests(model: Omit<ApplicationModel, "digest" | "intent">): ApplicationModel {
+/**
+ * Adds both digests; whatever changes of a model, this comes last. With `others`, Secrets that it has no more but still
+ * refers to, the first is what it was with them.
+ */
+export function withDigests(
+  model: Omit<ApplicationModel, "digest" | "intent">,
+  others: readonly Pick<SecretModel, "name" | "reference">[] = [],
+): ApplicationModel {
   const { secrets, id, name, description, clientIDs, services } = model;
-  const places = secrets.map(({ name, keys }) => [name, keys.map(({ key }) => key)]);
+  const places = [...secrets, ...others].map(({ name, reference }) => JSON.stringify([name, reference.keys])).sort();
   const digest = sha256([{ id, name, description, clientIDs, services }, places]);
   const fingerprints = secrets.flatMap(({ keys }) => keys.map(({ fingerprint }) => fingerprint));
   return { ...model, digest, intent: fingerprints.includes(null) ? null : sha256([digest, fingerprints]).slice(0, 32) };
@@ -104,7 +116,7 @@ const referenceOf = (
   type: SecretReference["type"],
   authenticationURL: string | null,
   csrfTokenEndpointURL: string | null,
-): Omit<SecretReference, "values"> => {
+): Omit<SecretReference, "keys" | "values"> => {
   const targets = apiDefinitions.map(({ targetURL }) => targetURL);
   const hosts = hostsOf([...targets, authenticationURL, csrfTokenEndpointURL]);
   return { bundle: id, type, authenticationURL, csrfTokenEndpointURL, hosts };
@@ -114,7 +126,7 @@ interface Actions {
   readonly degrade: (reason: DegradedReason, bundle: string | null, message: string) => void;
   readonly write: (
     secret: string,
-    reference: Omit<SecretReference, "values">,
+    reference: Omit<SecretReference, "keys" | "values">,
     values: readonly (readonly [SecretKey, Secret])[],
   ) => string;
 }

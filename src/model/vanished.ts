@@ -21,28 +21,26 @@ const standsFor = ({ reference: { bundle, type } }: SecretModel, other: NonNulla
 /** The model with the references to Secrets that stay in Git, where Director gives nothing in their place. */
 export function withReferences(model: ApplicationModel, staying: readonly InventoryFile[]): ApplicationModel {
   const references = staying.flatMap(({ path, reference }) =>
-    reference === undefined ? [] : [{ ...reference, secretName: path.replace(/^.*\/|\.yaml$/g, "") }],
+    reference === undefined ? [] : [{ name: path.replace(/^.*\/|\.yaml$/g, ""), reference }],
   );
   if (references.length === 0) return model;
   const services = model.services.map((service) => {
-    const own = references.filter(({ bundle }) => bundle === service.id);
-    const parameters = own.find(({ type }) => type === "Parameters");
-    const credentials = own.find(({ type }) => type !== "Parameters");
+    const own = references.filter(({ reference }) => reference.bundle === service.id);
+    const parameters = own.find(({ reference }) => reference.type === "Parameters");
+    const credentials = own.find(({ reference }) => reference.type !== "Parameters");
     const referring = (entry: APIEntryModel): APIEntryModel => ({
       ...entry,
       credentials: entry.credentials ?? referenceOf(credentials),
-      requestParametersSecretName: entry.requestParametersSecretName ?? parameters?.secretName ?? null,
+      requestParametersSecretName: entry.requestParametersSecretName ?? parameters?.name ?? null,
     });
     return { ...service, entries: service.entries.map((entry) => (entry.type === "API" ? referring(entry) : entry)) };
   });
   const { intent } = model;
-  return { ...withDigests({ ...model, services }), intent };
+  return { ...withDigests({ ...model, services }, references), intent };
 }
 
-function referenceOf(
-  kept: (NonNullable<InventoryFile["reference"]> & { readonly secretName: string }) | undefined,
-): APIEntryModel["credentials"] {
-  if (kept === undefined || kept.type === "Parameters") return null;
-  const { type, secretName, authenticationURL, csrfTokenEndpointURL } = kept;
-  return { type, secretName, authenticationURL, csrfTokenEndpointURL };
+function referenceOf(kept: Pick<SecretModel, "name" | "reference"> | undefined): APIEntryModel["credentials"] {
+  if (kept === undefined || kept.reference.type === "Parameters") return null;
+  const { type, authenticationURL, csrfTokenEndpointURL } = kept.reference;
+  return { type, secretName: kept.name, authenticationURL, csrfTokenEndpointURL };
 }

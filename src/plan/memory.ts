@@ -34,8 +34,11 @@ export function learn(memory: Memory, plan: Plan, { target, isPublished, now }: 
   const applications = Object.fromEntries(all.filter(([name]) => !forgotten.has(name)));
   return {
     ...seen,
+    // What was written again is put back no more.
+    reverted: Object.fromEntries(Object.entries(reverted).filter(([name]) => !(name in plan.published))),
     hold,
     approvals: valid.filter(({ hash }) => hash !== usedApproval),
-    published: { target, serial: plan.serial, applications },
+    // Never lower: what a person took back stays known as such.
+    published: { target, serial: Math.max(published.serial, plan.serial), applications },
   };
 }

@@ -130,7 +130,7 @@ describe("a plan", () => {
       bundles: shop.bundles.map((each) => ({ ...each, defaultInstanceAuth: null })),
     });
 
-    const { plan, tree } = await sync(first.tree, [open]);
+    const { plan, tree } = await sync(first.tree, [open], { rules: atOnce });
 
     expect(plan.deletes).toEqual([`applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml`]);
     expect(summary(plan)).toEqual({ ...nothing, updated: ["mp-shop"] });
@@ -239,7 +239,9 @@ describe("deletions in a plan", () => {
     const third = await sync(second.tree, [open], { rules: upsertOnly });
     const strict = await sync(third.tree, [open], { rules: { ...atOnce } });
 
-    expect(summary(second.plan)).toEqual({ ...nothing, updated: ["mp-shop"], held: ["mp-crm UpsertOnly"] });
+    expect(summary(second.plan).held).toEqual(["mp-crm UpsertOnly", "mp-shop UpsertOnly"]);
+    // The API goes on with the credentials that Git has: without them it would be called unauthenticated.
+    expect(textOf(second.tree, "applications/mp-shop/application.yaml")).toContain(`secretName: mp-shop-${uuid(101)}`);
     expect(second.plan.deletes).toEqual([]);
     expect(faults(second.tree, sealKey)).toEqual([]);
     expect(third.plan.writes.size).toBe(0);
@@ -332,7 +334,7 @@ describe("a name that is taken in Git", () => {
 describe("an Application set aside", () => {
   it.each<[string, readonly Application[]]>([
     ["InvalidName", [{ ...shop, name: "BAD" }]],
-    ["DuplicateName", [shop, { ...erp, name: "mp-shop" }]],
+    ["Unreadable", []],
     ["UnprintableName", [{ ...shop, auths: ["\u0007"] }]],
     ["ReadableSecret", [{ ...shop, description: "password of mp-shop" }]],
     ["TooLarge", [{ ...shop, description: "x".repeat(1024 * 1024) }]],
@@ -342,9 +344,11 @@ describe("an Application set aside", () => {
     // A person's change stays as well.
     const tree = new Map([...first.tree, [path, Buffer.from("a person's\n")]]);
 
-    const result = await sync(tree, [...bad, { ...crm, description: "New" }], { rules: atOnce });
+    const unreadable = bad.length === 0 ? [{ id: shop.id, name: shop.name }] : [];
+    const snapshot = { ...aSnapshot([...bad, { ...crm, description: "New" }]), unreadable };
+    const result = await cycle(tree, snapshot, { rules: atOnce });
 
-    expect(result.plan.setAside.map((each) => each.reason)).toEqual(bad.map(() => reason));
+    expect(result.plan.setAside.map((each) => each.reason)).toEqual([reason]);
     expect(result.plan.updated).toEqual(["mp-crm"]);
     expect(result.plan.held).toEqual([]);
     expect(filesOf(result.tree, "mp-shop")).toEqual(filesOf(tree, "mp-shop"));
@@ -375,7 +379,7 @@ describe("an Application set aside", () => {
       { rules: atOnce },
     );
 
-    expect(summary(result.plan)).toEqual({ ...nothing, held: ["mp-shop Renamed"] });
+    expect(summary(result.plan)).toEqual({ ...nothing, held: ["mp-crm Renamed", "mp-shop Renamed"] });
     expect(result.plan.setAside).toMatchObject([{ name: "BAD" }]);
     expect(result.tree).toEqual(first.tree);
   });
@@ -395,6 +399,7 @@ describe("an Application set aside", () => {
 
     expect(result.plan.held.map(({ name, reason }) => `${name} ${reason}`)).toEqual([
       "mp-crm Renamed",
+      "mp-erp Renamed",
       "mp-shop Renamed",
     ]);
     expect(result.tree).toEqual(first.tree);
@@ -507,31 +512,52 @@ describe("credentials that vanish", () => {
     bundles: shop.bundles.map((each) => ({ ...each, defaultInstanceAuth: null })),
   };
 
-  it.each(["sync", "upsert-only"] as const)(
-    "hold all that Git has of the Application until they are missing often enough, in mode %s",
-    async (mode) => {
-      const rules = { ...patient, mode };
-      const first = await sync(empty, [shop, crm], { rules });
+  const path = `applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml`;
+  const application = "applications/mp-shop/application.yaml";
 
-      const second = await sync(first.tree, [bare, crm], { rules });
-      const third = await sync(second.tree, [bare, crm], { rules, missing: second.plan.decision.missing });
+  it("keep their Secret and the reference to it until they are missing often enough, while the rest is updated", async () => {
+    const first = await sync(empty, [shop, crm], { rules: patient });
 
-      expect(summary(second.plan).held).toEqual(["mp-shop CredentialsVanished"]);
-      expect(second.plan.writes.size).toBe(0);
-      expect(second.plan.deletes).toEqual([]);
-      expect(third.plan.updated).toEqual(["mp-shop"]);
-      expect(third.plan.held).toEqual([]);
-      expect(third.plan.deletes).toEqual(
-        mode === "sync" ? [`applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml`] : [],
-      );
-    },
-  );
+    const second = await sync(first.tree, [bare, crm], { rules: patient });
+    const { missing } = second.plan.decision;
+    const third = await sync(second.tree, [bare, crm], { rules: patient, missing });
+
+    expect(second.plan.held).toEqual([
+      { name: "mp-shop", id: uuid(1), secret: path, reason: "CredentialsVanished", until: noon },
+    ]);
+    expect(second.plan.updated).toEqual(["mp-shop"]);
+    expect(second.plan.deletes).toEqual([]);
+    expect(second.tree.get(path)).toEqual(first.tree.get(path));
+    expect(textOf(second.tree, application)).toContain("description: new");
+    expect(textOf(second.tree, application)).toContain(`secretName: mp-shop-${uuid(101)}`);
+    expect(faults(second.tree, sealKey)).toEqual([]);
+    expect(third.plan.held).toEqual([]);
+    expect(third.plan.deletes).toEqual([path]);
+    expect(textOf(third.tree, application)).not.toContain("secretName: mp-shop");
+    expect(faults(third.tree, sealKey)).toEqual([]);
+  });
+
+  it("of a bundle that is gone as a whole go by the same rule", async () => {
+    const first = await sync(empty, [shop], { rules: patient });
+    const without = { ...shop, bundles: [] };
+
+    const second = await sync(first.tree, [without], { rules: patient });
+    const { missing } = second.plan.decision;
+    const third = await sync(second.tree, [without], { rules: patient, missing });
+    const fourth = await sync(third.tree, [without], { rules: patient, missing: third.plan.decision.missing });
+
+    expect(second.plan.held).toMatchObject([{ reason: "CredentialsVanished", secret: path }]);
+    expect(second.plan.deletes).toEqual([]);
+    expect(third.plan.deletes).toEqual([path]);
+    expect(fourth.plan.writes.size).toBe(0);
+  });
 
   it("are forgotten as missing once they are seen again", async () => {
     const first = await sync(empty, [shop], { rules: patient });
     const second = await sync(first.tree, [bare], { rules: patient });
 
-    const third = await sync(second.tree, [shop], { rules: patient, missing: second.plan.decision.missing });
+    const back = { ...bare, bundles: shop.bundles };
+    const third = await sync(second.tree, [back], { rules: patient, missing: second.plan.decision.missing });
     const fourth = await sync(third.tree, [bare], { rules: patient, missing: third.plan.decision.missing });
 
     expect(third.plan.decision.missing).toEqual({});
@@ -539,12 +565,31 @@ describe("credentials that vanish", () => {
     expect(summary(fourth.plan).held).toEqual(["mp-shop CredentialsVanished"]);
   });
 
-  it("do not hold the others", async () => {
-    const first = await sync(empty, [shop, crm], { rules: patient });
+  it("stay when a second look shows them", async () => {
+    const first = await sync(empty, [shop], { rules: atOnce });
 
-    const { plan } = await sync(first.tree, [bare, { ...crm, description: "new" }], { rules: patient });
+    const { plan, lookedAgain } = await sync(first.tree, [bare], { rules: atOnce, second: aSnapshot([shop]) });
 
-    expect(plan.updated).toEqual(["mp-crm"]);
+    expect(lookedAgain).toBe(true);
+    expect(summary(plan).held).toEqual(["mp-shop SeenAgain"]);
+    expect(plan.deletes).toEqual([]);
+  });
+
+  it("of many at once are held over the limit, with their references", async () => {
+    const many = Array.from({ length: 10 }, (_, index) => anApplicationNamed(`mp-${index}`, index + 10));
+    const limited = { ...atOnce, limit: 0.2 };
+    const first = await sync(empty, many, { rules: limited });
+    const open = many.map((each) => ({
+      ...each,
+      bundles: each.bundles.map((bundle) => ({ ...bundle, defaultInstanceAuth: null })),
+    }));
+
+    const { plan } = await sync(first.tree, open, { rules: limited });
+
+    expect(new Set(plan.held.map(({ reason }) => reason))).toEqual(new Set(["OverLimit"]));
+    expect(plan.held).toHaveLength(10);
+    expect(plan.deletes).toEqual([]);
+    expect(plan.writes.size).toBe(0);
   });
 });
 
@@ -559,8 +604,8 @@ describe("a rebuilt inventory", () => {
     const third = await sync(second.tree, [open], { rules: atOnce });
 
     expect(second.plan.deletes).toEqual([]);
-    expect(summary(second.plan).held).toEqual(["mp-crm InventoryRebuilt", "mp-shop CredentialsVanished"]);
-    expect(second.plan.updated).toEqual([]);
+    expect(summary(second.plan).held).toEqual(["mp-crm InventoryRebuilt", "mp-shop InventoryRebuilt"]);
+    expect(textOf(second.tree, "applications/mp-shop/application.yaml")).toContain(`secretName: mp-shop-${uuid(101)}`);
     expect(faults(second.tree, sealKey)).toEqual([]);
     // What stayed for that reason alone goes with the next one.
     expect(third.plan.deletes).toEqual([
@@ -663,10 +708,12 @@ describe("any row of cycles", () => {
             expect(published.has(each.name) || waits).toBe(true);
           }
           for (const each of published) {
-            expect(idsIn(next, each)).toBe(snapshot.find((one) => one.name === each)?.id);
+            expect(snapshot.filter((one) => one.name === each).map(({ id }) => id)).toContain(idsIn(next, each));
           }
-          // A second look changes nothing unless it makes a deletion, or the loss of credentials, due.
-          const released = held.some(({ reason }) => reason === "CredentialsVanished");
+          // A second cycle changes nothing unless it makes a deletion, or the loss of credentials, due, or trusts the inventory again.
+          const released = held.some(
+            ({ reason }) => reason === "CredentialsVanished" || (changed && reason === "Renamed"),
+          );
           if (again.plan.deletes.length === 0 && !released) expect([...again.plan.writes.keys()]).toEqual([]);
 
           tree = next;

@@ -1,0 +1,644 @@
+/** What people do to the files in Git, and what Compass does twice: row by row through the stages of a cycle. */
+
+import { describe, expect, it } from "vitest";
+import { formatInventory, INVENTORY_PATH, readInventory } from "../../src/base/index.js";
+import type { Application, Snapshot } from "../../src/fetch/index.js";
+import type { DeletionRules } from "../../src/plan/index.js";
+import type { Memory } from "../../src/state/index.js";
+import {
+  anAPI,
+  anApplicationNamed,
+  applied,
+  aSnapshot,
+  atOnce,
+  type CycleChanges,
+  cycle,
+  later,
+  minutes,
+  noMemory,
+  sealKey,
+  type Tree,
+  textOf,
+  uuid,
+} from "../builders.js";
+import { faults } from "./a-tree.js";
+
+const empty: Tree = new Map();
+const shop = anApplicationNamed("mp-shop", 1);
+const crm = anApplicationNamed("mp-crm", 2);
+const erp = anApplicationNamed("mp-erp", 3);
+const many = Array.from({ length: 10 }, (_, index) => anApplicationNamed(`mp-${index}`, index + 10));
+const limited: DeletionRules = { ...atOnce, limit: 0.2 };
+const application = (name: string) => `applications/${name}/application.yaml`;
+const secret = (name: string, number: number) => `applications/${name}/secrets/${name}-${uuid(100 + number)}.yaml`;
+
+/** An agent with its tree and its memory, cycle after cycle. */
+function anAgent(changes: CycleChanges = {}) {
+  let tree: Tree = new Map(empty);
+  let memory: Memory = noMemory;
+  return {
+    get tree() {
+      return tree;
+    },
+    set tree(next: Tree) {
+      tree = next;
+    },
+    get memory() {
+      return memory;
+    },
+    set memory(next: Memory) {
+      memory = next;
+    },
+    /** Given to the agent by a person, by command. */
+    approve(hash: string, expires = later(minutes(60))) {
+      memory = { ...memory, approvals: [...memory.approvals, { hash, expires: expires.toISOString() }] };
+    },
+    async sync(given: readonly Application[] | Snapshot, more: CycleChanges = {}) {
+      const snapshot = "runtime" in given ? given : aSnapshot(given);
+      const result = await cycle(tree, snapshot, { rules: atOnce, ...changes, memory, ...more });
+      tree = result.tree;
+      memory = result.memory;
+      const { created, updated, deleted, held } = result.plan;
+      const reasons = held.map(({ name, reason }) => `${name} ${reason}`);
+      return { ...result, summary: { created, updated, deleted, held: reasons } };
+    },
+    edit(path: string, text: string | null) {
+      const next = new Map(tree);
+      if (text === null) next.delete(path);
+      else next.set(path, Buffer.from(text));
+      tree = next;
+    },
+  };
+}
+
+const nothing = { created: [], updated: [], deleted: [], held: [] };
+const serialOf = (tree: Tree) => {
+  const reading = readInventory(tree.get(INVENTORY_PATH) ?? Buffer.alloc(0), sealKey);
+  return reading.state === "verified" ? reading.inventory.serial : null;
+};
+
+describe("a second look at Compass", () => {
+  it("is taken only when something would go", async () => {
+    const agent = anAgent();
+
+    const first = await agent.sync([shop, crm]);
+    const second = await agent.sync([shop, { ...crm, description: "new" }]);
+    const third = await agent.sync([shop]);
+
+    expect([first, second, third].map(({ lookedAgain }) => lookedAgain)).toEqual([false, false, true]);
+    expect(third.summary.deleted).toEqual(["mp-crm"]);
+  });
+
+  it("that shows one of them holds all, and the one begins anew", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm, erp]);
+
+    const { summary, plan } = await agent.sync([erp], { second: aSnapshot([erp, shop]) });
+
+    expect(summary).toEqual({ ...nothing, held: ["mp-crm SeenAgain", "mp-shop SeenAgain"] });
+    expect(Object.keys(plan.decision.missing)).toEqual([`${uuid(2)}/mp-crm`]);
+  });
+
+  it("may differ in everything else", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+
+    const { summary } = await agent.sync([crm], { second: aSnapshot([erp]) });
+
+    expect(summary.deleted).toEqual(["mp-shop"]);
+  });
+
+  it("that shows the owner of a name keeps it from being taken over", async () => {
+    const agent = anAgent();
+    await agent.sync([shop]);
+    const before = agent.tree;
+
+    const { summary, plan } = await agent.sync([{ ...erp, name: "mp-shop" }], { second: aSnapshot([shop]) });
+
+    expect(summary).toEqual({ ...nothing, held: ["mp-shop Renamed"] });
+    expect(plan.replaced).toEqual([]);
+    expect(agent.tree).toEqual(before);
+  });
+
+  it("that lacks the owner, too, lets the name be taken over", async () => {
+    const agent = anAgent({ rules: { ...atOnce, observations: 3, over: minutes(30) } });
+    await agent.sync([shop]);
+
+    const { summary, plan, lookedAgain } = await agent.sync([{ ...erp, name: "mp-shop" }]);
+
+    expect(lookedAgain).toBe(true);
+    expect(summary).toEqual({ ...nothing, updated: ["mp-shop"] });
+    expect(plan.replaced).toEqual([{ name: "mp-shop", id: uuid(3), formerID: uuid(1) }]);
+    expect(faults(agent.tree, sealKey)).toEqual([]);
+  });
+});
+
+describe("an approval", () => {
+  it("lets exactly what is held pass, once, whatever the limit", async () => {
+    const agent = anAgent({ rules: limited });
+    await agent.sync(many);
+    const held = await agent.sync(many.slice(5));
+    const hash = held.plan.decision.approval?.hold.hash ?? "";
+
+    agent.approve(hash);
+    const passed = await agent.sync(many.slice(5));
+    await agent.sync(many, { nonce: "second" });
+    const again = await agent.sync(many.slice(5), { nonce: "third" });
+
+    expect(held.summary.held).toHaveLength(5);
+    expect(passed.summary.deleted).toHaveLength(5);
+    expect(passed.plan.decision.approval).toBeNull();
+    expect(passed.memory.approvals).toEqual([]);
+    expect(again.summary.deleted).toEqual([]);
+    expect(again.plan.decision.approval?.hold.hash).not.toBe(hash);
+    expect(faults(agent.tree, sealKey)).toEqual([]);
+  });
+
+  it("of another set lets nothing pass", async () => {
+    const agent = anAgent({ rules: limited });
+    await agent.sync(many);
+    const { plan } = await agent.sync(many.slice(5));
+
+    agent.approve(plan.decision.approval?.hold.hash ?? "");
+    const { summary } = await agent.sync(many.slice(6), { nonce: "another" });
+
+    expect(summary.deleted).toEqual([]);
+    expect(summary.held).toHaveLength(6);
+  });
+
+  it("that has ended lets nothing pass", async () => {
+    const agent = anAgent({ rules: limited });
+    await agent.sync(many);
+    const { plan } = await agent.sync(many.slice(5));
+
+    agent.approve(plan.decision.approval?.hold.hash ?? "", later(minutes(5)));
+    const { summary } = await agent.sync(many.slice(5), { now: later(minutes(5)) });
+
+    expect(summary.deleted).toEqual([]);
+  });
+
+  it("lets an empty answer pass, which time never does", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    const { plan, summary } = await agent.sync([]);
+
+    agent.approve(plan.decision.approval?.hold.hash ?? "");
+    const passed = await agent.sync([]);
+
+    expect(summary.held).toEqual(["mp-crm EmptyAnswer", "mp-shop EmptyAnswer"]);
+    expect(passed.summary.deleted).toEqual(["mp-crm", "mp-shop"]);
+    expect(faults(agent.tree, sealKey)).toEqual([]);
+  });
+
+  it("by a file in Git is used with the commit that removes the file", async () => {
+    const agent = anAgent({ rules: limited });
+    await agent.sync(many);
+    const { plan } = await agent.sync(many.slice(5));
+
+    agent.edit(".runtime-agent/approve", `# five of them\n${plan.decision.approval?.hold.hash}\n`);
+    const passed = await agent.sync(many.slice(5));
+
+    expect(passed.summary.deleted).toHaveLength(5);
+    expect(agent.tree.has(".runtime-agent/approve")).toBe(false);
+    expect(faults(agent.tree, sealKey)).toEqual([]);
+  });
+
+  it("that a second look contradicts is void", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    const { plan } = await agent.sync([]);
+
+    agent.approve(plan.decision.approval?.hold.hash ?? "");
+    const contradicted = await agent.sync([], { second: aSnapshot([shop]) });
+    const after = await agent.sync([], { nonce: "later" });
+
+    expect(contradicted.summary).toEqual({ ...nothing, held: ["mp-crm SeenAgain", "mp-shop SeenAgain"] });
+    expect(after.summary.held).toEqual(["mp-crm EmptyAnswer", "mp-shop EmptyAnswer"]);
+  });
+
+  it("counts for no limit of the day", async () => {
+    const agent = anAgent({ rules: limited });
+    await agent.sync(many);
+    const { plan } = await agent.sync(many.slice(5));
+    agent.approve(plan.decision.approval?.hold.hash ?? "");
+    await agent.sync(many.slice(5));
+
+    const { summary } = await agent.sync(many.slice(6), { now: later(minutes(10)) });
+
+    expect(summary.deleted).toEqual(["mp-5"]);
+  });
+});
+
+describe("the limit", () => {
+  it("counts what went in the last day, and forgets it after a day", async () => {
+    const agent = anAgent({ rules: limited });
+    await agent.sync(many);
+
+    const first = await agent.sync(many.slice(2));
+    const second = await agent.sync(many.slice(3), { now: later(minutes(23 * 60)) });
+    const third = await agent.sync(many.slice(3), { now: later(minutes(24 * 60)) });
+
+    expect(first.summary.deleted).toEqual(["mp-0", "mp-1"]);
+    expect(second.summary.held).toEqual(["mp-2 OverLimit"]);
+    expect(third.summary.deleted).toEqual(["mp-2"]);
+  });
+
+  it("is no wider when the state is lost", async () => {
+    const agent = anAgent({ rules: limited });
+    await agent.sync(many);
+    await agent.sync(many.slice(2));
+
+    agent.memory = noMemory;
+    const key = Buffer.alloc(32, 8);
+    const rebuilt = await agent.sync(many.slice(4), { key, now: later(minutes(3)) });
+    const after = await agent.sync(many.slice(4), { key, now: later(minutes(6)) });
+
+    expect(rebuilt.summary.deleted).toEqual([]);
+    expect(after.summary.held).toEqual(["mp-2 OverLimit", "mp-3 OverLimit"]);
+  });
+});
+
+describe("a file that a person changed", () => {
+  const edited = (agent: ReturnType<typeof anAgent>) =>
+    textOf(agent.tree, application("mp-shop")).replace("description: ", "description: edited ");
+
+  it("is written over, and the plan says so", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    const before = agent.tree;
+
+    agent.edit(application("mp-shop"), edited(agent));
+    const { plan, summary } = await agent.sync([shop, crm]);
+
+    expect(plan.overwritten).toEqual([application("mp-shop")]);
+    expect(summary).toEqual({ ...nothing, updated: ["mp-shop"] });
+    expect(textOf(agent.tree, application("mp-shop"))).toBe(textOf(before, application("mp-shop")));
+  });
+
+  it("stays with drift: preserve for as long as it is a person's, and the tree fits together", async () => {
+    const agent = anAgent({ settings: { drift: "preserve" } });
+    await agent.sync([shop, crm]);
+    const ours = textOf(agent.tree, application("mp-shop"));
+    const theirs = edited(agent);
+
+    agent.edit(application("mp-shop"), theirs);
+    const first = await agent.sync([{ ...shop, description: "from Compass" }, crm]);
+    const second = await agent.sync([{ ...shop, description: "from Compass" }, crm]);
+
+    expect(first.summary).toEqual({ ...nothing, held: ["mp-shop Drifted"] });
+    expect(second.plan.writes.size).toBe(0);
+    expect(textOf(agent.tree, application("mp-shop"))).toBe(theirs);
+    expect(faults(agent.tree, sealKey)).toEqual([]);
+
+    agent.edit(application("mp-shop"), ours);
+    const third = await agent.sync([{ ...shop, description: "from Compass" }, crm]);
+
+    expect(third.summary).toEqual({ ...nothing, updated: ["mp-shop"] });
+    expect(faults(agent.tree, sealKey)).toEqual([]);
+  });
+
+  it.each([
+    ["its Application", application("mp-shop")],
+    ["its Secret", secret("mp-shop", 1)],
+  ])("stays removed with drift: preserve, if it was %s", async (_, path) => {
+    const agent = anAgent({ settings: { drift: "preserve" } });
+    await agent.sync([shop, crm]);
+
+    agent.edit(path, null);
+    const first = await agent.sync([shop, { ...crm, description: "new" }]);
+    const second = await agent.sync([shop, { ...crm, description: "new" }]);
+    const given = await agent.sync([shop, { ...crm, description: "new" }], { settings: { drift: "overwrite" } });
+
+    expect(first.summary).toEqual({ ...nothing, updated: ["mp-crm"], held: ["mp-shop Drifted"] });
+    expect(second.plan.writes.size).toBe(0);
+    expect(second.summary.held).toEqual(["mp-shop Drifted"]);
+    expect(textOf(second.tree, "kustomization.yaml")).not.toContain(path);
+    expect(given.tree.has(path)).toBe(true);
+    expect(faults(agent.tree, sealKey)).toEqual([]);
+  });
+
+  it("stops the cycle with drift: fail", async () => {
+    const agent = anAgent({ settings: { drift: "fail" } });
+    await agent.sync([shop, crm]);
+
+    agent.edit(application("mp-shop"), edited(agent));
+
+    await expect(agent.sync([shop, crm])).rejects.toMatchObject({ code: "Drifted", stage: "plan" });
+  });
+
+  it("with reconcile: disabled is left alone, its Secrets and its deletion included, whatever drift says", async () => {
+    const agent = anAgent({ settings: { drift: "fail" } });
+    await agent.sync([shop, crm]);
+    const marked = textOf(agent.tree, application("mp-shop")).replace(
+      "  annotations:\n",
+      "  annotations:\n    runtime-agent.kyma-project.io/reconcile: disabled\n",
+    );
+
+    agent.edit(application("mp-shop"), marked);
+    const tree = agent.tree;
+    const rotated = await agent.sync([anApplicationNamed("mp-shop", 1, "another password"), crm]);
+    const gone = await agent.sync([crm]);
+    const lost = await agent.sync([crm], { key: Buffer.alloc(32, 9) });
+    const still = await agent.sync([shop, crm], { key: Buffer.alloc(32, 9) });
+
+    for (const { summary } of [rotated, gone, lost, still]) {
+      expect(summary).toEqual({ ...nothing, held: ["mp-shop ReconcileDisabled"] });
+    }
+    for (const path of [application("mp-shop"), secret("mp-shop", 1)]) {
+      expect(textOf(agent.tree, path)).toBe(textOf(tree, path));
+    }
+    expect(faults(agent.tree, Buffer.alloc(32, 9))).toEqual([]);
+  });
+});
+
+describe("a revert of a commit of ours", () => {
+  const changed = { ...shop, description: "changed in Compass" };
+
+  it("of a change is held until Compass changes it again", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    const before = agent.tree;
+    await agent.sync([changed, crm]);
+
+    agent.tree = before;
+    const held = await agent.sync([changed, crm]);
+    const others = await agent.sync([changed, { ...crm, description: "new" }]);
+    const still = await agent.sync([changed, { ...crm, description: "new" }]);
+    const moved = await agent.sync([{ ...shop, description: "changed again" }, crm]);
+
+    expect(held.summary).toEqual({ ...nothing, held: ["mp-shop Reverted"] });
+    expect(held.plan.writes.size).toBe(0);
+    expect(others.summary).toEqual({ ...nothing, updated: ["mp-crm"], held: ["mp-shop Reverted"] });
+    expect(still.summary.held).toEqual(["mp-shop Reverted"]);
+    expect(serialOf(others.tree)).toBe(3);
+    expect(moved.summary).toEqual({ ...nothing, updated: ["mp-crm", "mp-shop"] });
+    expect(faults(agent.tree, sealKey)).toEqual([]);
+  });
+
+  it("of a deletion is held until the Application is listed again", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    const before = agent.tree;
+    await agent.sync([crm]);
+
+    agent.tree = before;
+    const held = await agent.sync([crm]);
+    const again = await agent.sync([crm], { now: later(minutes(600)) });
+    const back = await agent.sync([shop, crm]);
+
+    expect(held.summary).toEqual({ ...nothing, held: ["mp-shop Reverted"] });
+    expect(again.summary).toEqual({ ...nothing, held: ["mp-shop Reverted"] });
+    expect(back.summary).toEqual(nothing);
+  });
+
+  it("of a creation is held while Compass says the same", async () => {
+    const agent = anAgent();
+    await agent.sync([crm]);
+    const before = agent.tree;
+    await agent.sync([shop, crm]);
+
+    agent.tree = before;
+    const held = await agent.sync([shop, crm]);
+    const moved = await agent.sync([changed, crm]);
+
+    expect(held.summary).toEqual({ ...nothing, held: ["mp-shop Reverted"] });
+    expect(moved.summary).toEqual({ ...nothing, created: ["mp-shop"] });
+  });
+
+  it("of the very first commit holds all of it, but a new repository is filled", async () => {
+    const agent = anAgent();
+    await agent.sync([shop]);
+
+    agent.tree = new Map([["README.md", Buffer.from("a person's\n")]]);
+    const held = await agent.sync([shop]);
+
+    expect(held.summary).toEqual({ ...nothing, held: ["mp-shop Reverted"] });
+  });
+
+  it("ends when a person resumes it", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    const before = agent.tree;
+    await agent.sync([changed, crm]);
+    agent.tree = before;
+    const { memory } = await agent.sync([changed, crm]);
+
+    const reverted = Object.fromEntries(
+      Object.entries(memory.reverted).map(([name, each]) => [name, { ...each, resumed: true }]),
+    );
+    agent.memory = { ...memory, reverted };
+    const written = await agent.sync([changed, crm]);
+
+    expect(written.summary).toEqual({ ...nothing, updated: ["mp-shop"] });
+    expect(written.memory.reverted).toEqual({});
+  });
+
+  it("of one file by hand is told from other changes", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    const old = textOf(agent.tree, secret("mp-shop", 1));
+    await agent.sync([anApplicationNamed("mp-shop", 1, "rotated password"), crm]);
+
+    agent.edit(secret("mp-shop", 1), old);
+    const held = await agent.sync([anApplicationNamed("mp-shop", 1, "rotated password"), crm]);
+    const still = await agent.sync([anApplicationNamed("mp-shop", 1, "rotated password"), crm]);
+
+    expect(held.summary).toEqual({ ...nothing, held: ["mp-shop Reverted"] });
+    expect(still.summary).toEqual({ ...nothing, held: ["mp-shop Reverted"] });
+    expect(faults(agent.tree, sealKey)).toEqual([]);
+  });
+
+  it("is written over where the configuration says so", async () => {
+    const agent = anAgent({ settings: { reverted: "overwrite" } });
+    await agent.sync([shop]);
+    const before = agent.tree;
+    await agent.sync([changed]);
+
+    agent.tree = before;
+    const { summary } = await agent.sync([changed]);
+
+    expect(summary).toEqual({ ...nothing, updated: ["mp-shop"] });
+  });
+
+  it("is not what an older memory looks like", async () => {
+    const agent = anAgent();
+    const { memory } = await agent.sync([shop]);
+    await agent.sync([changed]);
+
+    agent.memory = memory;
+    const { summary } = await agent.sync([{ ...shop, description: "third" }]);
+
+    expect(summary).toEqual({ ...nothing, updated: ["mp-shop"] });
+  });
+});
+
+describe("an Application suspended by name", () => {
+  const suspended = (memory: Memory, name: string): Memory => ({
+    ...memory,
+    suspended: { everything: null, applications: { [name]: { since: later(0).toISOString(), reason: null } } },
+  });
+
+  it("is neither updated nor deleted nor created, while the others flow", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    agent.memory = suspended(agent.memory, "mp-shop");
+    const before = agent.tree;
+
+    const changed = await agent.sync([
+      { ...shop, description: "new" },
+      { ...crm, description: "new" },
+    ]);
+    const gone = await agent.sync([{ ...crm, description: "new" }]);
+
+    expect(changed.summary).toEqual({ ...nothing, updated: ["mp-crm"], held: ["mp-shop Suspended"] });
+    expect(gone.summary).toEqual({ ...nothing, held: ["mp-shop Suspended"] });
+    expect(textOf(agent.tree, application("mp-shop"))).toBe(textOf(before, application("mp-shop")));
+    expect(faults(agent.tree, sealKey)).toEqual([]);
+  });
+
+  it("by a file in Git, too", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+
+    agent.edit(".runtime-agent/suspend", "mp-shop # moved by hand\n");
+    const { summary } = await agent.sync([{ ...shop, description: "new" }, crm, erp]);
+
+    expect(summary).toEqual({ ...nothing, created: ["mp-erp"], held: ["mp-shop Suspended"] });
+    expect(agent.tree.has(".runtime-agent/suspend")).toBe(true);
+  });
+});
+
+describe("credentials that stay while the host they are sent to changes", () => {
+  const elsewhere: Application = {
+    ...shop,
+    bundles: shop.bundles.map((bundle) => ({
+      ...bundle,
+      apiDefinitions: [anAPI({ targetURL: "https://evil.example.net/orders" })],
+    })),
+  };
+  const change = {
+    name: "mp-shop",
+    id: uuid(1),
+    bundle: uuid(101),
+    from: ["shop.example.com"],
+    to: ["evil.example.net"],
+  };
+
+  it("are published and reported", async () => {
+    const agent = anAgent();
+    await agent.sync([shop]);
+
+    const { plan, summary } = await agent.sync([elsewhere]);
+    const after = await agent.sync([elsewhere]);
+
+    expect(plan.decision.destinationChanges).toEqual([change]);
+    expect(summary).toEqual({ ...nothing, updated: ["mp-shop"] });
+    expect(after.plan.decision.destinationChanges).toEqual([]);
+  });
+
+  it("are held where the configuration says so, until exactly that is approved", async () => {
+    const agent = anAgent({ settings: { destinationChange: "hold" } });
+    await agent.sync([shop, crm]);
+
+    const held = await agent.sync([elsewhere, { ...crm, description: "new" }]);
+    agent.approve(held.plan.decision.approval?.hold.hash ?? "");
+    const further = {
+      ...elsewhere,
+      bundles: elsewhere.bundles.map((bundle) => ({
+        ...bundle,
+        apiDefinitions: [anAPI({ targetURL: "https://worse.example.net/" })],
+      })),
+    };
+    const other = await agent.sync([further, crm], { nonce: "other" });
+    const passed = await agent.sync([elsewhere, crm], { nonce: "third" });
+
+    expect(held.summary).toEqual({ ...nothing, updated: ["mp-crm"], held: ["mp-shop DestinationChanged"] });
+    expect(other.summary.held).toEqual(["mp-shop DestinationChanged"]);
+    // The set in between was another one: the nonce of the first is gone.
+    expect(passed.summary.held).toEqual(["mp-shop DestinationChanged"]);
+
+    agent.approve(passed.plan.decision.approval?.hold.hash ?? "");
+    expect((await agent.sync([elsewhere, crm])).summary).toEqual({ ...nothing, updated: ["mp-shop"] });
+  });
+
+  it("are nothing to report when the credentials changed with it", async () => {
+    const agent = anAgent();
+    await agent.sync([shop]);
+    const rotated = anApplicationNamed("mp-shop", 1, "another password");
+
+    const { plan } = await agent.sync([
+      {
+        ...elsewhere,
+        bundles: elsewhere.bundles.map((each, index) => ({
+          ...each,
+          defaultInstanceAuth: rotated.bundles[index]?.defaultInstanceAuth ?? null,
+        })),
+      },
+    ]);
+
+    expect(plan.decision.destinationChanges).toEqual([]);
+  });
+});
+
+describe("an inventory that somebody tampered with", () => {
+  it("deletes nothing when two sealed files and both rows are swapped, says so, and puts both right", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    const before = agent.tree;
+    const [first, second] = [secret("mp-shop", 1), secret("mp-crm", 2)];
+    const reading = readInventory(before.get(INVENTORY_PATH) ?? Buffer.alloc(0), sealKey);
+    if (reading.state !== "verified") throw new Error("the inventory does not verify");
+    const row = (path: string) => reading.inventory.files.find((each) => each.path === path);
+    const files = reading.inventory.files.map((each) => {
+      const other = each.path === first ? row(second) : each.path === second ? row(first) : undefined;
+      return other === undefined ? each : { ...other, path: each.path };
+    });
+    const swapped = new Map(before);
+    swapped.set(first, before.get(second) ?? Buffer.alloc(0));
+    swapped.set(second, before.get(first) ?? Buffer.alloc(0));
+    // The code that stands there is the old one: nobody else can make a new one.
+    const forged = formatInventory({ ...reading.inventory, files }, Buffer.alloc(32, 1)).toString();
+    const code = /"hmac": "\w+"/.exec(textOf(before, INVENTORY_PATH))?.[0] ?? "";
+    swapped.set(INVENTORY_PATH, Buffer.from(forged.replace(/"hmac": "\w+"/, code)));
+
+    agent.tree = swapped;
+    const { plan, summary } = await agent.sync([shop]);
+
+    expect(plan.deletes).toEqual([]);
+    expect(summary.held).toEqual(["mp-crm InventoryRebuilt"]);
+    expect(agent.tree.get(first)).toEqual(before.get(first));
+    expect(applied(swapped, plan)).toEqual(agent.tree);
+  });
+
+  it("of another tenant stops, and is taken over by a command, which deletes nothing", async () => {
+    const agent = anAgent({ tenant: "tenant-1" });
+    await agent.sync([shop, crm]);
+
+    await expect(agent.sync([shop], { tenant: "tenant-2" })).rejects.toMatchObject({ code: "TwoAgents" });
+    const { runtime } = aSnapshot([]);
+    const taken = await agent.sync([shop], { tenant: "tenant-2", takeOver: runtime.id });
+    const after = await agent.sync([shop], { tenant: "tenant-2" });
+
+    expect(taken.summary).toEqual({ ...nothing, held: ["mp-crm InventoryRebuilt"] });
+    expect(after.summary.deleted).toEqual(["mp-crm"]);
+  });
+
+  it("of another runtime is taken over by a command that names it", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    const other = uuid(900);
+
+    await expect(agent.sync([shop], { runtimeID: other })).rejects.toMatchObject({ code: "TwoAgents" });
+    await expect(agent.sync([shop], { runtimeID: other, takeOver: uuid(901) })).rejects.toMatchObject({
+      code: "TwoAgents",
+    });
+    const taken = await agent.sync([erp], { runtimeID: other, takeOver: aSnapshot([]).runtime.id });
+
+    expect(taken.summary).toEqual({
+      ...nothing,
+      created: ["mp-erp"],
+      held: ["mp-crm InventoryRebuilt", "mp-shop InventoryRebuilt"],
+    });
+    expect(faults(agent.tree, sealKey)).toEqual([]);
+  });
+});
