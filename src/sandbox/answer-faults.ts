@@ -11,18 +11,18 @@ export const wire = ({ message, extensions }: DirectorError, path?: WireError["p
   extensions,
 });
 
-/** True when `unprocessable` is due: for every answer, or for one that holds the bad field of its Application. */
-function strikesBadApplication(result: WireResult, operations: readonly string[], faults: Faults): boolean {
-  const strikes = ({ application }: Fault) => application === undefined || holdsSchemaOf(result.data, application);
-  return faults.take("unprocessable", operations, strikes) !== null;
+/** What is known of a request when its answer is ready. */
+interface Asked {
+  readonly operations: readonly string[];
+  readonly unwritable: { readonly found: boolean };
+  /** Ids and names of the Applications whose schema field the answer holds. */
+  readonly schemasOf: ReadonlySet<string>;
 }
 
-/** Looks through the answer for an Application of that id or name with the field that cannot be written. */
-function holdsSchemaOf(data: unknown, wanted: string): boolean {
-  if (typeof data !== "object" || data === null) return false;
-  const { id, name } = data as { id?: unknown; name?: unknown };
-  if (id === wanted || name === wanted) return JSON.stringify(data).includes('"instanceAuthRequestInputSchema":');
-  return Object.values(data).some((value) => holdsSchemaOf(value, wanted));
+/** True when `unprocessable` is due: for every answer, or for one that holds the bad field of its Application. */
+function strikesBadApplication({ operations, schemasOf }: Asked, faults: Faults): boolean {
+  const strikes = ({ application }: Fault) => application === undefined || schemasOf.has(application);
+  return faults.take("unprocessable", operations, strikes) !== null;
 }
 
 /** One nested list fails: its error stands beside the rest of the data, and its parent's field is null. */
@@ -43,12 +43,8 @@ const unprocessable = (): Answer =>
   jsonAnswer(422, { errors: [wire(internalError("invalid character in string literal"))], data: null });
 
 /** The answer to a result: itself, unless something in it cannot be written or a fault is due. */
-export function answerOf(
-  result: WireResult,
-  asked: { readonly operations: readonly string[]; readonly unwritable: boolean },
-  faults: Faults,
-): WireResult | Answer {
+export function answerOf(result: WireResult, asked: Asked, faults: Faults): WireResult | Answer {
   const { operations, unwritable } = asked;
-  if (unwritable || strikesBadApplication(result, operations, faults)) return unprocessable();
+  if (unwritable.found || strikesBadApplication(asked, faults)) return unprocessable();
   return faults.take("partial-error", operations) ? partial(result, operations) : result;
 }

@@ -74,6 +74,10 @@ export const tenantNotFound = (externalTenant: string) => told(25, "Tenant not f
 export const insufficientScopes = (required: string) =>
   told(23, "insufficient scopes provided", { actual: "", required });
 
+/** An identity that lacks the scope for what it asks. */
+export const missingScope = (required: string) =>
+  told(23, "insufficient scopes provided", { actual: "runtime:write", required });
+
 /** An error of any code, as a fault asks for it. */
 export function errorOfCode(code: number): DirectorError {
   if (code === 23) return insufficientScopes("application:read");

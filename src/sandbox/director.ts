@@ -10,14 +10,15 @@ import {
   internalError,
   invalidData,
   invalidOperation,
+  missingScope,
   notFound,
 } from "./director-error.js";
-import type { Faults } from "./faults.js";
+import type { Fault, Faults } from "./faults.js";
 import { createEndpoint, executableSchema } from "./graphql-endpoint.js";
 import { checkLabel } from "./label-rules.js";
 import { describeToken, timestamp } from "./one-time-token.js";
 import { changedList, spoiledPage } from "./page-faults.js";
-import { cutPage, nestedSize, type Page, type PageArguments, topSize } from "./paging.js";
+import { cutPage, nestedSize, type Page, type PageArguments, sizeUpTo, topSize } from "./paging.js";
 import type { LabelValue, Registry } from "./registry.js";
 import { directorSchema } from "./schema-director.js";
 import type { Application, Auth, Bundle, Snapshot } from "./snapshot-file.js";
@@ -42,13 +43,21 @@ export type DirectorContext = {
   readonly batches: Map<string, { readonly page: PageArguments; readonly left: number }>;
   /** Set when the answer cannot be written as JSON (contract 12.3, O9). */
   readonly unwritable: { found: boolean };
+  /** Ids and names of the Applications whose schema field the answer holds. */
+  readonly schemasOf: Set<string>;
 };
+
+/** A bundle that knows where it belongs. */
+type OwnedBundle = Bundle & { readonly owner: Application };
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 // Go's quoting of these is not JSON.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: naming control characters is the purpose
 const UNWRITABLE = /[\u0000-\u0007\u000b\u000e-\u001f\u007f]/;
+
+/** The largest page that a `page-size` fault allows. */
+const limitOf = ({ limit = 100 }: Fault): number => limit;
 
 /** Parents that one data loader takes together. */
 const BATCH = 200;
@@ -70,6 +79,7 @@ export function createDirector({ registry, faults, clock, connectorURL, nameOf }
     (_: unknown, given: A, context: DirectorContext): T => {
       if (!context.identified) throw insufficientScopes(scope);
       if (faults.take("insufficient-scopes", [name])) throw insufficientScopes(scope);
+      if (faults.take("missing-scope", [name])) throw missingScope(scope);
       const fault = faults.take("graphql-error", [name]);
       if (fault) throw errorOfCode(fault.code ?? 10);
       return resolve(given, context);
@@ -91,7 +101,12 @@ export function createDirector({ registry, faults, clock, connectorURL, nameOf }
     const batch = batches.get(name) ?? { page: given, left: BATCH };
     if (batch.left > 1) batches.set(name, { page: batch.page, left: batch.left - 1 });
     else batches.delete(name);
-    return spoiledPage(cutPage(list, batch.page, nestedSize), batch.page, (fault) => faults.takeNamed(fault, name));
+    const page = cutPage(list, batch.page, (size) => {
+      nestedSize(size);
+      const fault = faults.takeNamed("page-size", name, (one) => size > limitOf(one));
+      if (fault) sizeUpTo(limitOf(fault), size);
+    });
+    return spoiledPage(page, batch.page, (fault) => faults.takeNamed(fault, name));
   };
 
   const schema = executableSchema<DirectorContext>(directorSchema, {
@@ -113,11 +128,12 @@ export function createDirector({ registry, faults, clock, connectorURL, nameOf }
           if (!requireRuntime(runtimeID, context, name)) throw invalidData("runtime does not exist");
           const take: Parameters<typeof changedList>[2] = (fault) => faults.take(fault, [name]);
           const { snapshot } = context;
-          const answered = spoiledPage(
-            cutPage(changedList(snapshot.applications, page, take), page, topSize),
-            page,
-            take,
-          );
+          const cut = cutPage(changedList(snapshot.applications, page, take), page, (size) => {
+            topSize(size);
+            const fault = faults.take("page-size", [name], (one) => size > limitOf(one));
+            if (fault) sizeUpTo(limitOf(fault), size);
+          });
+          const answered = spoiledPage(cut, page, take);
           const { isNormalized } = runtimeOf(snapshot).labels;
           const named = answered.data.map((application) => ({
             ...application,
@@ -151,20 +167,24 @@ export function createDirector({ registry, faults, clock, connectorURL, nameOf }
     Runtime: { labels: labelsByKey },
     Application: {
       labels: labelsByKey,
-      bundles: ({ bundles }: Application, page: PageArguments, context) => nested("bundles", bundles, page, context),
-      bundle: ({ bundles }: Application, { id }: { id: string }) => {
-        const found = bundles?.find((bundle) => bundle.id === id);
-        return (
-          found && { ...found, defaultInstanceAuth: found.defaultInstanceAuth && baseAuth(found.defaultInstanceAuth) }
-        );
+      bundles: (owner: Application, given: PageArguments, context) => {
+        const page = nested("bundles", owner.bundles, given, context);
+        return page && { ...page, data: page.data.map((bundle): OwnedBundle => ({ ...bundle, owner })) };
+      },
+      bundle: (owner: Application, { id }: { id: string }) => {
+        const found = owner.bundles?.find((bundle) => bundle.id === id);
+        const auth = found?.defaultInstanceAuth;
+        return found && { ...found, owner, defaultInstanceAuth: auth && baseAuth(auth) };
       },
       status: () => ({ condition: "CONNECTED", timestamp: timestamp(clock.now()) }),
     },
     // A runtime lacks the scope application.auths:read (contract 2.1).
     AppSystemAuth: { auth: () => null },
     Bundle: {
-      instanceAuthRequestInputSchema: ({ instanceAuthRequestInputSchema: text }: Bundle, _, { unwritable }) => {
+      instanceAuthRequestInputSchema: (bundle: OwnedBundle, _, { unwritable, schemasOf }) => {
+        const { instanceAuthRequestInputSchema: text, owner } = bundle;
         if (text && UNWRITABLE.test(text)) unwritable.found = true;
+        schemasOf.add(owner.id).add(owner.name);
         return text;
       },
       // The group is accepted and ignored (contract 2.7).
@@ -191,8 +211,7 @@ export function createDirector({ registry, faults, clock, connectorURL, nameOf }
       ...wire(originalError instanceof DirectorError ? originalError : internalError(message), path),
     }),
     refuse: ({ message }) => wire(internalError(message)),
-    finish: (result, { operations, unwritable }) =>
-      answerOf(result, { operations, unwritable: unwritable.found }, faults),
+    finish: (result, context) => answerOf(result, context, faults),
   });
 }
 
@@ -206,6 +225,6 @@ function labelsByKey(
 }
 
 /** The marks of one HTTP request. */
-export function freshMarks(): Pick<DirectorContext, "batches" | "unwritable"> {
-  return { batches: new Map(), unwritable: { found: false } };
+export function freshMarks(): Pick<DirectorContext, "batches" | "unwritable" | "schemasOf"> {
+  return { batches: new Map(), unwritable: { found: false }, schemasOf: new Set() };
 }

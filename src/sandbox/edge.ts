@@ -63,6 +63,8 @@ const outages: readonly (readonly [FaultName, Answer | "reset"])[] = [
     "http-503",
     { status: 503, headers: { "content-type": "application/json" }, body: '{"Message":"operation has timed out"}' },
   ],
+  ["http-401", plain(401, "Unauthorized")],
+  ["http-403", plain(403, "RBAC: access denied")],
   ["rate-limited", plain(429, "local_rate_limited", { "x-local-rate-limit": "gateway" })],
   ["redirect", { status: 302, headers: { location: "/redirected" }, body: "" }],
   ["not-json", { status: 200, headers: { "content-type": "text/html" }, body: "<html><body>Sign in</body></html>" }],
@@ -133,7 +135,9 @@ export function createEdge({ registry, faults, clock, log, snapshot, connector, 
     for (const [name, answer] of outages) if (faults.take(name, operations)) return answer;
     if (request.body === null) return plain(413, "Payload Too Large");
     const answer = await (request.endpoint === "director" ? viaDirector : viaConnector)(request, operations);
-    return answer.body !== "" && faults.take("cut-body", operations) ? { ...answer, cut: true } : answer;
+    if (answer.body === "") return answer;
+    if (faults.take("truncated-json", operations)) return { ...answer, body: answer.body.slice(0, -2) };
+    return faults.take("cut-body", operations) ? { ...answer, cut: true } : answer;
   }
 
   return async (request: EdgeRequest): Promise<EdgeOutcome> => {

@@ -7,13 +7,17 @@ import { parseDuration } from "./sandbox-clock.js";
 export const faultNames = [
   "http-500",
   "http-503",
+  "http-401",
+  "http-403",
   "rate-limited",
   "slow",
   "cut-body",
+  "truncated-json",
   "not-json",
   "graphql-error",
   "partial-error",
   "unprocessable",
+  "page-size",
   "empty-page",
   "no-runtime",
   "drop-item",
@@ -23,6 +27,7 @@ export const faultNames = [
   "insert-between-pages",
   "delete-between-pages",
   "insufficient-scopes",
+  "missing-scope",
   "bad-request-empty",
   "reset",
   "redirect",
@@ -47,6 +52,8 @@ export interface Fault {
   readonly code?: number | undefined;
   /** Of `unprocessable`: id or name of the one bad Application (contract 12.3, O9). @default every page is bad */
   readonly application?: string | undefined;
+  /** Of `page-size`: the largest page that is allowed, 0 for none. @default 100 */
+  readonly limit?: number | undefined;
 }
 
 const delay = z.union([
@@ -63,6 +70,7 @@ export const faultList: z.ZodType<Fault[]> = z.array(
     delay: delay.optional(),
     code: z.int().optional(),
     application: z.string().min(1).optional(),
+    limit: z.int().nonnegative().optional(),
   }),
 );
 
@@ -74,7 +82,7 @@ export interface Faults {
    */
   take(name: FaultName, operations: readonly string[], when?: (fault: Fault) => boolean): Fault | null;
   /** Like `take`, but the fault has to name the operation: for nested lists, which "any" does not mean. */
-  takeNamed(name: FaultName, operation: string): Fault | null;
+  takeNamed(name: FaultName, operation: string, when?: (fault: Fault) => boolean): Fault | null;
   includes(name: FaultName): boolean;
 }
 
@@ -109,7 +117,8 @@ export function createFaults(initial: readonly Fault[]): Faults {
         (fault) =>
           fault.name === name && (fault.match === undefined || operations.includes(fault.match)) && when(fault),
       ),
-    takeNamed: (name, operation) => takeFirst((fault) => fault.name === name && fault.match === operation),
+    takeNamed: (name, operation, when = () => true) =>
+      takeFirst((fault) => fault.name === name && fault.match === operation && when(fault)),
     includes: (name) => current.some(({ fault, left }) => fault.name === name && left > 0),
   };
 }

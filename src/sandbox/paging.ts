@@ -28,7 +28,7 @@ export function decodeCursor(cursor: string | null | undefined): number {
   return Number(text);
 }
 
-/** Cuts one page; `pageSize` says what size is allowed and throws otherwise. */
+/** Cuts one page; `check` says what size is allowed and throws otherwise. */
 export function cutPage<T>(
   list: readonly T[],
   { first, after }: PageArguments,
@@ -49,6 +49,9 @@ export function topSize(size: number): void {
 }
 
 /** Of the lists within an Application. */
-export function nestedSize(size: number): void {
-  if (size < 1 || size > 200) throw invalidData("page size must be between 1 and 200");
+export const nestedSize = (size: number): void => sizeUpTo(200, size);
+
+/** What Director says to a page that is too large. */
+export function sizeUpTo(limit: number, size: number): void {
+  if (size < 1 || size > limit) throw invalidData(`page size must be between 1 and ${limit}`);
 }

@@ -41,6 +41,8 @@ const numbers = (reply: Reply) =>
 describe("a fault at the edge", () => {
   it.each([
     ["http-500", 500, "Internal Server Error", {}],
+    ["http-401", 401, "Unauthorized", {}],
+    ["http-403", 403, "RBAC: access denied", {}],
     ["http-503", 503, '{"Message":"operation has timed out"}', {}],
     ["rate-limited", 429, "local_rate_limited", { "x-local-rate-limit": "gateway", "retry-after": null }],
     ["not-json", 200, expect.stringContaining("<html>"), {}],
@@ -86,6 +88,18 @@ describe("a fault at the edge", () => {
 
     expect((await fetch()).status).toBe(200);
     expect((await requests(sandbox)).at(-2)).toMatchObject({ status: 200, note: "cut" });
+  });
+
+  it("truncated-json is a whole answer that ends too early", async () => {
+    const { sandbox, fetch } = await paired();
+    await setFaults(sandbox, { name: "truncated-json", times: 1 });
+
+    const [struck, next] = [await fetch(), await fetch()];
+
+    expect(struck.status).toBe(200);
+    expect(next.text.startsWith(struck.text)).toBe(true);
+    expect(() => JSON.parse(struck.text)).toThrow("JSON");
+    expect(next.errors).toEqual([]);
   });
 
   it.each([300, "PT0.3S"])("slow waits for its delay: %s", async (delay) => {
@@ -137,6 +151,7 @@ it("tls-untrusted strikes a client that keeps its connection, too", async () => 
 describe("a fault of Director", () => {
   it.each([
     [{ name: "insufficient-scopes" }, 23, "insufficient scopes provided [actual=; required=application:read]"],
+    [{ name: "missing-scope" }, 23, expect.stringMatching(/\[actual=runtime:write; required=application:read\]$/)],
     [{ name: "graphql-error" }, 10, expect.stringMatching(/^Internal Server Error \[errorID=/)],
     [{ name: "graphql-error", code: 28 }, 28, "operation has timed out"],
     [{ name: "graphql-error", code: 25 }, 25, "Tenant not found"],
@@ -186,6 +201,58 @@ describe("a fault of Director", () => {
     const replies = [await fetch(field, "first: 3"), await fetch(field, "first: 1"), await fetch("name", "first: 3")];
 
     expect(replies.map(({ status }) => status)).toEqual([422, 200, 200]);
+  });
+
+  it.each([id(2), "mp-2"])(
+    "unprocessable strikes each question for a schema of that Application: %s",
+    async (application) => {
+      const { sandbox, identity } = await paired(3);
+      await setFaults(sandbox, { name: "unprocessable", application });
+      const schema = "instanceAuthRequestInputSchema";
+      const fetch = (number: number, selection: string) =>
+        ask(sandbox, identity, `{ application(id: "${id(number)}") { ${selection} } }`);
+
+      const replies = [
+        await fetch(2, `bundles { data { ${schema} } }`),
+        await fetch(2, `bundle(id: "${id(0)}") { ${schema} }`),
+        await fetch(2, "name bundles { data { name } }"),
+        await fetch(1, `bundles { data { id ${schema} } }`),
+        await ask(
+          sandbox,
+          identity,
+          applicationsQuery(sandbox, `data { id bundles { data { id ${schema} } } }`, "first: 1"),
+        ),
+      ];
+
+      expect(replies.map(({ status }) => status)).toEqual([422, 422, 200, 200, 200]);
+    },
+  );
+
+  it("page-size refuses pages that are larger than it allows, and no others", async () => {
+    const { sandbox, fetch } = await paired();
+    await setFaults(sandbox, { name: "page-size", limit: 3 });
+
+    const [large, small] = [await fetch("first: 4"), await fetch("first: 3")];
+
+    expect(large).toMatchObject({ status: 200, data: null });
+    expect(large.errors).toMatchObject([
+      { message: "Invalid data [reason=page size must be between 1 and 3]", extensions: { error_code: 22 } },
+    ]);
+    expect(small.errors).toEqual([]);
+  });
+
+  it("page-size of a nested list is one error for each parent", async () => {
+    const { sandbox, fetch } = await paired(2);
+    await setFaults(sandbox, { name: "page-size", match: "bundles" });
+
+    const { status, data, errors } = await fetch();
+
+    expect(status).toBe(200);
+    expect(data.applicationsForRuntime.data).toEqual([1, 2].map((number) => ({ id: id(number), bundles: null })));
+    expect(errors.map(({ path, extensions }) => [path?.[2], extensions?.error_code])).toEqual([
+      [0, 22],
+      [1, 22],
+    ]);
   });
 
   it("no-runtime makes the runtime unknown", async () => {
