@@ -40,6 +40,7 @@ export type FailureCode =
   | "ServerError"
   | "Redirected"
   | "AnswerMalformed"
+  | "AnswerCut"
   | "AnswerTooLarge"
   // fetch
   | "CredentialsRejected"

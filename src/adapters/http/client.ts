@@ -39,8 +39,8 @@ export type HTTPFetch = (url: string | URL, init?: RequestInit) => Promise<Respo
 export interface HTTPClient {
   /**
    * Resolves with any HTTP answer, whatever its status, its body already read. Rejects with a `Failure` when there is
-   * none: network, TLS, proxy, deadline, too large, or a redirection (which is never followed: it would carry a token
-   * or a certificate to another host).
+   * none: network, TLS, proxy, deadline, cut short, too large, or a redirection (which is never followed: it would
+   * carry a token or a certificate to another host).
    */
   readonly fetch: HTTPFetch;
   /** Calls made so far. */
@@ -74,6 +74,7 @@ export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
     const target = new URL(url);
     const { host } = target;
     const deadline = AbortSignal.timeout(Math.min(timeout, LONGEST_TIMER));
+    let begun = false;
     try {
       const answer = await undiciFetch(url, {
         method: init.method ?? "GET",
@@ -83,6 +84,7 @@ export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
         dispatcher,
         signal: AbortSignal.any([deadline, signal]),
       });
+      begun = true;
       if (answer.status >= 300 && answer.status < 400) {
         await answer.body?.cancel();
         throw new Failure(`${peer} at ${host} answered with a redirection (HTTP ${answer.status})`, {
@@ -95,13 +97,14 @@ export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
         throw new Failure(`the answer of ${peer} at ${host} is larger than ${maxBytes} bytes`, {
           code: "AnswerTooLarge",
           stage,
-          hint: "Ask for smaller pages (compass.pageSize) or raise compass.maxBytes.",
+          hint: "Raise compass.maxBytes.",
         });
       });
       return bodyRead(answer.status, answer.headers as unknown as Headers, text);
     } catch (thrown) {
       if (thrown instanceof Failure) throw thrown;
-      throw translateNetworkError(thrown, { stage, peer, target, timeout, timedOut: deadline.aborted, signal });
+      const timedOut = deadline.aborted;
+      throw translateNetworkError(thrown, { stage, peer, target, timeout, timedOut, begun, signal });
     }
   };
 

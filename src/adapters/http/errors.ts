@@ -8,6 +8,8 @@ interface Context {
   readonly target: URL;
   readonly timeout: number;
   readonly timedOut: boolean;
+  /** Status and headers had come: what failed is the body. */
+  readonly begun: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -47,7 +49,7 @@ function* causes(thrown: unknown): Generator<Cause> {
 }
 
 export function translateNetworkError(thrown: unknown, context: Context): Failure {
-  const { stage, peer, target, timeout, timedOut, signal } = context;
+  const { stage, peer, target, timeout, timedOut, begun, signal } = context;
   const { host } = target;
   const chain = [...causes(thrown)];
   const has = (test: (code: string) => boolean) => chain.find(({ code }) => test(code))?.code;
@@ -69,6 +71,14 @@ export function translateNetworkError(thrown: unknown, context: Context): Failur
       code: "TimedOut",
       retryable: true,
       hint: "Try again; when it stays, look at the network or raise compass.timeout.",
+    });
+  }
+  if (begun) {
+    const code = has((code) => code !== "") ?? "connection closed";
+    return fail(`the answer of ${peer} at ${host} was cut short or damaged on the way (${code})`, {
+      code: "AnswerCut",
+      retryable: true,
+      hint: "Try again; when it stays, look for a proxy or load balancer that ends connections too early.",
     });
   }
   if (

@@ -46,17 +46,19 @@ describe("an answer is told as", () => {
   });
 
   it.each([
-    ["alone", { data: null }],
-    ["with data beside it", { data: { things: [{ id: "1" }] } }],
-    ["with half of the data beside it", { data: { things: null } }],
-    ["without data", {}],
-  ])("errors, when there is one: %s", async (_, rest) => {
+    ["alone", { data: null }, false],
+    ["with data beside it", { data: { things: [{ id: "1" }] } }, true],
+    ["with half of the data beside it", { data: { things: null, others: [] } }, true],
+    ["with data that holds nothing", { data: { things: null } }, false],
+    ["without data", {}, false],
+  ])("errors, when there is one: %s", async (_, rest, partial) => {
     const body = JSON.stringify({ errors: [error("insufficient scopes", 23), error("more")], ...rest });
     const { call } = await calling(200, JSON_TYPE, body);
 
     expect(await call()).toEqual({
       kind: "errors",
       status: 200,
+      partial,
       errors: [
         { message: "insufficient scopes", code: 23 },
         { message: "more", code: null },
@@ -102,22 +104,23 @@ describe("an answer is told as", () => {
   });
 
   it.each([
-    ["an empty 400", 400, { "content-type": "application/json;charset=UTF-8" }, "", true],
-    ["an empty 502", 502, {}, "", true],
-    ["JSON without data and errors", 503, JSON_TYPE, '{"Message":"operation has timed out"}', false],
-    ["text of the rate limit", 429, { "content-type": "text/plain" }, "local_rate_limited", false],
-    ["a page", 404, { "content-type": "text/html" }, "<html>", false],
-    ["data in spite of its status", 500, JSON_TYPE, '{"data":{"things":[]}}', false],
-  ] as const)("a status, for %s", async (_, status, headers, body, empty) => {
+    ["an empty 400", 400, { "content-type": "application/json;charset=UTF-8" }, "", { empty: true }],
+    ["an empty 502", 502, {}, "", { empty: true }],
+    ["an operation that timed out", 503, JSON_TYPE, '{"Message":"operation has timed out"}', { timedOut: true }],
+    ["JSON without data and errors", 503, JSON_TYPE, '{"Message":"maintenance"}', {}],
+    ["text of the rate limit", 429, { "content-type": "text/plain" }, "local_rate_limited", {}],
+    ["a page", 404, { "content-type": "text/html" }, "<html>", {}],
+    ["data in spite of its status", 500, JSON_TYPE, '{"data":{"things":[]}}', {}],
+    ["null", 500, JSON_TYPE, "null", {}],
+  ] as const)("a status, for %s", async (_, status, headers, body, said) => {
     const { call } = await calling(status, headers, body);
 
-    expect(await call()).toEqual({ kind: "status", status, empty });
+    expect(await call()).toEqual({ kind: "status", status, empty: false, timedOut: false, ...said });
   });
 
   it.each([
     ["a page", { "content-type": "text/html" }, "<html><body>Sign in</body></html>"],
     ["a page that says it is JSON", JSON_TYPE, "<html>"],
-    ["JSON that ends too early", JSON_TYPE, '{"data":{"things":[{"id":'],
     ["nothing", JSON_TYPE, ""],
     ["data: null", JSON_TYPE, '{"data":null}'],
     ["data that is a text", JSON_TYPE, '{"data":"things"}'],
@@ -133,8 +136,17 @@ describe("an answer is told as", () => {
   ] as const)("malformed, for %s", async (_, headers, body) => {
     const { call } = await calling(200, headers, body);
 
-    expect(await call()).toEqual({ kind: "malformed", status: 200 });
+    expect(await call()).toEqual({ kind: "malformed", status: 200, cut: false });
   });
+
+  it.each(['{"data":{"things":[{"id":', '{"data":{"things":[{"id":"1"}', ' {"data":{"things":[]}', "{"])(
+    "cut, for a body that begins as an answer and ends too early: %s",
+    async (body) => {
+      const { call } = await calling(200, JSON_TYPE, body);
+
+      expect(await call()).toEqual({ kind: "malformed", status: 200, cut: true });
+    },
+  );
 });
 
 describe("a call without an answer", () => {
