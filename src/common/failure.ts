@@ -45,6 +45,9 @@ export type FailureCode =
   // fetch
   | "CredentialsRejected"
   | "DirectorRefused"
+  | "DirectorUnprocessable"
+  | "DirectorTimedOut"
+  | "PageSizeRefused"
   | "RuntimeUnknown"
   | "FetchIncomplete"
   // base and publish

@@ -3,7 +3,16 @@
 import { z } from "zod";
 import { Secret } from "../common/secret.js";
 import { goJSON } from "./go-json.js";
-import type { APIDefinition, Application, Auth, Bundle, Credential, EventDefinition, Runtime } from "./snapshot.js";
+import type {
+  APIDefinition,
+  Application,
+  Auth,
+  Bundle,
+  Credential,
+  EventDefinition,
+  Runtime,
+  UnreadableApplication,
+} from "./snapshot.js";
 
 /** How a recorded file stands for a value that it leaves out. */
 export const REDACTED = { redacted: true } as const;
@@ -153,6 +162,11 @@ export const pagedApplication: z.ZodType<PagedApplication> = z.object({
     .nullish()
     .transform((value) => value ?? null),
 });
+
+export const unreadableApplication = z.object({
+  id: z.string().min(1),
+  name: z.string(),
+}) satisfies z.ZodType<UnreadableApplication>;
 
 const listed = <T>(item: z.ZodType<T>) =>
   z

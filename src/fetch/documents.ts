@@ -35,6 +35,12 @@ export const APPLICATIONS = `query Applications($runtime: ID!, $first: Int!, $af
   }
 }`;
 
+/** What is left of `APPLICATIONS` for those that Director cannot write: no `JSONSchema`, no `CLOB` (contract 12.3, O9). */
+export const APPLICATION_NAMES = `query ApplicationNames($runtime: ID!, $first: Int!, $after: PageCursor) {
+  runtime(id: $runtime) { id name labels }
+  applicationsForRuntime(runtimeID: $runtime, first: $first, after: $after) { data { id name } ${PAGE} }
+}`;
+
 export const BUNDLES = `query Bundles($application: ID!, $after: PageCursor, $nested: Int!) {
   application(id: $application) { bundles(first: $nested, after: $after) ${BUNDLE_PAGE} }
 }`;

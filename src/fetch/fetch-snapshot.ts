@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import type { Clock } from "../common/clock.js";
-import { Failure } from "../common/failure.js";
+import { Failure, type FailureCode } from "../common/failure.js";
 import { retry } from "../common/retry.js";
 import {
   apiDefinition,
@@ -14,17 +14,21 @@ import {
   pagedApplication,
   pagedBundle,
   runtime,
+  unreadableApplication,
 } from "./answers.js";
 import type { Director } from "./director.js";
-import { API_DEFINITIONS, APPLICATIONS, BUNDLES, EVENT_DEFINITIONS } from "./documents.js";
+import { API_DEFINITIONS, APPLICATION_NAMES, APPLICATIONS, BUNDLES, EVENT_DEFINITIONS } from "./documents.js";
+import { isolate, isUnprocessable } from "./isolate.js";
 import { allPages, incomplete } from "./pages.js";
-import type { Application, Bundle, Runtime, Snapshot } from "./snapshot.js";
+import type { Application, Bundle, Runtime, Snapshot, UnreadableApplication } from "./snapshot.js";
 
 export interface FetchOptions {
   readonly director: Director;
   readonly runtimeID: string;
   /** Applications on a page. Nested lists are asked by at most 200, which is Director's limit. */
   readonly pageSize: number;
+  /** How long anything is tried again, in milliseconds, from the beginning of the whole fetch. @default 10 minutes */
+  readonly patience?: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onProgress?: ((fetched: number, total: number) => void) | undefined;
@@ -32,10 +36,21 @@ export interface FetchOptions {
 
 const NESTED_LIMIT = 200;
 
-const applicationsAnswer = z.object({
-  runtime: runtime.nullable(),
-  applicationsForRuntime: page(pagedApplication),
-});
+// Time for a restart of Compass in the middle, and still an end that somebody waits for: every call that runs into its
+// own deadline may be made four times, and a fetch has many.
+const PATIENCE = 10 * 60_000;
+
+/** What a smaller page may come around: Director's limit, ours, and Director's time for one operation. */
+const TOO_MUCH_AT_ONCE: ReadonlySet<FailureCode> = new Set(["PageSizeRefused", "AnswerTooLarge", "DirectorTimedOut"]);
+
+/** Page sizes below the configured one that are tried: halves, and at last single Applications. */
+const SMALLER_SIZES = 5;
+
+const listAnswer = <T>(item: z.ZodType<T>) =>
+  z.object({ runtime: runtime.nullable(), applicationsForRuntime: page(item) });
+
+const applicationsAnswer = listAnswer(pagedApplication);
+const namesAnswer = listAnswer(unreadableApplication);
 const bundlesAnswer = z.object({ application: z.object({ bundles: page(pagedBundle) }).nullable() });
 const apiDefinitionsAnswer = z.object({
   application: z.object({ bundle: z.object({ apiDefinitions: page(apiDefinition) }).nullable() }).nullable(),
@@ -46,60 +61,96 @@ const eventDefinitionsAnswer = z.object({
 
 /**
  * All four lists to the end by the algorithm of contract 2.7: one parent per request for nested pages, names from the
- * first query only, credentials from `bundles` only. A fetch whose proof fails is repeated twice, then is a failure.
+ * first query only, credentials from `bundles` only. A fetch whose proof fails is repeated twice; one that asks for too
+ * much at once begins anew with smaller pages (contract 2.5, 2.10, 12.3 O11). Then it is a `Failure`, as anything is
+ * that is left after the retries; none of them waits beyond `patience`.
  */
 export async function fetchSnapshot(options: FetchOptions): Promise<Snapshot> {
-  const { clock, signal } = options;
+  const { clock, signal, patience = PATIENCE } = options;
+  const deadline = new Date(clock.now().getTime() + patience);
+  const director = options.director.until(deadline);
   // Whatever else may pass was retried where it was asked.
   const when = ({ code }: Failure) => code === "FetchIncomplete";
-  return retry(() => fetchOnce(options), { clock, signal, attempts: 3, when });
+  let { pageSize } = options;
+  for (let smaller = 1; ; smaller++) {
+    const once = () => fetchOnce({ ...options, director, pageSize });
+    try {
+      return await retry(once, { clock, signal, attempts: 3, deadline, when });
+    } catch (thrown) {
+      const tooMuch = thrown instanceof Failure && TOO_MUCH_AT_ONCE.has(thrown.code);
+      if (!tooMuch || pageSize === 1 || clock.now() >= deadline) throw thrown;
+      pageSize = smaller < SMALLER_SIZES ? Math.floor(pageSize / 2) : 1;
+    }
+  }
+}
+
+/** How one attempt asks. */
+interface Attempt {
+  readonly director: Director;
+  readonly nested: number;
 }
 
 async function fetchOnce({ director, runtimeID, pageSize, onProgress }: FetchOptions): Promise<Snapshot> {
-  const nested = Math.min(pageSize, NESTED_LIMIT);
+  const attempt = { director, nested: Math.min(pageSize, NESTED_LIMIT) };
   let described: Runtime | null = null;
   let fetched = 0;
 
-  const applicationsPage = async (after: string | null): Promise<Page<PagedApplication>> => {
-    const variables = { runtime: runtimeID, first: pageSize, after, nested };
-    const answer = await director.ask("Applications", APPLICATIONS, variables, applicationsAnswer);
+  const taken = <T>(answer: z.infer<ReturnType<typeof listAnswer<T>>>): Page<T> => {
     if (answer.runtime === null) throw unknownRuntime();
     described ??= answer.runtime;
     fetched += answer.applicationsForRuntime.data.length;
     onProgress?.(fetched, answer.applicationsForRuntime.totalCount);
     return answer.applicationsForRuntime;
   };
+  const nextPage = isolate<PagedApplication>({
+    pageSize,
+    whole: async (first, after) => {
+      const variables = { runtime: runtimeID, first, after, nested: attempt.nested };
+      return taken(await director.ask("Applications", APPLICATIONS, variables, applicationsAnswer));
+    },
+    skeleton: async (first, after) => {
+      const variables = { runtime: runtimeID, first, after };
+      return taken(await director.ask("ApplicationNames", APPLICATION_NAMES, variables, namesAnswer));
+    },
+  });
 
-  const paged = await allPages("applications", await applicationsPage(null), applicationsPage);
+  const listed = await allPages("applications", await nextPage(null), nextPage);
   const applications: Application[] = [];
-  for (const application of paged) applications.push(await completeApplication(director, application, nested));
+  const unreadable: UnreadableApplication[] = [];
+  for (const application of listed) {
+    const whole = "bundles" in application ? await completeApplication(attempt, application) : null;
+    if (whole === null) unreadable.push({ id: application.id, name: application.name });
+    else applications.push(whole);
+  }
   if (described === null) throw unknownRuntime();
-  return { runtime: described, applications, unreadable: [] };
+  return { runtime: described, applications, unreadable };
 }
 
-async function completeApplication(
-  director: Director,
-  application: PagedApplication,
-  nested: number,
-): Promise<Application> {
-  const { bundles: first, ...rest } = application;
-  if (first === null) return { ...rest, bundles: [] };
+/** The Application with all of its lists; null when Director cannot write one of them. */
+async function completeApplication(attempt: Attempt, application: PagedApplication): Promise<Application | null> {
+  try {
+    return { ...application, bundles: await allBundles(attempt, application) };
+  } catch (thrown) {
+    if (isUnprocessable(thrown)) return null;
+    throw thrown;
+  }
+}
+
+async function allBundles(attempt: Attempt, { id: application, bundles: first }: PagedApplication): Promise<Bundle[]> {
+  if (first === null) return [];
+  const { director, nested } = attempt;
   const paged = await allPages("bundles", first, async (after) => {
-    const variables = { application: application.id, after, nested };
+    const variables = { application, after, nested };
     const answer = await director.ask("Bundles", BUNDLES, variables, bundlesAnswer);
     return present(answer.application, "bundles").bundles;
   });
   const bundles: Bundle[] = [];
-  for (const bundle of paged) bundles.push(await completeBundle(director, application.id, bundle, nested));
-  return { ...rest, bundles };
+  for (const bundle of paged) bundles.push(await completeBundle(attempt, application, bundle));
+  return bundles;
 }
 
-async function completeBundle(
-  director: Director,
-  application: string,
-  bundle: PagedBundle,
-  nested: number,
-): Promise<Bundle> {
+async function completeBundle(attempt: Attempt, application: string, bundle: PagedBundle): Promise<Bundle> {
+  const { director, nested } = attempt;
   const variables = (after: string) => ({ application, bundle: bundle.id, after, nested });
   const apiDefinitions = await allPages("API definitions", bundle.apiDefinitions, async (after) => {
     const answer = await director.ask("APIDefinitions", API_DEFINITIONS, variables(after), apiDefinitionsAnswer);

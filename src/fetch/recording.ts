@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { Failure } from "../common/failure.js";
 import type { Secret } from "../common/secret.js";
-import { REDACTED, recordedApplication, runtime } from "./answers.js";
+import { REDACTED, recordedApplication, runtime, unreadableApplication } from "./answers.js";
 import type { Auth, Bundle, Credential, Snapshot } from "./snapshot.js";
 
 const recording = z.object({
@@ -11,6 +11,7 @@ const recording = z.object({
   version: z.literal(1),
   runtime,
   applications: z.array(recordedApplication),
+  unreadable: z.array(unreadableApplication).default([]),
 });
 
 /** Reads a recorded snapshot. Throws a `Failure` that names the place of the first fault, never a value. */
@@ -28,7 +29,10 @@ export function parseSnapshot(text: string, file: string): Snapshot {
     throw unusable("it is not JSON");
   }
   const parsed = recording.safeParse(document);
-  if (parsed.success) return { runtime: parsed.data.runtime, applications: parsed.data.applications, unreadable: [] };
+  if (parsed.success) {
+    const { runtime, applications, unreadable } = parsed.data;
+    return { runtime, applications, unreadable };
+  }
   throw unusable(`at ${parsed.error.issues[0]?.path.map(String).join(".") || "the top"}`);
 }
 
@@ -77,6 +81,7 @@ export function formatSnapshot(snapshot: Snapshot, { withSecrets = false } = {})
       auths: application.auths.map((id) => ({ id })),
       bundles: application.bundles.map(bundle),
     })),
+    ...(snapshot.unreadable.length === 0 ? {} : { unreadable: snapshot.unreadable }),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
 }

@@ -7,7 +7,15 @@ export interface Snapshot {
   readonly runtime: Runtime;
   /** In the order received. */
   readonly applications: readonly Application[];
-  readonly unreadable: readonly { readonly id: string; readonly name: string }[];
+  /** Listed, but Director cannot write what they offer (contract 12.3, O9): there, unknown, and never gone. */
+  readonly unreadable: readonly UnreadableApplication[];
+}
+
+/** All that can be read of an Application that Director cannot write. */
+export interface UnreadableApplication {
+  readonly id: string;
+  /** As Director gave it, like that of an `Application`. */
+  readonly name: string;
 }
 
 export interface Runtime {

@@ -174,9 +174,9 @@ describe("sync", () => {
 
   it.each([
     ["http-500", 75, "ServerError"],
-    ["http-503", 75, "ServerError"],
+    ["http-503", 75, "DirectorTimedOut"],
     ["rate-limited", 75, "RateLimited"],
-    ["cut-body", 75, null],
+    ["cut-body", 75, "AnswerCut"],
     ["not-json", 75, "AnswerMalformed"],
     ["reset", 75, "NetworkUnreachable"],
     ["partial-error", null, null],

@@ -10,7 +10,13 @@ import {
   visitWithTypeInfo,
 } from "graphql";
 import { describe, expect, it } from "vitest";
-import { API_DEFINITIONS, APPLICATIONS, BUNDLES, EVENT_DEFINITIONS } from "../../src/fetch/documents.js";
+import {
+  API_DEFINITIONS,
+  APPLICATION_NAMES,
+  APPLICATIONS,
+  BUNDLES,
+  EVENT_DEFINITIONS,
+} from "../../src/fetch/documents.js";
 import { directorSchema } from "../../src/sandbox/schema-director.js";
 
 const schema = buildSchema(directorSchema);
@@ -32,11 +38,12 @@ function fieldsOf(document: string): string[] {
 }
 
 describe.each([
-  ["Applications", APPLICATIONS],
-  ["Bundles", BUNDLES],
-  ["APIDefinitions", API_DEFINITIONS],
-  ["EventDefinitions", EVENT_DEFINITIONS],
-])("the document %s", (name, document) => {
+  ["Applications", APPLICATIONS, 3],
+  ["ApplicationNames", APPLICATION_NAMES, 0],
+  ["Bundles", BUNDLES, 3],
+  ["APIDefinitions", API_DEFINITIONS, 1],
+  ["EventDefinitions", EVENT_DEFINITIONS, 1],
+])("the document %s", (name, document, nested) => {
   it("is valid by Director's schema", () => {
     expect(validate(schema, parse(document))).toEqual([]);
   });
@@ -64,7 +71,7 @@ describe.each([
     const lists = fieldsOf(document).filter((field) => /\.(bundles|apiDefinitions|eventDefinitions)\(/.test(field));
     const names = lists.map((field) => field.replace(/\(.*/, ""));
 
-    expect(lists.length).toBeGreaterThan(0);
+    expect(lists).toHaveLength(nested);
     expect(new Set(names).size).toBe(lists.length);
     expect(lists.every((field) => field.includes("first: $nested"))).toBe(true);
   });
@@ -83,9 +90,16 @@ it("credentials are asked for by their kind, and never of a single bundle, whose
 });
 
 it("names are asked for only where Director has normalised them", () => {
-  const asksName = [APPLICATIONS, BUNDLES, API_DEFINITIONS, EVENT_DEFINITIONS].map((document) =>
+  const asksName = [APPLICATIONS, APPLICATION_NAMES, BUNDLES, API_DEFINITIONS, EVENT_DEFINITIONS].map((document) =>
     fieldsOf(document).includes("Application.name()"),
   );
 
-  expect(asksName).toEqual([true, false, false, false]);
+  expect(asksName).toEqual([true, true, false, false, false]);
+});
+
+it("nothing is asked of an Application that cannot be read but its id and name", () => {
+  expect(fieldsOf(APPLICATION_NAMES).filter((field) => /^(Application|Bundle)\./.test(field))).toEqual([
+    "Application.id()",
+    "Application.name()",
+  ]);
 });

@@ -113,7 +113,20 @@ describe("a recorded snapshot", () => {
     expect(snapshot).toEqual({
       runtime: { id: "r", name: "n", labels: {} },
       applications: [{ id: "1", name: "a", description: null, auths: [], bundles: [] }],
+      unreadable: [],
     });
+  });
+
+  it("names the Applications that cannot be read, and says nothing of them when there are none", () => {
+    const unreadable = [{ id: "3", name: "mp-legacy" }];
+    const snapshot = parsed({ ...documentWith(null), unreadable });
+
+    const text = formatSnapshot(snapshot);
+
+    expect(snapshot.unreadable).toEqual(unreadable);
+    expect(JSON.parse(text).unreadable).toEqual(unreadable);
+    expect(parseSnapshot(text, "file.json").unreadable).toEqual(unreadable);
+    expect(JSON.parse(formatSnapshot(parsed(documentWith(null))))).not.toHaveProperty("unreadable");
   });
 
   it("shows no secret when it is printed", () => {
@@ -201,6 +214,8 @@ describe("a file that is no snapshot", () => {
       documentWith({ ...auth, credential: { username: "hidden", password: { redacted: false } } }),
       `at ${place}.credential`,
     ],
+    ["unreadable ones that are a text", { ...documentWith(null), unreadable: "hidden" }, "at unreadable"],
+    ["an unreadable one without id", { ...documentWith(null), unreadable: [{ name: "hidden" }] }, "at unreadable.0.id"],
     ["a list", [], "at the top"],
     ["a text", "hidden", "at the top"],
   ])("is refused by its place, never by a value: %s", (_, document, reason) => {

@@ -12,6 +12,7 @@ import { aDirectory, aSandbox, pair, requests } from "../sandbox/compass-client.
 
 export interface Setup {
   readonly pageSize?: number;
+  readonly patience?: number;
   readonly transport?: Partial<HTTPClientOptions>;
   readonly director?: Partial<DirectorOptions>;
   /** Stands between the agent and its client. */
@@ -30,7 +31,7 @@ export interface Fetching {
 
 /** A fetch of that sandbox with a certificate of its own; waiting takes no time. */
 export async function fetching(sandbox: Sandbox, setup: Setup = {}): Promise<Fetching> {
-  const { pageSize = 2, transport = {}, between = (fetch) => fetch, onProgress } = setup;
+  const { pageSize = 2, patience, transport = {}, between = (fetch) => fetch, onProgress } = setup;
   const identity = await pair(sandbox);
   const clock = aClock();
   const { signal } = new AbortController();
@@ -62,7 +63,16 @@ export async function fetching(sandbox: Sandbox, setup: Setup = {}): Promise<Fet
     sandbox,
     clock,
     retries,
-    run: () => fetchSnapshot({ director, runtimeID, pageSize, clock, signal, onProgress }),
+    run: () =>
+      fetchSnapshot({
+        director,
+        runtimeID,
+        pageSize,
+        clock,
+        signal,
+        onProgress,
+        ...(patience === undefined ? {} : { patience }),
+      }),
     asked: async () => (await requests(sandbox)).slice(before).map(({ operation }) => operation),
   };
 }
