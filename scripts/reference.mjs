@@ -39,7 +39,6 @@ const withoutEffect = [
   "runtime.eventsURL",
   "pullRequest",
   "secrets.sealedSecrets",
-  "reverted",
   "certificate.renewAt",
   "schedule",
   "server",
