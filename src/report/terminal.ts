@@ -19,6 +19,9 @@ export function paint({ color }: TextOptions, style: Style, text: string): strin
 /** How many names a line shows before it counts. */
 const NAMED = 8;
 
+/** No limit: our own sentences are shown to their end. */
+const WHOLE = Number.POSITIVE_INFINITY;
+
 /** What happened, in a few lines that end with a line feed. */
 export function outcomeText(outcome: Outcome, options: TextOptions): string {
   const { applications, commit, failure, digest } = outcome;
@@ -67,7 +70,7 @@ export function outcomeText(outcome: Outcome, options: TextOptions): string {
     "Degraded (published as far as they are sound):",
     degraded.map(({ message, ...each }) => ({ ...each, text: message })),
   );
-  for (const note of outcome.notes) lines.push(`${paint(options, "cyan", "Note:")} ${note}`);
+  for (const note of outcome.notes) lines.push(`${paint(options, "cyan", "Note:")} ${forTerminal(note, WHOLE)}`);
   if (commit !== null)
     lines.push(
       `Commit ${commit.id.slice(0, 12)} on ${forTerminal(commit.branch, 100)}, ${digest.planned?.slice(0, 19)}…`,
@@ -111,8 +114,16 @@ function headline(outcome: Outcome, options: TextOptions): string {
 /** `Error [Code]: what is wrong`, then the mend on a line of its own. */
 export function failureText({ code, message, hint, retryable }: OutcomeFailure, options: TextOptions): string {
   const again = retryable ? " (may pass by itself)" : "";
-  return `${paint(options, ["red", "bold"], "Error")} [${code}]: ${message}${again}\n${paint(options, "bold", "Mend")}: ${hint}\n`;
+  const [error, mend] = [paint(options, ["red", "bold"], "Error"), paint(options, "bold", "Mend")];
+  return `${error} [${code}]: ${paragraph(message)}${again}\n${mend}: ${paragraph(hint)}\n`;
 }
+
+/** Of several lines, such as one for each problem of a configuration. */
+const paragraph = (text: string) =>
+  text
+    .split("\n")
+    .map((line) => forTerminal(line, WHOLE))
+    .join("\n");
 
 /** Lines longer than `width` are cut. */
 export function diffText(diffs: readonly FileDiff[], options: TextOptions, width = 400): string {
@@ -124,7 +135,7 @@ export function diffText(diffs: readonly FileDiff[], options: TextOptions, width
         const shown = line.charAt(0) + forTerminal(line.slice(1), width);
         return style === undefined ? shown : paint(options, style, shown);
       });
-      return [paint(options, "bold", `${path} (${change})`), ...body, ""].join("\n");
+      return [paint(options, "bold", `${forTerminal(path, width)} (${change})`), ...body, ""].join("\n");
     })
     .join("\n");
 }
