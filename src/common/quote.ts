@@ -13,16 +13,42 @@ const escapeCharacter = (character: string) => {
 
 /** One line that cannot steer a terminal: unprintable characters are shown as `\u001b`. */
 export function forTerminal(text: string, limit = 500): string {
-  const shown = text.replace(UNPRINTABLE, escapeCharacter);
-  const characters = [...shown];
-  return characters.length > limit ? `${characters.slice(0, limit - 1).join("")}…` : shown;
+  return cut(text.replace(UNPRINTABLE, escapeCharacter), limit);
 }
 
+/** What GitHub, GitLab, Gitea and Azure read in a commit message, by the one character that each cannot do without. */
+const READ_BY_HOSTS: readonly RegExp[] = [
+  // Issues (`#12`), mentions (`@team`), merge requests (`!12`), continuous integration (`[skip ci]`).
+  /[#@![\]]/g,
+  // Epics.
+  /&(?=\d)/g,
+  // Issues by their address.
+  /:(?=\/\/)/g,
+  // Issues in another spelling (`GH-12`, `GL-12`), and those of other trackers (`SHOP-12`).
+  /(?<=[Gg][HhLl]|[A-Z][A-Z0-9_]*)-(?=\d)/g,
+  // Continuous integration.
+  /(?<=skip-checks\s*):/gi,
+  /\*(?=NO_CI)/gi,
+];
+
+/** What a Kubernetes name is made of: without a space no word stands before `gh-12` that would close it. */
+const PLAIN_NAME = /^[-a-z0-9.]*$/;
+
 /**
- * One word or phrase within a commit message's line: printable, short, and without the brackets that continuous
- * integration reads as a command (`[skip ci]`). The caller puts its own words before it, so that it never begins a
- * line and never reads as a trailer.
+ * One word or phrase within a commit message's line: printable, short, and nothing that a Git host acts on; what it
+ * would act on is shown as `\u0023`, too. The caller puts its own words before it, so that it never begins a line and
+ * never reads as a trailer.
  */
 export function forCommitMessage(text: string, limit = 120): string {
-  return forTerminal(text, limit).replaceAll("[", "(").replaceAll("]", ")").replaceAll("***NO_CI***", "NO_CI");
+  if (PLAIN_NAME.test(text)) return cut(text, limit);
+  const printable = text.replace(UNPRINTABLE, escapeCharacter);
+  return cut(
+    READ_BY_HOSTS.reduce((shown, read) => shown.replace(read, escapeCharacter), printable),
+    limit,
+  );
+}
+
+function cut(text: string, limit: number): string {
+  const characters = [...text];
+  return characters.length > limit ? `${characters.slice(0, limit - 1).join("")}…` : text;
 }

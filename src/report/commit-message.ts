@@ -20,13 +20,13 @@ export function commitMessage(outcome: Outcome, { runtime, digest, version }: Co
   const { created, updated, deleted, replaced, held, setAside, degraded, destinationChanges } = outcome.applications;
   const sections = [
     list("Destination changed, with the same credentials", destinationChanges.map(withHosts)),
-    list("Added", created),
-    list("Updated", updated),
+    list("Added", created.map(quoted)),
+    list("Updated", updated.map(quoted)),
     list(
       "Replaced (another Application has the name now)",
-      replaced.map(({ name }) => name),
+      replaced.map(({ name }) => quoted(name)),
     ),
-    list("Deleted", deleted),
+    list("Deleted", deleted.map(quoted)),
     list("Held", [...new Set(held.map(withReason))]),
     list("Set aside", setAside.map(withReason)),
     list("Degraded", [...new Set(degraded.map(withReason))]),
@@ -61,19 +61,21 @@ function phrase(verb: string, names: readonly string[]): string {
     : `${verb} ${names.length} Applications`;
 }
 
-const withHosts = ({ name, from, to }: OutcomeApplications["destinationChanges"][number]) =>
-  `${forCommitMessage(name, 63)}: ${hostList(from)} -> ${hostList(to)}`;
+const quoted = (name: string) => forCommitMessage(name, 100);
 
-const hostList = (hosts: readonly string[]) => hosts.map((host) => forCommitMessage(host, 100)).join(", ") || "none";
+const withHosts = ({ name, from, to }: OutcomeApplications["destinationChanges"][number]) =>
+  `${quoted(name)}: ${hostList(from)} -> ${hostList(to)}`;
+
+const hostList = (hosts: readonly string[]) => hosts.map(quoted).join(", ") || "none";
 
 /** The name is cut, never the reason. */
 const withReason = ({ name, reason }: { readonly name: string; readonly reason: string }) =>
-  `${forCommitMessage(name, 100)} (${reason})`;
+  `${quoted(name)} (${reason})`;
 
-/** Every line begins with our own words or indentation, so that no name reads as a trailer or a command. */
+/** Of quoted items. Every line begins with our own words or indentation, so that no name reads as a trailer. */
 function list(title: string, items: readonly string[]): string {
   if (items.length === 0) return "";
-  const shown = items.slice(0, LISTED).map((item) => `  - ${forCommitMessage(item)}`);
+  const shown = items.slice(0, LISTED).map((item) => `  - ${item}`);
   if (items.length > LISTED) shown.push(`  - and ${items.length - LISTED} more`);
   return [`${title}:`, ...shown].join("\n");
 }

@@ -1,78 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { forCommitMessage, forTerminal } from "../../src/common/quote.js";
-
-/** Text as an attacker writes it: pieces that steer, hide, reorder or command, between ordinary ones. */
-const hostile = fc
-  .array(
-    fc.oneof(
-      { weight: 1, arbitrary: fc.string({ unit: "binary" }) },
-      { weight: 1, arbitrary: fc.string({ unit: "grapheme" }) },
-      {
-        weight: 3,
-        arbitrary: fc.constantFrom(
-          "\u001b[31m",
-          "\u001b]8;;https://evil.example\u0007link\u001b]8;;\u0007",
-          "\u009b2J",
-          "\u202e",
-          "\u2066",
-          "\u2069",
-          "\u061c",
-          "\u200b",
-          "\u200d",
-          "\u2060",
-          "\ufeff",
-          "\u00ad",
-          "\u034f",
-          "\u115f",
-          "\u180e",
-          "\u3164",
-          "\uffa0",
-          "\ufe0f",
-          "\u{e0041}",
-          "\u{e0100}",
-          "\u{1d173}",
-          "\ud800",
-          "\udc00",
-          "\r",
-          "\n",
-          "\r\n",
-          "\u0085",
-          "\u2028",
-          "\u2029",
-          "\t",
-          "\u0000",
-          "\u007f",
-          "[skip ci]",
-          "[ci skip]",
-          "***NO_CI***",
-          "***NO_***NO_CI***CI***",
-          "\n\nSigned-off-by: Eve <eve@example.com>",
-          "\nCo-authored-by: Eve",
-          "日本語",
-          "e\u0301",
-          "\ufffd",
-          "😀",
-        ),
-      },
-    ),
-    { maxLength: 12 },
-  )
-  .map((parts) => parts.join(""));
-
-/** Everything that is drawn as nothing, moves the cursor, ends a line or reorders it. */
-const HARMFUL = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u;
-
-const runs = { numRuns: 2000 };
+import { hostile, UNPRINTABLE } from "./hostile-text.js";
+import { runs } from "./property.js";
 
 describe("text for a terminal", () => {
   it("is one printable line, whatever comes in", () => {
     fc.assert(
       fc.property(hostile, (text) => {
-        expect(forTerminal(text)).not.toMatch(HARMFUL);
+        expect(forTerminal(text)).not.toMatch(UNPRINTABLE);
         expect(forTerminal(text).isWellFormed()).toBe(true);
       }),
-      runs,
+      runs(2000),
     );
   });
 
@@ -81,7 +20,7 @@ describe("text for a terminal", () => {
       fc.property(hostile, fc.integer({ min: 1, max: 40 }), (text, limit) => {
         expect([...forTerminal(text, limit)].length).toBeLessThanOrEqual(limit);
       }),
-      runs,
+      runs(2000),
     );
   });
 
@@ -114,26 +53,42 @@ describe("text for a terminal", () => {
 });
 
 describe("text for a commit message", () => {
-  it("is one printable line without brackets, whatever comes in", () => {
+  it("is one printable line without commands, whatever comes in", () => {
     fc.assert(
       fc.property(hostile, (text) => {
         const quoted = forCommitMessage(text);
 
-        expect(quoted).not.toMatch(HARMFUL);
-        expect(quoted).not.toMatch(/[[\]]/);
+        expect(quoted).not.toMatch(UNPRINTABLE);
+        expect(quoted).not.toMatch(/[#@[\]]/);
         expect(quoted).not.toContain("***NO_CI***");
+        expect(forCommitMessage(quoted)).toBe(quoted);
         expect([...quoted].length).toBeLessThanOrEqual(120);
       }),
-      runs,
+      runs(2000),
     );
   });
 
   it.each([
-    ["shop [skip ci]", "shop (skip ci)"],
-    ["shop ***NO_CI***", "shop NO_CI"],
+    ["shop [skip ci]", "shop \\u005bskip ci\\u005d"],
+    ["shop ***NO_CI***", "shop **\\u002aNO_CI***"],
+    ["shop ***NO_***NO_CI***CI***", "shop ***NO_**\\u002aNO_CI***CI***"],
+    ["skip-checks: true", "skip-checks\\u003a true"],
+    ["Skip-Checks :true", "Skip-Checks \\u003atrue"],
     ["shop\n\nSigned-off-by: Eve", "shop\\u000a\\u000aSigned-off-by: Eve"],
-    ["plain name", "plain name"],
-  ])("cannot command or sign: %j", (text, quoted) => {
+    ["Fixes #12", "Fixes \\u002312"],
+    ["Closes owner/repo#3", "Closes owner/repo\\u00233"],
+    ["closes gh-12, GL-3 and SHOP-4", "closes gh\\u002d12, GL\\u002d3 and SHOP\\u002d4"],
+    ["Fixes https://github.com/o/r/issues/5", "Fixes https\\u003a//github.com/o/r/issues/5"],
+    ["by @team", "by \\u0040team"],
+    ["see !12 and group&34", "see \\u002112 and group\\u002634"],
+  ])("cannot command, sign, close, refer or mention: %j", (text, quoted) => {
     expect(forCommitMessage(text)).toBe(quoted);
   });
+
+  it.each(["plain name", "mp-shop-2", "gh-12", "a.b", "Café Zürich: R&D (100 %)", "Orders-2 2026-01-02", "日本語"])(
+    "stays as it is where nobody acts on it: %j",
+    (text) => {
+      expect(forCommitMessage(text)).toBe(text);
+    },
+  );
 });
