@@ -1,0 +1,230 @@
+/** Every fault of the sandbox against `sync`: what is told, what is written, and how it goes on when the fault is over. */
+
+import { cp, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type Fault, type FaultName, faultNames } from "../../src/sandbox/index.js";
+import { git } from "../fakes/git-server.js";
+import { aWorld, freshToken, GIT_PATH } from "./world.js";
+
+/**
+ * What the branch holds after a sync: what it held before (the very commit), all that Director says, or that but for
+ * the changed Application, which cannot be read, so that its files stay.
+ */
+type Tree = "unchanged" | "as Director says" | "all but one";
+
+interface Row {
+  readonly fault: Fault;
+  /** Of `sync` while the fault stays, with the code of the failure and the reasons of what is set aside or held. */
+  readonly exit: number;
+  readonly code: string | null;
+  readonly reasons?: readonly string[];
+  /** @default unchanged */
+  readonly tree?: Tree;
+  /** True when the fault passes unseen where it strikes once only. */
+  readonly unseenOnce: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const unavailable = { exit: 75, unseenOnce: true };
+const refused = { exit: 1, unseenOnce: false };
+const incomplete = { exit: 75, code: "FetchIncomplete", unseenOnce: true };
+
+/** The Application that is changed in Director, by its id, which only the landscape knows. */
+const CHANGED = "the changed one";
+
+const answers: readonly Row[] = [
+  { fault: { name: "http-500" }, ...unavailable, code: "ServerError" },
+  { fault: { name: "http-503" }, ...unavailable, code: "ServerError" },
+  { fault: { name: "rate-limited" }, ...unavailable, code: "RateLimited" },
+  {
+    fault: { name: "slow", delay: 5000 },
+    ...unavailable,
+    code: "TimedOut",
+    env: { RUNTIME_AGENT_COMPASS_TIMEOUT: "1s" },
+  },
+  { fault: { name: "cut-body" }, ...unavailable, code: "NetworkUnreachable" },
+  { fault: { name: "not-json" }, ...unavailable, code: "AnswerMalformed" },
+  { fault: { name: "graphql-error" }, ...unavailable, code: "DirectorRefused" },
+  { fault: { name: "graphql-error", code: 22 }, ...refused, code: "RuntimeUnknown" },
+  { fault: { name: "graphql-error", code: 28 }, ...unavailable, code: "ServerError" },
+  { fault: { name: "partial-error" }, ...unavailable, code: "DirectorRefused" },
+  { fault: { name: "reset" }, ...unavailable, code: "NetworkUnreachable" },
+  { fault: { name: "no-runtime" }, ...refused, code: "RuntimeUnknown" },
+  { fault: { name: "insufficient-scopes" }, ...refused, code: "CredentialsRejected" },
+  { fault: { name: "bad-request-empty" }, ...refused, code: "CredentialsRejected" },
+  { fault: { name: "redirect" }, ...refused, code: "Redirected" },
+  { fault: { name: "tls-untrusted" }, ...refused, code: "TlsUntrusted" },
+];
+
+const pages: readonly Row[] = [
+  // Director may truly have nothing to list: it is taken, and nothing is deleted by it.
+  { fault: { name: "empty-page" }, exit: 0, code: null, reasons: ["EmptyAnswer"], unseenOnce: false },
+  { fault: { name: "drop-item" }, ...incomplete },
+  { fault: { name: "repeat-item" }, ...incomplete },
+  { fault: { name: "wrong-total" }, ...incomplete },
+  { fault: { name: "cursor-loop" }, ...incomplete },
+  { fault: { name: "insert-between-pages" }, ...incomplete },
+  { fault: { name: "delete-between-pages" }, ...incomplete },
+  { fault: { name: "drop-item", match: "bundles" }, ...incomplete },
+  { fault: { name: "repeat-item", match: "bundles" }, ...incomplete },
+  { fault: { name: "wrong-total", match: "apiDefinitions" }, ...incomplete },
+  { fault: { name: "cursor-loop", match: "eventDefinitions" }, ...incomplete },
+];
+
+/** Struck while `sync` pairs first. Nothing of it is tried again by itself: a token is good for one call. */
+const pairing: readonly Row[] = [
+  { fault: { name: "wrong-certificate" }, ...refused, code: "CertificateUnusable" },
+  { fault: { name: "future-certificate" }, exit: 75, code: "CertificateUnusable", unseenOnce: false },
+  { fault: { name: "token-spent" }, exit: 3, code: "TokenRejected", unseenOnce: false },
+  { fault: { name: "sign-fails-after-token" }, exit: 75, code: "ServerError", unseenOnce: false },
+];
+
+/** As they shall be, and are not yet: they are tried as soon as they stand among `answers`. */
+const pending: readonly Row[] = [
+  { fault: { name: "unprocessable" }, ...refused, code: "DirectorUnprocessable" },
+  {
+    fault: { name: "unprocessable", application: CHANGED },
+    exit: 0,
+    code: null,
+    reasons: ["Unreadable"],
+    tree: "all but one",
+    unseenOnce: false,
+  },
+];
+
+describe("every fault of the sandbox", () => {
+  it("has a row here", () => {
+    const named = new Set<FaultName>([...answers, ...pages, ...pairing, ...pending].map(({ fault }) => fault.name));
+
+    expect([...named].sort()).toEqual([...faultNames].sort());
+  });
+
+  it.each([
+    ["an answer that fails as a whole", answers],
+    ["a page that is not as it should be", pages],
+  ])(
+    "writes nothing wrong by %s while it stays, goes on when it is over, and does not notice it where it may pass",
+    async (_, rows) => {
+      const stage = await aStage();
+
+      for (const row of rows) {
+        await stage.reset();
+        await stage.strike(row.fault);
+        expect(await stage.sync(row)).toEqual(whileItStays(row));
+
+        await stage.strike();
+        expect(await stage.sync(row)).toEqual(asDirectorSays(row));
+
+        if (!row.unseenOnce) continue;
+        await stage.reset();
+        await stage.strike({ ...row.fault, times: 1 });
+        expect(await stage.sync(row)).toEqual(asDirectorSays(row));
+      }
+    },
+    600_000,
+  );
+
+  it("writes nothing wrong by one of pairing, and goes on with a fresh token", async () => {
+    const stage = await aStage();
+
+    for (const row of pairing) {
+      await stage.reset();
+      await stage.forgetIdentity();
+      await stage.strike(row.fault);
+      expect(await stage.sync(row, { token: true })).toEqual(whileItStays(row));
+
+      await stage.strike();
+      expect(await stage.sync(row, { token: true })).toEqual(asDirectorSays(row));
+    }
+  }, 600_000);
+});
+
+/** The name goes with it, so that a difference tells whose it is. */
+const whileItStays = ({ fault, exit, code, reasons = [], tree = "unchanged" }: Row) => ({
+  fault,
+  exit,
+  code,
+  reasons,
+  tree,
+});
+
+const asDirectorSays = ({ fault }: Row) => ({ fault, exit: 0, code: null, reasons: [], tree: "as Director says" });
+
+interface Told {
+  readonly failure: { readonly code: string } | null;
+  readonly applications: { readonly held: readonly Reasoned[]; readonly setAside: readonly Reasoned[] };
+}
+
+interface Reasoned {
+  readonly reason: string;
+}
+
+/**
+ * A synced landscape of six Applications, over three pages. Then Director changed one and removed one, so that whoever
+ * takes a wrong answer for a right one writes.
+ */
+async function aStage() {
+  const world = await aWorld({
+    sandbox: { applications: 6 },
+    settings: { deletion: { mode: "sync", observations: 1, over: "0s" } },
+  });
+  const { repository, folder } = world;
+  const [state, kept, token] = [join(folder, "state"), join(folder, "kept-state"), join(folder, "token")];
+  const env = { RUNTIME_AGENT_COMPASS_PAGE_SIZE: "2" };
+  const idOf = (revision: string) => git(repository, "rev-parse", revision);
+
+  await world.pair();
+  await world.run(["sync"], { env });
+  const before = await idOf("main");
+  await cp(state, kept, { recursive: true, verbatimSymlinks: true });
+  let changed = "";
+  await world.edit(({ applications }) => {
+    applications.splice(4, 1);
+    const [, second] = applications;
+    if (second === undefined) return;
+    changed = second.id;
+    second.description = "Changed in Director";
+  });
+  await world.run(["sync"], { env });
+  const after = await idOf("main");
+  const folderThatWas = async (filter: "M" | "D") => {
+    const range = [before, after, "--", "*/application.yaml"];
+    return dirname(await git(repository, "diff", "--name-only", `--diff-filter=${filter}`, ...range));
+  };
+  const [changedFolder, removedFolder] = [await folderThatWas("M"), await folderThatWas("D")];
+
+  /** By ids of commits and trees: equal ones are equal to the byte. */
+  async function tree(): Promise<Tree | "something else"> {
+    const now = await idOf("main");
+    if (now === before) return "unchanged";
+    if ((await idOf(`main:${GIT_PATH}`)) === (await idOf(`${after}:${GIT_PATH}`))) return "as Director says";
+    const untouched = (await idOf(`main:${changedFolder}`)) === (await idOf(`${before}:${changedFolder}`));
+    const removed = (await git(repository, "ls-tree", "main", removedFolder)) === "";
+    return untouched && removed ? "all but one" : "something else";
+  }
+
+  const strike = ({ application, ...fault }: Fault) =>
+    world.fault(application === CHANGED ? { ...fault, application: changed } : fault);
+
+  return {
+    /** Back to where Director has changed and Git does not know yet. */
+    async reset() {
+      await world.fault();
+      await git(repository, "update-ref", "refs/heads/main", before);
+      await rm(state, { recursive: true });
+      await cp(kept, state, { recursive: true, verbatimSymlinks: true });
+    },
+    forgetIdentity: () => rm(join(state, "identity"), { recursive: true }),
+    /** This fault from now on; or none. */
+    strike: (fault?: Fault) => (fault === undefined ? world.fault() : strike(fault)),
+    async sync({ fault, env: own = {} }: Row, { token: given = false } = {}) {
+      if (given) await writeFile(token, await freshToken(world.sandbox));
+      const pairs = given ? { RUNTIME_AGENT_COMPASS_TOKEN_FILE: token } : {};
+      const { code: exit, stdout } = await world.run(["sync", "-o", "json"], { env: { ...env, ...own, ...pairs } });
+      const { failure, applications } = JSON.parse(stdout) as Told;
+      const reasons = [...applications.held, ...applications.setAside].map(({ reason }) => reason);
+      return { fault, exit, code: failure?.code ?? null, reasons: [...new Set(reasons)], tree: await tree() };
+    },
+  };
+}
