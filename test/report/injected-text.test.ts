@@ -91,7 +91,7 @@ describe("hostile text at the terminal", () => {
           outcomeText(outcome, { color: false }),
         );
       }),
-      { ...property, numRuns: property.numRuns / 10 },
+      { ...property, numRuns: Math.ceil(property.numRuns / 10) },
     );
   });
 
@@ -209,7 +209,7 @@ describe("hostile text in a commit message", () => {
   it(
     "adds no trailer, as git reads them",
     () => {
-      const numRuns = Math.min(property.numRuns / 4, RUNS);
+      const numRuns = Math.min(Math.ceil(property.numRuns / 4), RUNS);
       const messages = fc.sample(injected, { ...property, numRuns }).map(messageOf);
 
       expect(new Set(trailersOfCommits(messages))).toEqual(new Set([trailers.join("\n")]));
