@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { formatDocument, parseYaml } from "../../src/adapters/yaml/index.js";
 import { Failure } from "../../src/common/failure.js";
 import { createLogger } from "../../src/common/logger.js";
 import type { Plan } from "../../src/plan/index.js";
@@ -157,6 +158,24 @@ describe("hostile text in JSON", () => {
     },
     limit,
   );
+});
+
+describe("hostile text in YAML", () => {
+  it("is there when it is read back, as far as UTF-8 can hold it", () => {
+    fc.assert(
+      fc.property(injected, ({ name, description }) => {
+        const { applications } = outcomeOf({ name, other: "b", description });
+
+        const read = parseYaml(formatDocument(applications), { file: "it", stage: "report", code: "Internal" });
+
+        expect(read).toMatchObject({
+          created: [name.toWellFormed()],
+          setAside: [{ message: description.toWellFormed() }],
+        });
+      }),
+      { ...property, numRuns: Math.ceil(property.numRuns / 20) },
+    );
+  });
 });
 
 /** What hosts act on, as they describe it; stricter than they are where they differ. */

@@ -17,7 +17,7 @@ export function formatYaml(value: unknown): string {
 
 /**
  * Formats any value that JSON can hold, in the order its keys have, for output that people read. Objects with `toJSON`
- * (dates, secrets) are written as that gives them.
+ * (dates, secrets) are written as that gives them; half a surrogate pair, which UTF-8 cannot hold, becomes U+FFFD.
  */
 export function formatDocument(value: unknown): string {
   // Through JSON, so that -o yaml and -o json always say the same.
@@ -52,9 +52,10 @@ function canonical(value: unknown, first: readonly string[]): unknown {
 }
 
 function ordered(value: unknown): unknown {
+  if (typeof value === "string") return value.toWellFormed();
   if (Array.isArray(value)) return value.map(ordered);
   if (!isObject(value)) return scalar(value);
-  return new Map(Object.entries(value).map(([key, item]) => [wellFormed(key), ordered(item)]));
+  return new Map(Object.entries(value).map(([key, item]) => [key.toWellFormed(), ordered(item)]));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

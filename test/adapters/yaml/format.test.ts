@@ -237,6 +237,10 @@ describe("a document", () => {
     expect(formatDocument({ b: "yes", a: { d: 1, c: [true] } })).toBe('b: "yes"\na:\n  d: 1\n  c:\n    - true\n');
   });
 
+  it("is written whatever JSON can hold, even half a surrogate pair", () => {
+    expect(formatDocument({ "\ude00": ["\ud83d", "😀"] })).toBe("�:\n  - �\n  - 😀\n");
+  });
+
   it("says what JSON would say of dates and of objects that hide themselves", () => {
     const hidden = { toJSON: () => "[secret]" };
 
