@@ -252,8 +252,7 @@ These are read and checked, but the feature is still to come. \`sync\`, \`plan\`
 
   withoutEffect: `The following are read and checked, and nothing depends on them so far (a name of a section stands for all keys in it):`,
 
-  partly: `Built in part: \`git.publish\` is \`direct\` whenever it is not given, whatever the host. \`deletion.limit\` counts per cycle, not yet per
-day. \`destinationChange: report\` reports nothing yet. An ssh address in \`git.url\` is well-formed, and refused with
+  partly: `Built in part: \`git.publish\` is \`direct\` whenever it is not given, whatever the host. An ssh address in \`git.url\` is well-formed, and refused with
 [BaseUnusable](failures.md) when it is used.`,
 };
 
@@ -318,6 +317,15 @@ const commands = {
     "0; 3; 64 when the file cannot be written; 75; 78; 1.",
   ],
   status: ["JSON: the [Status](outcome.md#status).", "0 when there is a certificate that is valid now, else 3; 78; 1."],
+  approve: [
+    "JSON: the [Approval](outcome.md#approve-suspend-resume).",
+    "0; 1 when that is not the hash of what is held; 64 without `--yes` where nobody can be asked, or when the answer is no; 75 when a cycle holds the state for a minute; 78.",
+  ],
+  suspend: ["JSON: the [Suspension](outcome.md#approve-suspend-resume).", "0; 75; 78; 1."],
+  resume: [
+    "JSON: the [Suspension](outcome.md#approve-suspend-resume).",
+    "0; 1 when there is nothing to resume; 75; 78.",
+  ],
   sandbox: [
     "JSON: one [document](outcome.md#sandbox), once it is ready; then it runs until it is stopped.",
     "130 or 143, since only a signal ends it; 78 when a port is taken or the snapshot cannot be used; 64.",
