@@ -93,7 +93,11 @@ export function openFileState(directory: string): State {
   return {
     description: directory,
     cache: at("cache"),
-    lock: () => lockDirectory(directory),
+    lock: async () => {
+      const unlock = await lockDirectory(directory);
+      await removeLeftovers(directory);
+      return unlock;
+    },
 
     identity: async () => {
       const { key, certificate, chain, ca } = await inUse(readIdentity);
@@ -260,6 +264,14 @@ async function lockDirectory(directory: string): Promise<() => Promise<void>> {
     } finally {
       await rm(beside, { force: true }).catch(() => undefined);
     }
+  }
+}
+
+/** Removes what runs that were killed had written beside its place. Nobody else writes while we have the lock. */
+async function removeLeftovers(directory: string): Promise<void> {
+  const names = await readdir(directory, { recursive: true }).catch(() => []);
+  for (const name of names.filter((each) => !each.startsWith("cache") && /\.\w+\.(?:new|stale)$/.test(each))) {
+    await remove(join(directory, name));
   }
 }
 

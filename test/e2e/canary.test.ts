@@ -1,11 +1,12 @@
 /** Every credential, token and private key of a whole run, searched for wherever the agent leaves a trace. */
 
 import { execFile } from "node:child_process";
-import { chmod, cp, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { createBareRepository, git, gitBytes, startGitServer } from "../fakes/git-server.js";
+import { copyAgent } from "./agent-copy.js";
 import { agent, aWorld, freshToken, type Run, type World } from "./world.js";
 
 const execute = promisify(execFile);
@@ -215,20 +216,14 @@ describe("the canary", () => {
   });
 });
 
-const ROOT = join(import.meta.dirname, "..", "..");
-
 /** A copy of the compiled agent in which something is done with a password right after the fetch. */
 async function plantedAgent(folder: string, planted: string): Promise<string> {
-  const copy = join(folder, "agent");
-  for (const each of ["dist", "crds", "templates", "package.json"]) {
-    await cp(join(ROOT, each), join(copy, each), { recursive: true });
-  }
-  await symlink(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  const copy = await copyAgent(folder);
   const file = join(copy, "dist", "src", "cycle.js");
   const source = await readFile(file, "utf8");
   const at = 'log.info("fetched"';
   const secret =
-    "const SECRET = snapshot.applications.flatMap(({ bundles }) => bundles)" +
+    "const SECRET = first.applications.flatMap(({ bundles }) => bundles)" +
     ".map(({ defaultInstanceAuth }) => defaultInstanceAuth?.credential?.clientSecret).find(Boolean).reveal();";
   const cleanup = "let later = false; setTimeout(() => later && rmSync(process.env.TMPDIR + '/planted'), 700);";
   expect(source).toContain(at);

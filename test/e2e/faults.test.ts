@@ -1,17 +1,11 @@
 /** Every fault of the sandbox against `sync`: what is told, what is written, and how it goes on when the fault is over. */
 
-import { cp, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Fault, type FaultName, faultNames } from "../../src/sandbox/index.js";
-import { git } from "../fakes/git-server.js";
-import { aWorld, freshToken, GIT_PATH } from "./world.js";
-
-/**
- * What the branch holds after a sync: what it held before (the very commit), all that Director says, or that but for
- * the changed Application, which cannot be read, so that its files stay.
- */
-type Tree = "unchanged" | "as Director says" | "all but one";
+import { aStage as aBareStage, type Tree } from "./stage.js";
+import { freshToken } from "./world.js";
 
 interface Row {
   readonly fault: Fault;
@@ -163,64 +157,15 @@ interface Reasoned {
   readonly reason: string;
 }
 
-/**
- * A synced landscape of six Applications, over three pages. Then Director changed one and removed one, so that whoever
- * takes a wrong answer for a right one writes.
- */
+/** Where faults strike, and what comes of them is told. */
 async function aStage() {
-  const world = await aWorld({
-    sandbox: { applications: 6 },
-    settings: { deletion: { mode: "sync", observations: 1, over: "0s" } },
-  });
-  const { repository, folder } = world;
-  const [state, kept, token] = [join(folder, "state"), join(folder, "kept-state"), join(folder, "token")];
-  const env = { RUNTIME_AGENT_COMPASS_PAGE_SIZE: "2" };
-  const idOf = (revision: string) => git(repository, "rev-parse", revision);
-
-  await world.pair();
-  await world.run(["sync"], { env });
-  const before = await idOf("main");
-  await cp(state, kept, { recursive: true, verbatimSymlinks: true });
-  let changed = "";
-  await world.edit(({ applications }) => {
-    applications.splice(4, 1);
-    const [, second] = applications;
-    if (second === undefined) return;
-    changed = second.id;
-    second.description = "Changed in Director";
-  });
-  await world.run(["sync"], { env });
-  const after = await idOf("main");
-  const folderThatWas = async (filter: "M" | "D") => {
-    const range = [before, after, "--", "*/application.yaml"];
-    return dirname(await git(repository, "diff", "--name-only", `--diff-filter=${filter}`, ...range));
-  };
-  const [changedFolder, removedFolder] = [await folderThatWas("M"), await folderThatWas("D")];
-
-  /** By ids of commits, trees and files: equal ones are equal to the byte. */
-  async function tree(): Promise<Tree | "something else"> {
-    const now = await idOf("main");
-    if (now === before) return "unchanged";
-    // The inventory says when something was deleted; the revision stands for everything else.
-    const revision = `${GIT_PATH}/revision.yaml`;
-    if ((await idOf(`main:${revision}`)) === (await idOf(`${after}:${revision}`))) return "as Director says";
-    const untouched = (await idOf(`main:${changedFolder}`)) === (await idOf(`${before}:${changedFolder}`));
-    const removed = (await git(repository, "ls-tree", "main", removedFolder)) === "";
-    return untouched && removed ? "all but one" : "something else";
-  }
-
+  const { world, env, changed, reset, tree } = await aBareStage();
+  const token = join(world.folder, "token");
   const strike = ({ application, ...fault }: Fault) =>
     world.fault(application === CHANGED ? { ...fault, application: changed } : fault);
-
   return {
-    /** Back to where Director has changed and Git does not know yet. */
-    async reset() {
-      await world.fault();
-      await git(repository, "update-ref", "refs/heads/main", before);
-      await rm(state, { recursive: true });
-      await cp(kept, state, { recursive: true, verbatimSymlinks: true });
-    },
-    forgetIdentity: () => rm(join(state, "identity"), { recursive: true }),
+    reset,
+    forgetIdentity: () => rm(join(world.folder, "state", "identity"), { recursive: true }),
     /** This fault from now on; or none. */
     strike: (fault?: Fault) => (fault === undefined ? world.fault() : strike(fault)),
     async sync({ fault, env: own = {} }: Row, { token: given = false } = {}) {

@@ -107,8 +107,11 @@ describe("sync", () => {
     expect(await world.commits()).toBe(1);
   });
 
-  it("deletes nothing by default, and says what it holds", async () => {
-    const world = await aWorld();
+  it.each([
+    ["by default at once", {}, "MissingTooBriefly"],
+    ["ever in upsert-only mode", { deletion: { mode: "upsert-only" } }, "UpsertOnly"],
+  ])("deletes nothing %s, and says what it holds", async (_, settings, reason) => {
+    const world = await aWorld({ settings });
     await world.pair();
     await world.run(["sync"]);
     const before = await world.files();
@@ -116,7 +119,7 @@ describe("sync", () => {
 
     const { stdout } = await world.run(["sync", "-o", "json"]);
 
-    expect(JSON.parse(stdout).applications.held).toMatchObject([{ reason: "UpsertOnly" }]);
+    expect(JSON.parse(stdout).applications.held).toMatchObject([{ reason }]);
     expect([...(await world.files()).keys()]).toEqual([...before.keys()]);
     expect((await world.run(["sync", "--detailed-exit-code"])).code).toBe(2);
   });

@@ -1,0 +1,79 @@
+/** A landscape that is synced, and that Director has changed since: whoever takes a wrong answer for a right one writes. */
+
+import { cp, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { git } from "../fakes/git-server.js";
+import { aWorld, GIT_PATH, type World } from "./world.js";
+
+/**
+ * What the branch holds: what it held before (the very commit), all that Director says, or that but for the changed
+ * Application, whose files are as they were.
+ */
+export type Tree = "unchanged" | "as Director says" | "all but one" | "something else";
+
+export interface Stage {
+  readonly world: World;
+  /** For every run: pages of two, so that there are three. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Id of the Application that is changed. */
+  readonly changed: string;
+  /** Back to where Director has changed and Git does not know yet. */
+  reset(): Promise<void>;
+  /** By ids of commits, trees and files: equal ones are equal to the byte. */
+  tree(): Promise<Tree>;
+}
+
+/** Six Applications; then Director changes one, removes one and adds one. */
+export async function aStage(): Promise<Stage> {
+  const world = await aWorld({
+    sandbox: { applications: 6 },
+    settings: { deletion: { mode: "sync", observations: 1, over: "0s" } },
+  });
+  const { repository, folder } = world;
+  const [state, kept] = [join(folder, "state"), join(folder, "kept-state")];
+  const env = { RUNTIME_AGENT_COMPASS_PAGE_SIZE: "2" };
+  const idOf = (revision: string) => git(repository, "rev-parse", revision);
+
+  await world.pair();
+  await world.run(["sync"], { env });
+  const before = await idOf("main");
+  await cp(state, kept, { recursive: true, verbatimSymlinks: true });
+  let changed = "";
+  await world.edit(({ applications }) => {
+    applications.splice(4, 1);
+    const [, second, third] = applications;
+    if (second === undefined || third === undefined) return;
+    changed = second.id;
+    second.description = "Changed in Director";
+    applications.push({ ...third, id: "ffffffff-0000-4000-8000-000000000001", name: "mp-added", bundles: [] });
+  });
+  await world.run(["sync"], { env });
+  const after = await idOf("main");
+  const folderThatWas = async (filter: "M" | "D") => {
+    const range = [before, after, "--", "*/application.yaml"];
+    return dirname(await git(repository, "diff", "--name-only", `--diff-filter=${filter}`, ...range));
+  };
+  const [changedFolder, removedFolder] = [await folderThatWas("M"), await folderThatWas("D")];
+
+  return {
+    world,
+    env,
+    changed,
+    async reset() {
+      await world.fault();
+      await git(repository, "update-ref", "refs/heads/main", before);
+      await rm(state, { recursive: true });
+      await cp(kept, state, { recursive: true, verbatimSymlinks: true });
+    },
+    async tree() {
+      const now = await idOf("main");
+      if (now === before) return "unchanged";
+      // The inventory says when something was deleted; the revision stands for everything else.
+      const revision = `${GIT_PATH}/revision.yaml`;
+      if ((await idOf(`main:${revision}`)) === (await idOf(`${after}:${revision}`))) return "as Director says";
+      const untouched = (await idOf(`main:${changedFolder}`)) === (await idOf(`${before}:${changedFolder}`));
+      const removed = (await git(repository, "ls-tree", "main", removedFolder)) === "";
+      return untouched && removed ? "all but one" : "something else";
+    },
+  };
+}
