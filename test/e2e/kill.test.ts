@@ -3,7 +3,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { parseAst } from "vitest/node";
 import { git, gitBytes } from "../fakes/git-server.js";
 import { faults } from "../plan/a-tree.js";
@@ -73,19 +73,13 @@ async function switchedAgent(folder: string): Promise<string> {
   return main;
 }
 
-let stage: Stage;
-let main: string;
-
 describe("a cycle that is killed", () => {
-  beforeAll(async () => {
-    stage = await aStage();
-    main = await switchedAgent(stage.world.folder);
-  }, 120_000);
-
   it(
     "at an await leaves Git as it was or as it shall be, and the next cycle finishes",
     async () => {
-      const sites = await reachedSites();
+      const stage = await aStage();
+      const main = await switchedAgent(stage.world.folder);
+      const sites = await reachedSites(stage, main);
       // Both ends of each: the first time, and the last.
       const moments = [...sites].flatMap(([site, times]) =>
         times === 1 ? [`${site} 1`] : [`${site} 1`, `${site} ${times}`],
@@ -98,7 +92,7 @@ describe("a cycle that is killed", () => {
         await stage.reset();
         const killed = await stage.world.run(["sync"], { env: { ...stage.env, KILL_AT: moment }, main });
         expect({ moment, code: killed.code }).toEqual({ moment, code: null });
-        await expectSound(moment);
+        await expectSound(stage, moment);
       }
     },
     DEADLINE,
@@ -107,6 +101,7 @@ describe("a cycle that is killed", () => {
   it(
     "at any moment, too",
     async () => {
+      const stage = await aStage();
       await stage.reset();
       const began = performance.now();
       await stage.world.run(["sync"], { env: stage.env });
@@ -119,7 +114,7 @@ describe("a cycle that is killed", () => {
         await wait(moment);
         stage.world.kill();
         await run;
-        await expectSound(`after ${Math.round(moment)} ms`);
+        await expectSound(stage, `after ${Math.round(moment)} ms`);
       }
     },
     DEADLINE,
@@ -127,7 +122,7 @@ describe("a cycle that is killed", () => {
 });
 
 /** How often each await is reached in a cycle that nobody kills. */
-async function reachedSites(): Promise<Map<string, number>> {
+async function reachedSites(stage: Stage, main: string): Promise<Map<string, number>> {
   const log = join(stage.world.folder, "sites");
   await stage.reset();
   const run = await stage.world.run(["sync"], { env: { ...stage.env, KILL_LOG: log }, main });
@@ -139,16 +134,16 @@ async function reachedSites(): Promise<Map<string, number>> {
 }
 
 /** What holds after a kill, whenever it was: nothing is half done, nothing is lost, and the next cycle goes on. */
-async function expectSound(moment: string): Promise<void> {
+async function expectSound(stage: Stage, moment: string): Promise<void> {
   const { world, env } = stage;
-  expect({ moment, tree: await stage.tree(), faults: await faultsInGit() }).toEqual({
+  expect({ moment, tree: await stage.tree(), faults: await faultsInGit(stage) }).toEqual({
     moment,
     tree: expect.stringMatching(/^(unchanged|as Director says)$/),
     faults: [],
   });
   const next = await world.run(["sync", "-o", "json"], { env });
   const again = await world.run(["sync", "-o", "json"], { env });
-  expect({ moment, code: next.code, tree: await stage.tree(), faults: await faultsInGit() }).toEqual({
+  expect({ moment, code: next.code, tree: await stage.tree(), faults: await faultsInGit(stage) }).toEqual({
     moment,
     code: 0,
     tree: "as Director says",
@@ -158,11 +153,11 @@ async function expectSound(moment: string): Promise<void> {
     moment,
     result: "unchanged",
   });
-  expect({ moment, state: await halfWritten() }).toEqual({ moment, state: [] });
+  expect({ moment, state: await halfWritten(stage) }).toEqual({ moment, state: [] });
 }
 
 /** What does not fit together on the branch, as a consumer would see it. */
-async function faultsInGit(): Promise<string[]> {
+async function faultsInGit(stage: Stage): Promise<string[]> {
   const { repository, folder } = stage.world;
   const listed = await git(repository, "ls-tree", "-r", "-z", "--name-only", `main:${GIT_PATH}`);
   const tree = new Map<string, Buffer>();
@@ -174,7 +169,7 @@ async function faultsInGit(): Promise<string[]> {
 }
 
 /** Files that a later run should have finished or removed. */
-async function halfWritten(): Promise<string[]> {
+async function halfWritten(stage: Stage): Promise<string[]> {
   const names = await readdir(join(stage.world.folder, "state"), { recursive: true });
   return names.filter((name) => name === "lock" || name.startsWith("identity/pending") || /\.(new|stale)$/.test(name));
 }
