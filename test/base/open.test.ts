@@ -17,7 +17,15 @@ async function open(seeds: Seed[], options: { branch?: string; path?: string } =
   return openBase({ repository, branch: "main", path: "clusters/prod", sealKey, ...options });
 }
 
-const inventory = { owner: "runtime-1", sealKey: sealKeyID(sealKey), formerSealKeys: [], files: [] };
+const inventory = {
+  owner: "runtime-1",
+  tenant: null,
+  serial: 1,
+  deletions: [],
+  sealKey: sealKeyID(sealKey),
+  formerSealKeys: [],
+  files: [],
+};
 const bytes = formatInventory(inventory, sealKey);
 
 describe("the base", () => {
@@ -130,6 +138,35 @@ describe("a base that cannot be", () => {
     expect(failure).toMatchObject({ code: "BaseUnusable", stage: "base", retryable: false });
     expect(failure.message).toContain(message);
     expect(failure.hint).toContain("git.path");
+  });
+
+  it.each([
+    ["clusters/prod", INVENTORY_PATH, 'inside "the root"'],
+    ["clusters/prod", `clusters/${INVENTORY_PATH}`, 'inside "clusters"'],
+    ["clusters/prod/eu/1", `clusters/prod/${INVENTORY_PATH}`, 'inside "clusters/prod"'],
+    ["clusters/prod", `clusters/prod/eu/1/${INVENTORY_PATH}`, 'around "eu/1"'],
+    ["clusters", `clusters/prod/${INVENTORY_PATH}`, 'around "prod"'],
+    ["", `clusters/prod/${INVENTORY_PATH}`, 'around "clusters/prod"'],
+  ])("is another agent's neighbourhood: %s beside %s lies %s", async (path, other, where) => {
+    const failure = await failureOf(open([{ files: { "README.md": "1", [other]: "anything" } }], { path }));
+
+    expect(failure).toMatchObject({ code: "TwoAgents", stage: "base", retryable: false });
+    expect(failure.message).toContain(where);
+    expect(failure.hint).toContain("git.path");
+  });
+
+  it("is not nested where agents stand side by side, nor where a file is only called like an inventory", async () => {
+    const files = {
+      [`clusters/prod-2/${INVENTORY_PATH}`]: bytes,
+      [`clusters/prod/${INVENTORY_PATH}`]: bytes,
+      "clusters/prod/eu/inventory.json": "1",
+      "clusters/prod/x.runtime-agent/inventory.json": "2",
+      "clusters/.runtime-agent/approve": "3",
+    };
+
+    const base = await open([{ files }]);
+
+    expect(base.inventory).toMatchObject({ state: "verified" });
   });
 
   it("does not mind links beside our path", async () => {

@@ -1,6 +1,17 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { type Base, formatInventory, INVENTORY_PATH, ownedFiles, sealKeyID } from "../../src/base/index.js";
+import {
+  type Base,
+  type DeletionRecord,
+  foldersOf,
+  formatInventory,
+  INVENTORY_PATH,
+  type Inventory,
+  type InventoryFile,
+  type OwnershipOptions,
+  ownedFiles,
+  sealKeyID,
+} from "../../src/base/index.js";
 import {
   aBase,
   anApplicationNamed,
@@ -8,6 +19,9 @@ import {
   aSnapshot,
   blobID,
   cycle,
+  later,
+  minutes,
+  noon,
   RUNTIME,
   sealKey,
   type Tree,
@@ -21,13 +35,34 @@ const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 const treeOf = (files: Readonly<Record<string, string>>): Tree =>
   new Map(Object.entries(files).map(([path, text]) => [path, bytes(text)]));
 
-const inventoryOf = (owner: string, key = sealKey, formerSealKeys: readonly string[] = []) =>
+const aRecord: DeletionRecord = {
+  at: later(-minutes(60)).toISOString(),
+  applications: 1,
+  secrets: 2,
+  ofApplications: 13,
+  ofSecrets: 14,
+};
+
+/** What the agent of this runtime says of a base. */
+const owned = (base: Base, options: Partial<OwnershipOptions> = {}) =>
+  ownedFiles(base, { runtimeID: RUNTIME, tenant: null, sealKey, now: noon, ...options });
+
+const inventoryOf = (
+  owner: string,
+  key = sealKey,
+  formerSealKeys: readonly string[] = [],
+  changes: Partial<Inventory> = {},
+) =>
   formatInventory(
     {
       owner,
+      tenant: null,
+      serial: 17,
+      deletions: [],
       sealKey: sealKeyID(key),
       formerSealKeys,
       files: [{ path: "kustomization.yaml", id: null, blob: blobID(bytes("k")), sha256: sha256("k") }],
+      ...changes,
     },
     key,
   );
@@ -39,16 +74,22 @@ const application = (id: string) => `spec:\n  compassMetadata:\n    applicationI
 
 describe("a path without an inventory", () => {
   it("is ours where there is nothing, or nothing that is in the way", async () => {
-    const nothing = { files: [], formerSealKeys: [], trusted: true, note: null };
+    const nothing = {
+      files: [],
+      serial: 0,
+      deletions: [],
+      tenant: null,
+      formerSealKeys: [],
+      trusted: true,
+      note: null,
+    };
 
-    expect(await ownedFiles(aBase(), RUNTIME, sealKey)).toEqual(nothing);
-    expect(
-      await ownedFiles(aBase(treeOf({ "README.md": "a", "applications/x/application.yaml": "b" })), RUNTIME, sealKey),
-    ).toEqual(nothing);
+    expect(await owned(aBase())).toEqual(nothing);
+    expect(await owned(aBase(treeOf({ "README.md": "a", "applications/x/application.yaml": "b" })))).toEqual(nothing);
   });
 
   it.each(["kustomization.yaml", "revision.yaml"])("cannot be used where somebody else has a %s", async (path) => {
-    await expect(ownedFiles(aBase(treeOf({ [path]: "a" })), RUNTIME, sealKey)).rejects.toMatchObject({
+    await expect(owned(aBase(treeOf({ [path]: "a" })))).rejects.toMatchObject({
       name: "Failure",
       code: "BaseUnusable",
       stage: "base",
@@ -60,14 +101,15 @@ describe("a path without an inventory", () => {
 
 describe("a path with an inventory that verifies", () => {
   it("is what the inventory says", async () => {
-    const owned = await ownedFiles(
-      withInventory(inventoryOf(RUNTIME, sealKey, ["0123456789abcdef"])),
-      RUNTIME,
-      sealKey,
+    const found = await owned(
+      withInventory(inventoryOf(RUNTIME, sealKey, ["0123456789abcdef"], { tenant: "t", deletions: [aRecord] })),
     );
 
-    expect(owned).toEqual({
+    expect(found).toEqual({
       files: [{ path: "kustomization.yaml", id: null, blob: blobID(bytes("k")), sha256: sha256("k") }],
+      serial: 17,
+      deletions: [aRecord],
+      tenant: "t",
       formerSealKeys: ["0123456789abcdef"],
       trusted: true,
       note: null,
@@ -75,7 +117,7 @@ describe("a path with an inventory that verifies", () => {
   });
 
   it("is another agent's when it names another runtime", async () => {
-    await expect(ownedFiles(withInventory(inventoryOf("canary")), RUNTIME, sealKey)).rejects.toMatchObject({
+    await expect(owned(withInventory(inventoryOf("canary")))).rejects.toMatchObject({
       code: "TwoAgents",
       stage: "base",
       retryable: false,
@@ -84,9 +126,182 @@ describe("a path with an inventory that verifies", () => {
   });
 });
 
+describe("a path of another tenant", () => {
+  const ofTenant = (tenant: string | null) => withInventory(inventoryOf(RUNTIME, sealKey, [], { tenant }));
+
+  it("is another agent's, though the runtime is the same", async () => {
+    await expect(owned(ofTenant("canary"), { tenant: "t" })).rejects.toMatchObject({
+      code: "TwoAgents",
+      stage: "base",
+      message: "git.path belongs to the agent of another tenant",
+      hint: expect.stringMatching(/runtime\.tenant.*sync --take-over 0f2c1b1e-/),
+    });
+  });
+
+  it.each([
+    ["t", "t"],
+    ["t", null],
+    [null, "t"],
+    [null, null],
+  ])("is none where the inventory names %s and the configuration %s", async (named, tenant) => {
+    expect(await owned(ofTenant(named), { tenant })).toMatchObject({ tenant: named, trusted: true, note: null });
+  });
+
+  it("is taken over by the runtime id that both have", async () => {
+    expect(await owned(ofTenant("canary"), { tenant: "t", takeOver: RUNTIME })).toMatchObject({
+      trusted: false,
+      serial: 17,
+      note: "git.path is taken over from another tenant; nothing is deleted in this cycle",
+    });
+  });
+});
+
+describe("a path that a person takes over", () => {
+  it("is ours with all that its inventory says, but nothing is deleted in the cycle", async () => {
+    const changes = { deletions: [aRecord], serial: 4 };
+    const base = withInventory(inventoryOf("other", sealKey, ["0123456789abcdef"], changes));
+
+    expect(await owned(base, { takeOver: "other" })).toEqual({
+      files: [{ path: "kustomization.yaml", id: null, blob: blobID(bytes("k")), sha256: sha256("k") }],
+      serial: 4,
+      deletions: [aRecord],
+      tenant: null,
+      formerSealKeys: ["0123456789abcdef"],
+      trusted: false,
+      note: "git.path is taken over from another runtime; nothing is deleted in this cycle",
+    });
+  });
+
+  it("is rebuilt where another key wrote it, a later version, or somebody who took it over from us", async () => {
+    const bases = [
+      [withInventory(inventoryOf("other", otherKey)), "other"],
+      [withInventory(inventoryOf(RUNTIME, otherKey, [sealKeyID(sealKey)])), RUNTIME],
+      [withInventory(bytes(`{"version":2,"owner":"${RUNTIME}"}`)), RUNTIME],
+    ] as const;
+
+    for (const [base, takeOver] of bases) {
+      expect(await owned(base, { takeOver })).toMatchObject({
+        files: [{ path: "kustomization.yaml" }],
+        trusted: false,
+        note: expect.stringMatching(/taken over from another agent.*nothing is deleted in this cycle$/),
+      });
+    }
+  });
+
+  it("is only that of the runtime named", async () => {
+    const bases = [withInventory(inventoryOf("other")), withInventory(inventoryOf("other", otherKey))];
+
+    for (const base of bases) {
+      for (const takeOver of ["somebody", RUNTIME, ""]) {
+        await expect(owned(base, { takeOver })).rejects.toMatchObject({ code: "TwoAgents" });
+      }
+    }
+    await expect(owned(withInventory(bytes("{}")), { takeOver: "other" })).rejects.toMatchObject({
+      code: "InventoryUnusable",
+    });
+  });
+
+  it("is no take-over where it was ours before: the command may be given again", async () => {
+    expect(await owned(withInventory(inventoryOf(RUNTIME)), { takeOver: RUNTIME })).toMatchObject({
+      trusted: true,
+      note: null,
+    });
+  });
+
+  it("shows an owner in the hint only where it is an id", async () => {
+    await expect(owned(withInventory(inventoryOf("x; rm -rf /\u001b[2J")))).rejects.toMatchObject({
+      code: "TwoAgents",
+      hint: expect.stringContaining("`sync --take-over OWNER`"),
+    });
+  });
+});
+
 describe("a path with an inventory that does not verify", () => {
+  it("cannot be used when a later version wrote it, and says how to give up what that knew", async () => {
+    await expect(owned(withInventory(bytes(`{"version":2,"owner":"${RUNTIME}"}`)))).rejects.toMatchObject({
+      code: "InventoryUnusable",
+      stage: "base",
+      hint: expect.stringMatching(new RegExp(`a later one; .*\`sync --take-over ${RUNTIME}\``)),
+    });
+  });
+
+  it("still counts what went within the day", async () => {
+    const inventory = inventoryOf(RUNTIME, otherKey, [], { deletions: [aRecord] });
+
+    expect((await owned(withInventory(inventory))).deletions).toEqual([aRecord]);
+  });
+
+  it("counts as if all that is there had gone today where that cannot be read", async () => {
+    const files = {
+      "applications/mp-a/application.yaml": "1",
+      "applications/mp-a/secrets/s.yaml": "2",
+      "applications/mp-a/secrets/t.yaml": "3",
+      "applications/mp-a/apirules/r.yaml": "4",
+      "applications/mp-b/application.yaml": "5",
+      "applications/mp-c/notes.md": "6",
+    };
+
+    const { deletions } = await owned(withInventory(bytes(`{"version":1,"owner":"${RUNTIME}","deletions":7}`), files));
+
+    expect(deletions).toEqual([
+      { at: noon.toISOString(), applications: 2, secrets: 2, ofApplications: 2, ofSecrets: 2 },
+    ]);
+  });
+
+  it("that was tampered with twice stays ours: our own key is never a former one", async () => {
+    const tampered = (tree: Tree): Tree => {
+      const text = tree.get(INVENTORY_PATH)?.toString("utf8") ?? "";
+      return new Map([...tree, [INVENTORY_PATH, bytes(text.replace(/"serial": \d+/, '"serial": 9999'))]]);
+    };
+    const snapshot = aSnapshot([anApplicationNamed("mp-a", 1)]);
+    const first = await cycle(new Map(), snapshot);
+
+    const second = await cycle(tampered(first.tree), snapshot, { memory: first.memory });
+    const third = await cycle(tampered(second.tree), snapshot, { memory: second.memory });
+
+    expect(aBase(tampered(second.tree)).inventory).toMatchObject({
+      state: "unverified",
+      sealKeys: [sealKeyID(sealKey)],
+    });
+    expect(aBase(third.tree).inventory).toMatchObject({ state: "verified", inventory: { formerSealKeys: [] } });
+  });
+
+  it("keeps the former keys of other agents, once each and without our own", async () => {
+    const text = inventoryOf(RUNTIME, sealKey, ["0123456789abcdef", "fedcba9876543210"]).toString();
+
+    const { formerSealKeys } = await owned(withInventory(bytes(text.replace('"serial": 17', '"serial": 18'))));
+
+    expect(formerSealKeys).toEqual(["0123456789abcdef", "fedcba9876543210"]);
+  });
+
+  it("has rows that tell of a changed Application that it is changed, and of a whole one what it refers to", async () => {
+    const snapshot = aSnapshot([anApplicationNamed("mp-a", 1), anApplicationNamed("mp-b", 2)]);
+    const { tree } = await cycle(new Map(), snapshot);
+    const changed = "applications/mp-a/application.yaml";
+    const edited = bytes((tree.get(changed) ?? "").toString().replace("Description not provided", "Mine"));
+
+    const { files } = await owned(aBase(new Map([...tree, [changed, edited]]), otherKey), { sealKey: otherKey });
+
+    const row = (path: string) => files.find((each) => each.path === path);
+    expect(row(changed)).toMatchObject({ id: uuid(1), blob: blobID(edited), written: "0".repeat(40) });
+    expect(row("applications/mp-b/application.yaml")).not.toHaveProperty("written");
+    for (const [name, number] of [
+      ["mp-a", 1],
+      ["mp-b", 2],
+    ] as const) {
+      expect(row(`applications/${name}/secrets/${name}-${uuid(100 + number)}.yaml`)?.reference).toEqual({
+        bundle: uuid(100 + number),
+        type: "Basic",
+        authenticationURL: null,
+        csrfTokenEndpointURL: null,
+        hosts: ["shop.example.com"],
+        values: null,
+      });
+    }
+  });
+
   it("is another agent's when it names another runtime", async () => {
-    await expect(ownedFiles(withInventory(inventoryOf("other", otherKey)), RUNTIME, sealKey)).rejects.toMatchObject({
+    await expect(owned(withInventory(inventoryOf("other", otherKey)))).rejects.toMatchObject({
       code: "TwoAgents",
     });
   });
@@ -96,7 +311,7 @@ describe("a path with an inventory that does not verify", () => {
     ["names nobody", '{"version":1,"canary":1}'],
     ["is empty", ""],
   ])("cannot be used when it %s", async (_, text) => {
-    await expect(ownedFiles(withInventory(bytes(text)), RUNTIME, sealKey)).rejects.toMatchObject({
+    await expect(owned(withInventory(bytes(text)))).rejects.toMatchObject({
       code: "InventoryUnusable",
       stage: "base",
       retryable: false,
@@ -106,8 +321,8 @@ describe("a path with an inventory that does not verify", () => {
 
   it.each([
     ["was written with another seal key", inventoryOf(RUNTIME, otherKey), [sealKeyID(otherKey)]],
-    ["was changed", bytes(inventoryOf(RUNTIME).toString().replace('"id":null', '"id":"x"')), [sealKeyID(sealKey)]],
-    ["is of another version", bytes(`{"version":2,"owner":"${RUNTIME}"}`), []],
+    ["was changed", bytes(inventoryOf(RUNTIME).toString().replace('"id":null', '"id":"x"')), []],
+    ["is of no version at all", bytes(`{"version":null,"owner":"${RUNTIME}","deletions":[]}`), []],
   ])("is rebuilt from the tree when it %s and names us", async (_, inventory, former) => {
     const files = {
       "applications/mp-a/apirules/a.yaml": "rule",
@@ -120,24 +335,30 @@ describe("a path with an inventory that does not verify", () => {
       "README.md": "not ours",
     };
 
-    const owned = await ownedFiles(withInventory(inventory, files), RUNTIME, sealKey);
+    const found = await owned(withInventory(inventory, files));
 
-    const row = (path: string, id: string | null, text: string) => ({
+    const row = (path: string, id: string | null, text: string, changes: Partial<InventoryFile> = {}) => ({
       path,
       id,
       blob: blobID(bytes(text)),
       sha256: sha256(text),
+      ...changes,
     });
-    expect(owned).toEqual({
+    // None of them holds its own digest: the agent did not write them like this.
+    const changed = { written: "0".repeat(40) };
+    expect(found).toEqual({
       files: [
         row("applications/mp-a/apirules/a.yaml", uuid(1), "rule"),
-        row("applications/mp-a/application.yaml", uuid(1), application(uuid(1))),
+        row("applications/mp-a/application.yaml", uuid(1), application(uuid(1)), changed),
         row("applications/mp-a/secrets/s.yaml", uuid(1), "secret"),
-        row("applications/mp-b/application.yaml", null, "half: [finished"),
-        row("applications/mp-c/application.yaml", null, application("[1, 2]")),
+        row("applications/mp-b/application.yaml", null, "half: [finished", changed),
+        row("applications/mp-c/application.yaml", null, application("[1, 2]"), changed),
         row("applications/mp-d/secrets/s.yaml", null, "without an application"),
         row("kustomization.yaml", null, "k"),
       ],
+      serial: 0,
+      deletions: [],
+      tenant: null,
       formerSealKeys: former,
       trusted: false,
       note: expect.stringMatching(
@@ -149,17 +370,22 @@ describe("a path with an inventory that does not verify", () => {
   it("stops when another agent of the same runtime took over from us, so that the two do not write in turn for ever", async () => {
     const inventory = inventoryOf(RUNTIME, otherKey, [sealKeyID(sealKey)]);
 
-    await expect(ownedFiles(withInventory(inventory), RUNTIME, sealKey)).rejects.toMatchObject({ code: "TwoAgents" });
+    await expect(owned(withInventory(inventory))).rejects.toMatchObject({ code: "TwoAgents" });
   });
 
   it("finds again what the agent wrote, but for what it was made from", async () => {
     const { tree } = await cycle(new Map(), aSnapshot([anApplicationNamed("mp-a", 1), anApplicationNamed("mp-b", 2)]));
-    const verified = await ownedFiles(aBase(tree), RUNTIME, sealKey);
+    const verified = await owned(aBase(tree));
 
-    const rebuilt = await ownedFiles(aBase(tree, otherKey), RUNTIME, otherKey);
+    const rebuilt = await owned(aBase(tree, otherKey), { sealKey: otherKey });
 
     expect(rebuilt.trusted).toBe(false);
-    expect(rebuilt.files).toEqual(verified.files.map(({ input: _input, fingerprint: _fingerprint, ...row }) => row));
+    expect(rebuilt.files).toEqual(
+      verified.files.map(({ input: _input, fingerprint: _fingerprint, reference, ...row }) =>
+        reference === undefined ? row : { ...row, reference: { ...reference, values: null } },
+      ),
+    );
+    expect(rebuilt.files.filter(({ reference }) => reference !== undefined)).toHaveLength(2);
   });
 
   it("holds an Application of unknown owner, and deletes nothing", async () => {
@@ -168,8 +394,40 @@ describe("a path with an inventory that does not verify", () => {
 
     const { plan } = await cycle(tree, aSnapshot([anApplicationNamed("mp-b", 2)]), { key: otherKey });
 
-    expect(plan.held).toEqual([{ name: "mp-a", id: "", reason: "InventoryRebuilt", until: null }]);
+    expect(plan.held).toEqual([{ name: "mp-a", id: "", secret: null, reason: "InventoryRebuilt", until: null }]);
     expect(plan.deletes).toEqual([]);
     expect(applied(tree, plan).get("applications/mp-a/application.yaml")).toEqual(bytes("half: [finished"));
+  });
+});
+
+describe("the folders of a base", () => {
+  const row = (path: string, id: string | null): InventoryFile => ({
+    path,
+    id,
+    blob: blobID(bytes(path)),
+    sha256: sha256(path),
+  });
+  const paths = {
+    common: row("kustomization.yaml", null),
+    application: row("applications/mp-a/application.yaml", "1"),
+    leftBehind: row("applications/mp-a/configmaps/c.yaml", null),
+    secret: row("applications/mp-b/secrets/s.yaml", null),
+    removed: row("applications/mp-c/application.yaml", "3"),
+  };
+  const nothing = { serial: 0, deletions: [], tenant: null, formerSealKeys: [], trusted: true, note: null };
+  const files = [paths.common, paths.leftBehind, paths.application, paths.secret, paths.removed];
+  const listing = new Map(files.filter((each) => each !== paths.removed).map(({ path, blob }) => [path, blob]));
+
+  it("are those of our files that are there, by name, with the owner where it is known", () => {
+    expect(foldersOf({ listing }, { ...nothing, files })).toEqual(
+      new Map([
+        ["mp-a", { id: "1", rows: [paths.leftBehind, paths.application] }],
+        ["mp-b", { id: "", rows: [paths.secret] }],
+      ]),
+    );
+  });
+
+  it("are none of a file that is not ours", () => {
+    expect(foldersOf({ listing }, { ...nothing, files: [] })).toEqual(new Map());
   });
 });
