@@ -129,6 +129,7 @@ describe("an Application's model", () => {
       ],
       secrets: [],
       digest: expect.stringMatching(/^[0-9a-f]{64}$/),
+      intent: expect.stringMatching(/^[0-9a-f]{32}$/),
     });
   });
 
@@ -348,6 +349,63 @@ describe("an Application set aside", () => {
       })),
     );
     expect(estate.applications.map(({ name }) => name)).toEqual(["mp-other"]);
+  });
+
+  it("is not the one that owns the name in Git, but all the others that share it", () => {
+    const sharing = [1, 2, 3].map((number) => anApplication({ id: uuid(number), name: "mp-shop" }));
+    const owners = new Map([["mp-shop", uuid(2)]]);
+
+    const estate = buildEstate(aSnapshot(sharing), { fingerprint: () => "fingerprint", owners });
+
+    expect(estate.applications.map(({ id }) => id)).toEqual([uuid(2)]);
+    expect(estate.setAside.map(({ id, reason }) => [id, reason])).toEqual([
+      [uuid(1), "DuplicateName"],
+      [uuid(3), "DuplicateName"],
+    ]);
+  });
+
+  it.each([
+    ["somebody else's", new Map([["mp-shop", uuid(9)]])],
+    ["of an owner who is not known", new Map([["mp-shop", ""]])],
+    ["another's of the same owner", new Map([["mp-other", uuid(2)]])],
+  ])("is each that shares a name where the folder is %s", (_, owners) => {
+    const sharing = [1, 2].map((number) => anApplication({ id: uuid(number), name: "mp-shop" }));
+
+    const estate = buildEstate(aSnapshot(sharing), { fingerprint: () => "fingerprint", owners });
+
+    expect(estate.applications).toEqual([]);
+    expect(estate.setAside).toHaveLength(2);
+  });
+
+  it("is one that Director cannot write its answer about, with its name as it would be", () => {
+    const unreadable = [{ id: uuid(7), name: "Shop" }];
+    const snapshot = { ...aSnapshot([anApplicationNamed("mp-a", 1)], {}), unreadable };
+
+    const { applications, setAside } = buildEstate(snapshot, { fingerprint: () => "fingerprint" });
+
+    expect(applications.map(({ name }) => name)).toEqual(["mp-a"]);
+    expect(setAside).toEqual([
+      { id: uuid(7), name: "mp-shop", reason: "Unreadable", message: expect.stringContaining("HTTP 422") },
+    ]);
+  });
+
+  it("is one whose name a thing that cannot be read has, too, unless Git has it under this name", () => {
+    const snapshot = {
+      ...aSnapshot([anApplicationNamed("mp-a", 1)]),
+      unreadable: [{ id: uuid(7), name: "mp-a" }],
+    };
+    const reasonsWith = (owners: ReadonlyMap<string, string>) =>
+      buildEstate(snapshot, { fingerprint: () => "fingerprint", owners }).setAside.map(({ id, reason }) => [
+        id,
+        reason,
+      ]);
+
+    expect(reasonsWith(new Map())).toEqual([
+      [uuid(1), "DuplicateName"],
+      [uuid(7), "Unreadable"],
+    ]);
+    expect(reasonsWith(new Map([["mp-a", uuid(7)]]))).toHaveLength(2);
+    expect(reasonsWith(new Map([["mp-a", uuid(1)]]))).toEqual([[uuid(7), "Unreadable"]]);
   });
 
   it("repeats nothing of what stands in the refused field", () => {
@@ -577,4 +635,83 @@ describe("the digest of a model", () => {
 const structuredCopy = (application: Application): Application => ({
   ...application,
   bundles: application.bundles.map((bundle) => ({ ...bundle })),
+});
+
+describe("what the inventory keeps of a Secret", () => {
+  const fingerprints = createFingerprinter({ sealKey, namespace: NAMESPACE, sealer: "plain" });
+  const secretsOf = (defaultInstanceAuth: Auth, changes: Parameters<typeof aBundle>[0] = {}) =>
+    buildEstate(aSnapshot([anApplication({ bundles: [aBundle({ defaultInstanceAuth, ...changes })] })]), {
+      fingerprint: fingerprints.value,
+    }).applications[0]?.secrets;
+
+  it("is what it is for, and each host that its values are sent to", () => {
+    const auth = anAuth({
+      credential: oauth(),
+      headers: parameters,
+      csrfTokenEndpointURL: "https://csrf.example.com/t",
+    });
+    const apiDefinitions = [
+      anAPI(),
+      anAPI({ id: uuid(1002), targetURL: "https://stock.example.com:8443/x" }),
+      anAPI({ id: uuid(1003), targetURL: "" }),
+    ];
+
+    expect(secretsOf(auth, { apiDefinitions })?.map(({ reference }) => reference)).toEqual([
+      {
+        bundle: uuid(101),
+        type: "OAuth",
+        authenticationURL: "https://auth.example.com/token",
+        csrfTokenEndpointURL: "https://csrf.example.com/t",
+        hosts: ["auth.example.com", "csrf.example.com", "shop.example.com", "stock.example.com:8443"],
+        values: expect.stringMatching(/^[0-9a-f]{32}$/),
+      },
+      {
+        bundle: uuid(101),
+        type: "Parameters",
+        authenticationURL: null,
+        csrfTokenEndpointURL: null,
+        hosts: ["shop.example.com", "stock.example.com:8443"],
+        values: expect.stringMatching(/^[0-9a-f]{32}$/),
+      },
+    ]);
+  });
+
+  it("tells that the values are the same, wherever they are sent to, and nothing of them", () => {
+    const valuesOf = (auth: Auth, changes = {}) => secretsOf(auth, changes)?.[0]?.reference.values;
+    const auth = anAuth({ credential: basic() });
+
+    expect(valuesOf(auth, { apiDefinitions: [anAPI({ targetURL: "https://evil.example.com" })] })).toBe(valuesOf(auth));
+    expect(valuesOf(anAuth({ credential: basic("user of basic", "other") }))).not.toBe(valuesOf(auth));
+  });
+
+  it("knows nothing of the values of a redacted recording", () => {
+    const credential = { kind: "Basic", username: Secret.of("u"), password: Secret.redacted() } as const;
+
+    expect(secretsOf(anAuth({ credential }))?.[0]?.reference.values).toBeNull();
+  });
+});
+
+describe("the intent of a model", () => {
+  const intentOf = (application: Application, sealer = "plain", labels?: Readonly<Record<string, unknown>>) => {
+    const { value: fingerprint } = createFingerprinter({ sealKey, namespace: NAMESPACE, sealer });
+    return buildEstate(aSnapshot([application], labels), { fingerprint }).applications[0]?.intent;
+  };
+  const shop = anApplicationNamed("mp-shop", 1);
+
+  it("is the same while Compass says the same, whatever it is sealed with", () => {
+    expect(intentOf(shop)).toMatch(/^[0-9a-f]{32}$/);
+    expect(intentOf(anApplicationNamed("mp-shop", 1))).toBe(intentOf(shop));
+    expect(intentOf(shop, "sops age1")).toBe(intentOf(shop));
+  });
+
+  it("is another when a text or a secret value is", () => {
+    expect(intentOf({ ...shop, description: "Other" })).not.toBe(intentOf(shop));
+    expect(intentOf(anApplicationNamed("mp-shop", 1, "another password"))).not.toBe(intentOf(shop));
+  });
+
+  it("is null where a value is not known", () => {
+    const credential = { kind: "Basic", username: Secret.of("u"), password: Secret.redacted() } as const;
+
+    expect(intentOf(anApplication({ bundles: [aBundle({ defaultInstanceAuth: anAuth({ credential }) })] }))).toBeNull();
+  });
 });
