@@ -131,7 +131,7 @@ describe("sealing an estate", () => {
     gone.delete(path);
 
     for (const tree of [old, gone]) {
-      const mended = await cycle(tree, aSnapshot([shop()]), { mode: sops });
+      const mended = await cycle(tree, aSnapshot([shop()]), { mode: sops, settings: { reverted: "overwrite" } });
 
       expect(mended.plan.updated).toEqual(["mp-shop"]);
       expect(await openSops(textOf(mended.tree, path), identity)).toMatchObject({ password: "password of shop" });

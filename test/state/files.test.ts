@@ -16,7 +16,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Secret } from "../../src/common/secret.js";
-import { openFileState, type PendingPairing, type State } from "../../src/state/index.js";
+import { type Memory, openFileState, type PendingPairing, type State } from "../../src/state/index.js";
+import { noMemory } from "../builders.js";
 import { failureOf, told } from "../common/failure-of.js";
 import { beginning, completed, connectionOf, identityOf } from "./examples.js";
 
@@ -46,7 +47,7 @@ describe("a state that is new", () => {
     const read = [await state.identity(), await state.connection(), await state.pending(), await state.sealKey(false)];
 
     expect(read).toEqual([null, null, null, null]);
-    expect(await state.memory()).toEqual({ spentTokens: [], missing: {}, lastCycle: null });
+    expect(await state.memory()).toEqual(noMemory);
     expect(existsSync(directory)).toBe(false);
   });
 });
@@ -95,10 +96,35 @@ describe("what is kept", () => {
 
   it("is found again: memory and seal key", async () => {
     const { directory, state } = aState();
-    const memory = {
+    const since = "2026-03-01T12:00:00Z";
+    const memory: Memory = {
       spentTokens: ["a", "b"],
-      missing: { "id-1": { observations: 2, waited: 5, lastSeenMissing: "2026-03-01T12:00:00Z" } },
-      lastCycle: null,
+      missing: { "id-1/mp-a": { observations: 2, waited: 5, lastSeenMissing: since } },
+      hold: {
+        set: "set",
+        nonce: "nonce",
+        hash: "hash",
+        since,
+        units: [
+          { name: "mp-a", id: "id-1", secret: null },
+          { name: "mp-b", id: "id-2", secret: "applications/mp-b/secrets/s.yaml" },
+        ],
+      },
+      approvals: [{ hash: "hash", expires: since }],
+      suspended: {
+        everything: { since, reason: null },
+        applications: { "mp-c": { since, reason: "maintenance" } },
+      },
+      published: { target: "target", serial: 7, applications: { "mp-a": { id: "id-1", intent: "i", tree: "t" } } },
+      reverted: { "mp-a": { tree: "t", intent: "i", since, resumed: true } },
+      lastCycle: {
+        finishedAt: since,
+        result: "published",
+        commit: "c",
+        digest: "d",
+        failure: null,
+        applications: { total: 4, held: 3, setAside: 2, degraded: 1 },
+      },
     };
 
     await state.saveMemory(memory);
@@ -108,6 +134,14 @@ describe("what is kept", () => {
     expect(key).toHaveLength(32);
     expect(await openFileState(directory).sealKey(false)).toEqual(key);
     expect(await openFileState(directory).sealKey(true)).toEqual(key);
+  });
+
+  it("is read as far as it goes where an earlier version wrote it", async () => {
+    const { directory, state } = aState();
+    await state.saveMemory(noMemory);
+    writeFileSync(join(directory, "memory.json"), '{"spentTokens":["a"],"missing":{},"lastCycle":null}');
+
+    expect(await state.memory()).toEqual({ ...noMemory, spentTokens: ["a"] });
   });
 
   it("is replaced: of two identities only the second is left", async () => {
@@ -330,7 +364,7 @@ describe("a step that fails", () => {
     writeFileSync(join(directory, "identity", "pending", "key.pem"), "");
     mkdirSync(join(directory, "memory.json", "in-the-way"), { recursive: true });
 
-    const failure = await failureOf(state.saveMemory({ spentTokens: ["hidden"], missing: {}, lastCycle: null }));
+    const failure = await failureOf(state.saveMemory({ ...noMemory, spentTokens: ["hidden"] }));
 
     expect(failure).toMatchObject({ code: "StateUnwritable", stage: "connect", retryable: false });
     expect(failure.message).toContain(join(directory, "memory.json"));
@@ -411,7 +445,7 @@ describe.skipIf(!canChange)("a user without the right (skipped unless root has s
     ["lock", "StateUnwritable", "(EACCES)"],
   ])("is told so: %s", async (operation, code, message) => {
     const directory = aDirectory();
-    await openFileState(directory).saveMemory({ spentTokens: [], missing: {}, lastCycle: null });
+    await openFileState(directory).saveMemory(noMemory);
     chmodSync(directory, 0o700);
 
     const { failure } = run(directory, operation, { as: NOBODY });
