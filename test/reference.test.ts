@@ -9,6 +9,7 @@ import { silentLogger } from "../src/common/logger.js";
 import { tellStory } from "../src/demo/story.js";
 import { buildOutcome, exitCodeOfFailure } from "../src/report/index.js";
 import { faultNames } from "../src/sandbox/index.js";
+import { aPlan } from "./report/an-outcome.js";
 
 const root = resolve(import.meta.dirname, "..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
@@ -43,7 +44,7 @@ function rowsUnder(text: string, heading: string): Row[] {
 const failureCodes = wordsOf("src/common/failure.ts", "FailureCode");
 const setAside = wordsOf("src/model/estate.ts", "SetAsideReason");
 const degraded = wordsOf("src/model/estate.ts", "DegradedReason");
-const held = wordsOf("src/plan/deletion.ts", "HoldReason");
+const held = wordsOf("src/plan/decision.ts", "HoldReason");
 
 const markdown = [
   ...(existsSync(join(root, "README.md")) ? ["README.md"] : []),
@@ -140,21 +141,16 @@ describe("outcome.md", () => {
   const outcome = buildOutcome({
     result: "published",
     runtime: "r",
-    plan: {
-      writes: new Map(),
-      deletes: [],
-      created: [],
-      updated: [],
-      deleted: [],
-      unchanged: [],
-      held: [{ name: "n", id: "i", reason: "OverLimit", until: null }],
+    plan: aPlan({
+      held: [{ name: "n", id: "i", secret: null, reason: "OverLimit", until: null }],
       setAside: [{ name: "n", id: "i", reason: "InvalidName", message: "m" }],
       degraded: [{ name: "n", id: "i", reason: "NoTarget", bundle: null, message: "m" }],
       digest: "d",
       committedDigest: null,
-      missing: {},
-    },
+    }),
     commit: { id: "c", branch: "b" },
+    approval: null,
+    suspended: false,
     requests: { director: 1, connector: 0, git: 1 },
     durations: new Map(),
     notes: [],

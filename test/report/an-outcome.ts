@@ -1,8 +1,27 @@
 /** Outcomes for tests of their views. */
 
 import { Failure } from "../../src/common/failure.js";
-import type { Plan } from "../../src/plan/index.js";
+import type { Decision, Plan } from "../../src/plan/index.js";
 import { buildOutcome, type Outcome } from "../../src/report/index.js";
+
+export const aDecision = (changes: Partial<Decision> = {}): Decision => ({
+  estate: { applications: [], setAside: [], degraded: [] },
+  due: [],
+  held: [],
+  leftAlone: new Set(),
+  listed: new Set(),
+  frozen: new Set(),
+  keeping: new Set(),
+  stayingSecrets: new Set(),
+  destinationChanges: [],
+  needsSecondLook: false,
+  approval: null,
+  usedApproval: null,
+  hold: null,
+  missing: {},
+  reverted: {},
+  ...changes,
+});
 
 export const aPlan = (changes: Partial<Plan> = {}): Plan => ({
   writes: new Map(),
@@ -11,12 +30,16 @@ export const aPlan = (changes: Partial<Plan> = {}): Plan => ({
   updated: [],
   deleted: [],
   unchanged: [],
+  replaced: [],
+  overwritten: [],
   held: [],
   setAside: [],
   degraded: [],
   digest: `sha256:${"1".repeat(64)}`,
   committedDigest: `sha256:${"1".repeat(64)}`,
-  missing: {},
+  decision: aDecision(),
+  published: {},
+  serial: 1,
   ...changes,
 });
 
@@ -28,6 +51,8 @@ export const anOutcome = (plan: Plan | null, changes: Partial<OutcomeOptions> = 
     runtime: "0f2c1b1e-6a55-4f37-9d0c-1f5d8a0f7c11",
     plan,
     commit: { id: "a".repeat(40), branch: "main" },
+    approval: null,
+    suspended: false,
     requests: { director: 3, connector: 0, git: 2 },
     durations: new Map([
       ["fetch", 120],

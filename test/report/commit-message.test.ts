@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Plan } from "../../src/plan/index.js";
 import { commitMessage } from "../../src/report/index.js";
-import { anOutcome, aPlan } from "./an-outcome.js";
+import { aDecision, anOutcome, aPlan } from "./an-outcome.js";
 
 const options = { runtime: "0f2c1b1e-6a55-4f37-9d0c-1f5d8a0f7c11", digest: "sha256:0", version: "1.0.0" };
 const messageOf = (changes: Partial<Plan>) => commitMessage(anOutcome(aPlan(changes)), options);
@@ -28,7 +28,14 @@ describe("a commit message", () => {
       created: ["mp-a"],
       updated: ["mp-b", "mp-c"],
       deleted: ["mp-d"],
-      held: [{ name: "mp-e", id: "5", reason: "OverLimit", until: null }],
+      held: [{ name: "mp-e", id: "5", secret: null, reason: "OverLimit", until: null }],
+      replaced: [{ name: "mp-b", id: "2", formerID: "9" }],
+      decision: aDecision({
+        destinationChanges: [
+          { name: "mp-c", id: "3", bundle: "7", from: ["a.example.com", "b.example.com"], to: ["c.example.com"] },
+          { name: "mp-g", id: "4", bundle: "8", from: [], to: ["d.example.com"] },
+        ],
+      }),
       setAside: [{ name: "mp-f", id: "6", reason: "DuplicateName", message: "two" }],
       degraded: [
         { name: "mp-a", id: "1", reason: "NoTarget", bundle: "1", message: "none" },
@@ -38,12 +45,19 @@ describe("a commit message", () => {
 
     expect(message).toBe(`Add mp-a, update 2 Applications, delete mp-d
 
+Destination changed, with the same credentials:
+  - mp-c: a.example.com, b.example.com -> c.example.com
+  - mp-g: none -> d.example.com
+
 Added:
   - mp-a
 
 Updated:
   - mp-b
   - mp-c
+
+Replaced (another Application has the name now):
+  - mp-b
 
 Deleted:
   - mp-d
@@ -101,6 +115,18 @@ Agent-Version: 1.0.0
     expect(message).toMatch(/^ {2}- y{99}… \(InvalidName\)$/m);
   });
 
+  it("says of an Application once why it is held, however many of its Secrets are", () => {
+    const held = ["s", "t"].map((name) => ({
+      name: "mp-a",
+      id: "1",
+      secret: `applications/mp-a/secrets/${name}.yaml`,
+      reason: "CredentialsVanished" as const,
+      until: null,
+    }));
+
+    expect(messageOf({ held }).match(/mp-a \(CredentialsVanished\)/g)).toHaveLength(1);
+  });
+
   it("has its own trailers and no others, as git reads them", () => {
     expect(parseTrailers(messageOf({ created: ["mp-a"] }))).toEqual(trailers);
     expect(parseTrailers(messageOf({}))).toEqual(trailers);
@@ -144,15 +170,20 @@ Agent-Version: 1.0.0
     fc.assert(
       fc.property(fc.array(hostile, { minLength: 1, maxLength: 4 }), (all) => {
         const setAside = all.map((name) => ({ name, id: "1", reason: "InvalidName", message: "" }) as const);
-        const held = all.map((name) => ({ name, id: "1", reason: "OverLimit", until: null }) as const);
+        const held = all.map((name) => ({ name, id: "1", secret: null, reason: "OverLimit", until: null }) as const);
         const deleted = all;
+        const replaced = all.map((name) => ({ name, id: "1", formerID: "2" }));
+        const destinationChanges = all.map((name) => ({ name, id: "1", bundle: "1", from: all, to: all }));
+        const decision = aDecision({ destinationChanges });
 
-        const message = messageOf({ setAside, held, deleted });
+        const message = messageOf({ setAside, held, deleted, replaced, decision });
 
         const [subject, ...lines] = message.trimEnd().split("\n");
         expect(subject).toMatch(/^Delete /);
         for (const line of lines)
-          expect(line).toMatch(/^$|^(Deleted|Held|Set aside):$|^ {2}- |^(Runtime|Digest|Agent-Version): /);
+          expect(line).toMatch(
+            /^$|^(Deleted|Held|Set aside|Replaced .*|Destination changed, .*):$|^ {2}- |^(Runtime|Digest|Agent-Version): /,
+          );
         expect(lines.slice(-3)).toEqual(trailers);
         expect(message).not.toMatch(/\[(skip ci|ci skip)\]|\*\*\*NO_CI\*\*\*|\p{Bidi_Control}/u);
         // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there

@@ -4,7 +4,7 @@ import type { Plan } from "../../src/plan/index.js";
 import { EXIT, exitCode, exitCodeOfFailure } from "../../src/report/index.js";
 import { aFailure, anOutcome, aPlan } from "./an-outcome.js";
 
-const held: Partial<Plan> = { held: [{ name: "mp-a", id: "1", reason: "OverLimit", until: null }] };
+const held: Partial<Plan> = { held: [{ name: "mp-a", id: "1", secret: null, reason: "OverLimit", until: null }] };
 const setAside: Partial<Plan> = { setAside: [{ name: "mp-a", id: "1", reason: "InvalidName", message: "" }] };
 const degraded: Partial<Plan> = {
   degraded: [{ name: "mp-a", id: "1", reason: "NoTarget", bundle: null, message: "" }],

@@ -1,16 +1,42 @@
 import { describe, expect, it } from "vitest";
-import { describeFailure } from "../../src/report/index.js";
-import { later, minutes } from "../builders.js";
-import { aFailure, anOutcome, aPlan } from "./an-outcome.js";
+import { describeFailure, failedOutcome } from "../../src/report/index.js";
+import { later, minutes, noon } from "../builders.js";
+import { aDecision, aFailure, anOutcome, aPlan } from "./an-outcome.js";
+
+const aChange = { name: "mp-c", id: "3", bundle: "12", from: ["old.example.com"], to: ["new.example.com"] };
+
+const anApproval = {
+  hold: {
+    set: "set",
+    nonce: "nonce",
+    hash: "0123abcd",
+    since: noon.toISOString(),
+    units: [
+      { name: "mp-i", id: "9", secret: null },
+      { name: "mp-b", id: "2", secret: "applications/mp-b/secrets/mp-b-1.yaml" },
+    ],
+  },
+  isApproved: false,
+  expires: null,
+};
 
 const full = aPlan({
   created: ["mp-a"],
   updated: ["mp-b", "mp-c"],
   deleted: ["mp-d"],
+  replaced: [{ name: "mp-b", id: "2", formerID: "11" }],
+  decision: aDecision({ destinationChanges: [aChange] }),
   unchanged: ["mp-e", "mp-f", "mp-g"],
   held: [
-    { name: "mp-h", id: "8", reason: "MissingTooBriefly", until: later(minutes(30)) },
-    { name: "mp-i", id: "9", reason: "OverLimit", until: null },
+    { name: "mp-h", id: "8", secret: null, reason: "MissingTooBriefly", until: later(minutes(30)) },
+    { name: "mp-i", id: "9", secret: null, reason: "OverLimit", until: null },
+    {
+      name: "mp-b",
+      id: "2",
+      secret: "applications/mp-b/secrets/mp-b-1.yaml",
+      reason: "CredentialsVanished",
+      until: null,
+    },
   ],
   setAside: [{ name: "mp-j", id: "10", reason: "DuplicateName", message: "two" }],
   degraded: [{ name: "mp-a", id: "1", reason: "NoTarget", bundle: "7", message: "none" }],
@@ -20,7 +46,9 @@ const full = aPlan({
 
 describe("the outcome of a cycle", () => {
   it("has the shape that interface 4 promises, key by key", () => {
-    expect(JSON.parse(JSON.stringify(anOutcome(full, { notes: ["a note"] })))).toEqual({
+    expect(
+      JSON.parse(JSON.stringify(anOutcome(full, { notes: ["a note"], approval: anApproval, suspended: true }))),
+    ).toEqual({
       kind: "SyncOutcome",
       version: 1,
       result: "published",
@@ -34,15 +62,26 @@ describe("the outcome of a cycle", () => {
         created: ["mp-a"],
         updated: ["mp-b", "mp-c"],
         deleted: ["mp-d"],
+        replaced: [{ name: "mp-b", id: "2", formerID: "11" }],
         held: [
-          { name: "mp-h", id: "8", reason: "MissingTooBriefly", until: "2026-11-22T12:30:00.000Z" },
-          { name: "mp-i", id: "9", reason: "OverLimit", until: null },
+          { name: "mp-h", id: "8", secret: null, reason: "MissingTooBriefly", until: "2026-11-22T12:30:00.000Z" },
+          { name: "mp-i", id: "9", secret: null, reason: "OverLimit", until: null },
+          { name: "mp-b", id: "2", secret: "mp-b-1", reason: "CredentialsVanished", until: null },
         ],
         setAside: [{ name: "mp-j", id: "10", reason: "DuplicateName", message: "two" }],
         degraded: [{ name: "mp-a", id: "1", reason: "NoTarget", bundle: "7", message: "none" }],
+        destinationChanges: [
+          { name: "mp-c", id: "3", bundle: "12", from: ["old.example.com"], to: ["new.example.com"] },
+        ],
       },
-      approval: null,
-      suspended: false,
+      approval: {
+        hash: "0123abcd",
+        count: 2,
+        heldSince: "2026-11-22T12:00:00.000Z",
+        expires: null,
+        command: "runtime-agent approve 0123abcd",
+      },
+      suspended: true,
       labels: {},
       applied: { current: false, missing: [] },
       requests: { director: 3, connector: 0, git: 2 },
@@ -83,22 +122,48 @@ describe("the outcome of a cycle", () => {
       created: [],
       updated: [],
       deleted: [],
+      replaced: [],
       held: [],
       setAside: [],
       degraded: [],
+      destinationChanges: [],
     });
     expect(Object.keys(outcome.failure ?? {}).sort()).toEqual(["code", "hint", "message", "retryable", "stage"]);
   });
 
   it("counts an Application once that waits under two names, and each of those whose owner is not known", () => {
     const held = [
-      { name: "mp-new", id: "1", reason: "Renamed", until: null },
-      { name: "mp-old", id: "1", reason: "MissingTooBriefly", until: null },
-      { name: "mp-lost", id: "", reason: "InventoryRebuilt", until: null },
-      { name: "mp-lost-too", id: "", reason: "InventoryRebuilt", until: null },
+      { name: "mp-new", id: "1", secret: null, reason: "Renamed", until: null },
+      { name: "mp-old", id: "1", secret: null, reason: "MissingTooBriefly", until: null },
+      { name: "mp-lost", id: "", secret: null, reason: "InventoryRebuilt", until: null },
+      { name: "mp-lost-too", id: "", secret: null, reason: "InventoryRebuilt", until: null },
     ] as const;
 
     expect(anOutcome(aPlan({ held, unchanged: ["mp-x"] })).applications.total).toBe(4);
+  });
+
+  it("counts an Application whose Secret is held where it stands, and not as held", () => {
+    const secret = "applications/mp-x/secrets/s.yaml";
+    const held = [{ name: "mp-x", id: "1", secret, reason: "CredentialsVanished", until: null }] as const;
+
+    expect(anOutcome(aPlan({ held, unchanged: ["mp-x"] })).applications).toMatchObject({ total: 1, unchanged: 1 });
+  });
+
+  it("says when an approval that was given ends", () => {
+    const approval = { ...anApproval, expires: later(minutes(60)).toISOString() };
+
+    expect(anOutcome(full, { approval }).approval).toMatchObject({ expires: "2026-11-22T13:00:00.000Z" });
+  });
+
+  it("of an agent that never began has no approval, and is not suspended", () => {
+    expect(failedOutcome("runtime", aFailure())).toMatchObject({
+      result: "failed",
+      runtime: "runtime",
+      approval: null,
+      suspended: false,
+      requests: { director: 0, connector: 0, git: 0 },
+      durationSeconds: { total: 0 },
+    });
   });
 
   it("tells nothing of what was thrown unexpectedly", () => {

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Plan } from "../../src/plan/index.js";
 import { count, describeFailure, diffText, failureText, outcomeText } from "../../src/report/index.js";
-import { later, minutes } from "../builders.js";
-import { aFailure, anOutcome, aPlan, type OutcomeOptions } from "./an-outcome.js";
+import { later, minutes, noon } from "../builders.js";
+import { aDecision, aFailure, anOutcome, aPlan, type OutcomeOptions } from "./an-outcome.js";
 
 const textOf = (changes: Partial<Plan>, options: Partial<OutcomeOptions> = {}) =>
   outcomeText(anOutcome(aPlan(changes), options), { color: false });
@@ -14,7 +14,7 @@ const full: Partial<Plan> = {
   updated: ["mp-b", "mp-c"],
   deleted: ["mp-d"],
   unchanged: ["mp-e", "mp-f"],
-  held: [{ name: "mp-h", id: "8", reason: "MissingTooBriefly", until: later(minutes(30)) }],
+  held: [{ name: "mp-h", id: "8", secret: null, reason: "MissingTooBriefly", until: later(minutes(30)) }],
   setAside: [{ name: "mp-j", id: "10", reason: "DuplicateName", message: "two have it" }],
   degraded: [{ name: "mp-a", id: "1", reason: "NoTarget", bundle: "7", message: "an API has none" }],
 };
@@ -35,6 +35,52 @@ Degraded (published as far as they are sound):
 Note: a note
 Commit aaaaaaaaaaaa on main, sha256:111111111111…
 `);
+  });
+
+  it("tells first where credentials go to another host, then who has a name now", () => {
+    const decision = aDecision({
+      destinationChanges: [
+        { name: "mp-b", id: "2", bundle: "7", from: ["a.example.com", "b.example.com"], to: ["c.example.com"] },
+        { name: "mp-c", id: "3", bundle: "8", from: [], to: ["d.example.com"] },
+      ],
+    });
+    const replaced = [{ name: "mp-b", id: "2", formerID: "9" }];
+
+    expect(textOf({ ...full, decision, replaced })).toContain(`
+  Destination changed: the credentials of mp-b, sent to a.example.com, b.example.com so far, go to c.example.com
+  Destination changed: the credentials of mp-c, sent to nobody so far, go to d.example.com
+  + mp-a
+  ~ mp-b, mp-c
+  - mp-d
+  → (another Application has the name now) mp-b
+`);
+  });
+
+  it("names the Secret that is held, and until when", () => {
+    const hold = { name: "mp-h", id: "8", reason: "CredentialsVanished" } as const;
+    const held = [
+      { ...hold, secret: "applications/mp-h/secrets/s.yaml", until: null },
+      { ...hold, secret: "applications/mp-h/secrets/t.yaml", until: later(minutes(30)) },
+    ];
+
+    expect(textOf({ held })).toContain(`Held:
+  mp-h  CredentialsVanished  Secret s
+  mp-h  CredentialsVanished  Secret t, until 2026-11-22T12:30:00.000Z at the earliest
+`);
+  });
+
+  it("says how what is held may pass, or that it was allowed to", () => {
+    const units = [{ name: "mp-h", id: "8", secret: null }];
+    const hold = { set: "s", nonce: "n", hash: "0123abcd", since: noon.toISOString(), units };
+    const approval = { hold, isApproved: false, expires: null };
+
+    expect(textOf(full, { approval })).toContain(
+      "  mp-h  MissingTooBriefly  until 2026-11-22T12:30:00.000Z at the earliest\n" +
+        "1 of these, held since 2026-11-22T12:00:00.000Z, pass at once by: runtime-agent approve 0123abcd\n",
+    );
+    expect(
+      textOf(full, { approval: { ...approval, isApproved: true, expires: later(minutes(60)).toISOString() } }),
+    ).toContain("\nAn approval was given, and ends 2026-11-22T13:00:00.000Z\n");
   });
 
   it.each<[Partial<Plan>, OutcomeOptions["result"], string]>([
@@ -85,18 +131,21 @@ Commit aaaaaaaaaaaa on main, sha256:111111111111…
 
     fc.assert(
       fc.property(hostile, hostile, (name, message) => {
+        const destinationChanges = [{ name, id: "1", bundle: "1", from: [name], to: [message] }];
         const text = textOf(
           {
             ...full,
             created: [name],
-            held: [{ name, id: "8", reason: "OverLimit", until: null }],
+            replaced: [{ name, id: "2", formerID: "3" }],
+            decision: aDecision({ destinationChanges }),
+            held: [{ name, id: "8", secret: null, reason: "OverLimit", until: null }],
             setAside: [{ name, id: "10", reason: "InvalidName", message }],
             degraded: [{ name, id: "1", reason: "NoTarget", bundle: name, message }],
           },
           { commit: { id: "a".repeat(40), branch: name } },
         );
 
-        expect(text.split("\n")).toHaveLength(plain);
+        expect(text.split("\n")).toHaveLength(plain + 2);
         // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
         expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]|\p{Bidi_Control}/u);
       }),
