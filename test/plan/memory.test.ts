@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import { learn, memoryFor } from "../../src/plan/index.js";
+import type { HeldSet, Memory, Missing } from "../../src/state/index.js";
+import { later, minutes, noMemory, noon, TARGET } from "../builders.js";
+import { aDecision, aPlan } from "../report/an-outcome.js";
+
+const published = (name: string, tree = `tree of ${name}`) => ({ [name]: { id: `id of ${name}`, intent: "i", tree } });
+const aHold = (hash: string): HeldSet => ({ set: "set", nonce: "nonce", hash, since: noon.toISOString(), units: [] });
+const missing: Record<string, Missing> = {
+  "1/mp-a": { observations: 2, waited: 5, lastSeenMissing: noon.toISOString() },
+};
+const reverted = { "mp-a": { tree: "t", intent: "i", since: noon.toISOString(), resumed: false } };
+
+const remembered: Memory = {
+  ...noMemory,
+  spentTokens: ["token"],
+  missing,
+  hold: aHold("held"),
+  suspended: { everything: null, applications: { "mp-s": { since: noon.toISOString(), reason: null } } },
+  published: { target: TARGET, serial: 7, applications: { ...published("mp-a"), ...published("mp-b") } },
+  reverted,
+};
+
+const options = { target: TARGET, isPublished: true, now: noon };
+
+describe("the memory for a target", () => {
+  it("is all of it where it is of this target", () => {
+    expect(memoryFor(TARGET, remembered)).toBe(remembered);
+  });
+
+  it("knows nothing of what was published to another one, nor of what was put back there", () => {
+    expect(memoryFor("other", remembered)).toEqual({
+      ...remembered,
+      published: { target: "other", serial: 0, applications: {} },
+      reverted: {},
+    });
+  });
+});
+
+describe("what is learnt of a cycle", () => {
+  it("is what it decided and what it published", () => {
+    const decision = aDecision({ missing: {}, reverted: {}, hold: aHold("new") });
+
+    const memory = learn(remembered, aPlan({ decision, serial: 8, published: published("mp-c") }), options);
+
+    expect(memory).toEqual({
+      ...remembered,
+      missing: {},
+      reverted: {},
+      hold: aHold("new"),
+      published: {
+        target: TARGET,
+        serial: 8,
+        applications: { ...published("mp-a"), ...published("mp-b"), ...published("mp-c") },
+      },
+    });
+  });
+
+  it("replaces what was published under a name, and keeps what was deleted", () => {
+    const plan = aPlan({ published: { ...published("mp-a", "another tree"), ...published("mp-b", "") } });
+
+    expect(learn(remembered, plan, options).published.applications).toEqual({
+      ...published("mp-a", "another tree"),
+      ...published("mp-b", ""),
+    });
+  });
+
+  it("begins with nothing at a new target", () => {
+    const memory = learn(remembered, aPlan({ serial: 1, published: published("mp-z") }), {
+      ...options,
+      target: "other",
+    });
+
+    expect(memory.published).toEqual({ target: "other", serial: 1, applications: published("mp-z") });
+  });
+
+  it("forgets the oldest deletions beyond a thousand, and nothing that is there", () => {
+    const deleted = Array.from({ length: 1_002 }, (_, index) => published(`mp-${index}`, ""));
+    const applications = Object.assign({}, published("mp-first"), ...deleted) as Memory["published"]["applications"];
+    const before = { ...remembered, published: { target: TARGET, serial: 7, applications } };
+
+    const names = Object.keys(learn(before, aPlan(), options).published.applications);
+
+    expect(names).toHaveLength(1_001);
+    expect(names.slice(0, 2)).toEqual(["mp-first", "mp-2"]);
+    expect(names).not.toContain("mp-1");
+  });
+
+  it("forgets approvals that expired, and the one that was used up", () => {
+    const approvals = [
+      { hash: "used", expires: later(minutes(60)).toISOString() },
+      { hash: "over", expires: noon.toISOString() },
+      { hash: "valid", expires: later(1).toISOString() },
+    ];
+
+    const memory = learn(
+      { ...remembered, approvals },
+      aPlan({ decision: aDecision({ usedApproval: "used" }) }),
+      options,
+    );
+
+    expect(memory.approvals.map(({ hash }) => hash)).toEqual(["valid"]);
+    expect(memory.hold).toBeNull();
+  });
+
+  describe("that published nothing, since everything is suspended,", () => {
+    const unpublished = { ...options, isPublished: false };
+
+    it("is what was observed, and nothing of what would have been published", () => {
+      const decision = aDecision({ missing: {}, reverted: {}, hold: aHold("new") });
+
+      const memory = learn(remembered, aPlan({ decision, serial: 8, published: published("mp-c") }), unpublished);
+
+      expect(memory).toEqual({ ...remembered, missing: {}, reverted: {}, hold: aHold("new") });
+    });
+
+    it("leaves an approval, and what it is for, until it can pass", () => {
+      const approvals = [{ hash: "held", expires: later(minutes(60)).toISOString() }];
+      const decision = aDecision({ usedApproval: "held", hold: null });
+
+      const memory = learn({ ...remembered, approvals }, aPlan({ decision }), unpublished);
+
+      expect(memory).toMatchObject({ approvals, hold: aHold("held") });
+    });
+  });
+});
