@@ -59,7 +59,7 @@ function referencesOf(spec: unknown): Map<string, SecretReference> {
       const { targetUrl, credentials, requestParametersSecretName } = record(entry);
       const { type, secretName, authenticationUrl, csrfInfo } = record(credentials);
       const authenticationURL = textOf(authenticationUrl);
-      const csrfTokenEndpointURL = textOf(record(csrfInfo).tokenEndpointUrl);
+      const csrfTokenEndpointURL = textOf(record(csrfInfo).tokenEndpointURL);
       const target = textOf(targetUrl);
       if (type === "Basic" || type === "OAuth") {
         const hosts = hostsOf([target, authenticationURL, csrfTokenEndpointURL]);
@@ -85,10 +85,19 @@ function referencesOf(spec: unknown): Map<string, SecretReference> {
   return references;
 }
 
-/** Hosts with their ports, once each, sorted. An address that cannot be read counts as it stands. */
+/**
+ * Hosts with their ports, once each, sorted. One that is not spoken to over TLS is another, and has its scheme before it;
+ * an address that cannot be read counts as it stands.
+ */
 export function hostsOf(urls: readonly (string | null)[]): string[] {
-  const hosts = urls.flatMap((url) => (url === null || url === "" ? [] : [URL.parse(url)?.host || url]));
+  const hosts = urls.flatMap((url) => (url === null || url === "" ? [] : [hostOf(url)]));
   return [...new Set(hosts)].sort();
+}
+
+function hostOf(url: string): string {
+  const { protocol, host } = URL.parse(url) ?? {};
+  if (!host) return url;
+  return protocol === "https:" ? host : `${protocol}//${host}`;
 }
 
 const record = (value: unknown): Readonly<Record<string, unknown>> =>

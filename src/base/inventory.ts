@@ -82,6 +82,8 @@ export type InventoryReading =
       readonly owner: string | null;
       /** Ids of the seal keys that it names, the current one first; not to be relied on either. */
       readonly sealKeys: readonly string[];
+      /** The tenant that it names; likewise. */
+      readonly tenant: string | null;
       /** What it says of the last day's deletions; null when that cannot be read. Likewise. */
       readonly deletions: readonly DeletionRecord[] | null;
       /** Written by a later version of the agent, as far as it can be told. */
@@ -153,6 +155,7 @@ const documentSchema = z.strictObject({
 const headSchema = z.looseObject({
   version: z.unknown(),
   owner: word.nullable().catch(null),
+  tenant: word.nullable().catch(null),
   sealKey: keyID.nullable().catch(null),
   formerSealKeys: z.array(keyID).catch([]),
   deletions: deletionsSchema.nullable().catch(null),
@@ -180,9 +183,9 @@ export function readInventory(bytes: Buffer, sealKey: Buffer): InventoryReading 
   }
   const head = headSchema.safeParse(value);
   if (!head.success) return unverified("it has no version");
-  const { version, owner, sealKey: named, formerSealKeys, deletions } = head.data;
+  const { version, owner, tenant, sealKey: named, formerSealKeys, deletions } = head.data;
   const newer = typeof version === "number" && version > 1;
-  const claims = { owner, sealKeys: [...(named === null ? [] : [named]), ...formerSealKeys], deletions, newer };
+  const claims = { owner, tenant, sealKeys: [...(named === null ? [] : [named]), ...formerSealKeys], deletions, newer };
   if (version !== 1) return unverified("its version is not known to this agent", claims);
   const document = documentSchema.safeParse(value);
   if (!document.success) {
@@ -207,7 +210,7 @@ export function sealKeyID(sealKey: Buffer): string {
 
 type Unverified = Extract<InventoryReading, { state: "unverified" }>;
 
-const NO_CLAIMS = { owner: null, sealKeys: [], deletions: null, newer: false };
+const NO_CLAIMS = { owner: null, tenant: null, sealKeys: [], deletions: null, newer: false };
 
 const unverified = (reason: string, claims: Omit<Unverified, "state" | "reason"> = NO_CLAIMS): InventoryReading => ({
   state: "unverified",

@@ -57,7 +57,7 @@ const NOTHING: Ownership = {
  */
 export async function ownedFiles(base: Base, options: OwnershipOptions): Promise<Ownership> {
   const { inventory } = base;
-  const { runtimeID, tenant, sealKey, takeOver = null, now } = options;
+  const { sealKey, takeOver = null, now } = options;
   switch (inventory.state) {
     case "absent": {
       const foreign = ["kustomization.yaml", "revision.yaml"].find((path) => base.listing.has(path));
@@ -70,19 +70,19 @@ export async function ownedFiles(base: Base, options: OwnershipOptions): Promise
     }
     case "verified": {
       const { owner, files, serial, deletions, formerSealKeys, tenant: named } = inventory.inventory;
-      const foreign =
-        owner !== runtimeID ? "runtime" : named !== null && tenant !== null && named !== tenant ? "tenant" : null;
+      const foreign = foreignTo(options, owner, named);
       if (foreign !== null && takeOver !== owner) throw twoAgents(foreign, owner);
       const taken =
         foreign === null ? null : `git.path is taken over from another ${foreign}; nothing is deleted in this cycle`;
       return { files, serial, deletions, tenant: named, formerSealKeys, trusted: taken === null, note: taken };
     }
     case "unverified": {
-      const { owner, sealKeys, reason, newer } = inventory;
+      const { owner, tenant: named, sealKeys, reason, newer } = inventory;
       const taken = takeOver !== null && takeOver === owner;
       if (owner === null)
         throw unusable(reason, "Restore .runtime-agent/inventory.json from history; nothing is written before.");
-      if (owner !== runtimeID && !taken) throw twoAgents("runtime", owner);
+      const foreign = foreignTo(options, owner, named);
+      if (foreign !== null && !taken) throw twoAgents(foreign, owner);
       if (newer && !taken)
         throw unusable(
           reason,
@@ -101,6 +101,7 @@ export async function ownedFiles(base: Base, options: OwnershipOptions): Promise
       const files = await rebuild(base);
       return {
         ...NOTHING,
+        tenant: named,
         files,
         deletions: inventory.deletions ?? spent(files, now),
         formerSealKeys,
@@ -109,6 +110,12 @@ export async function ownedFiles(base: Base, options: OwnershipOptions): Promise
       };
     }
   }
+}
+
+/** In what an owner differs from us; null when it is us. A tenant that one of both does not name is no difference. */
+function foreignTo({ runtimeID, tenant }: OwnershipOptions, owner: string, named: string | null) {
+  if (owner !== runtimeID) return "runtime";
+  return named !== null && tenant !== null && named !== tenant ? "tenant" : null;
 }
 
 /** What cannot be read may have been any number: until a day has passed nothing more goes by itself. */

@@ -39,8 +39,9 @@ export function modelApplication(
   const secrets: SecretModel[] = [];
   const write: Actions["write"] = (secret, reference, values) => {
     const keys = values.map(([key, value]) => ({ key, fingerprint: fingerprint({ secret, key }, value) }));
-    const known = keys.every((each) => each.fingerprint !== null);
-    const digest = known ? sha256(keys).slice(0, 32) : null;
+    // At a place that no name of the Application changes: the same values are the same under another name.
+    const places = values.map(([key, value]) => fingerprint({ secret: reference.bundle, key }, value));
+    const digest = places.includes(null) ? null : sha256([reference.type, ...places]).slice(0, 32);
     const names = values.map(([key]) => key);
     secrets.push({
       name: secret,

@@ -100,12 +100,13 @@ export function decide(input: DecisionInput): Decision {
   const { estate, folders, second, memory, instructions, settings, runtimeID, nonce, now } = input;
   const { reasons, reverted } = findStanding({ ...input, settings });
   const changes = destinationChanges(estate, folders);
-  const redirected = new Map(settings.destinationChange === "hold" ? changes.map((each) => [each.name, each]) : []);
+  const redirected = Map.groupBy(settings.destinationChange === "hold" ? changes : [], ({ name }) => name);
   const isLeftAlone = (name: string) => reasons.has(name) || redirected.has(name);
 
   const units = gatherUnits(input, isLeftAlone);
   const decided = decideDeletions(units, { ...input, rules: settings.deletion, missing: memory.missing });
   const redirections = [...redirected.values()]
+    .flatMap(([change]) => change ?? [])
     .filter(({ name }) => !reasons.has(name))
     .map(({ name, id }): Hold => ({ name, id, secret: null, reason: "DestinationChanged", until: null }));
   const holds = [...decided.held, ...redirections];
@@ -113,7 +114,7 @@ export function decide(input: DecisionInput): Decision {
   const approvable = holds.filter(({ reason }) => APPROVABLE.has(reason));
   const approval = approvalOf({
     runtimeID,
-    units: approvable.map((unit) => ({ ...unit, detail: redirected.get(unit.name)?.to.join(" ") ?? "" })),
+    units: approvable.map((unit) => ({ ...unit, detail: detailOf(unit, redirected) })),
     memory,
     given: instructions.approvals,
     nonce,
@@ -132,6 +133,9 @@ export function decide(input: DecisionInput): Decision {
       : due.map(({ name, id, secret }): Hold => ({ name, id, secret, reason: "SeenAgain", until: null }));
   const keeping = new Set(takeovers.filter((unit) => !input.owned.trusted || seen.includes(unit)).map(({ id }) => id));
   const held = [...holds.filter((hold) => !passing.includes(hold)), ...seenAgain];
+
+  // An approval waits with the others, unless it is one of its own that the second look showed.
+  const isHeld = passing.length === 0 || (seen.length > 0 && !seen.some((unit) => passing.some(isSameUnit(unit))));
 
   const left = new Map(reasons);
   for (const { name, reason } of held) if (reason === "DestinationChanged") left.set(name, reason);
@@ -155,13 +159,22 @@ export function decide(input: DecisionInput): Decision {
     stayingSecrets,
     destinationChanges: changes,
     needsSecondLook: second === null && due.length + takeovers.length > 0,
-    approval: passing.length > 0 ? null : approval,
-    usedApproval: passing.length > 0 ? (approval?.hold.hash ?? null) : null,
-    hold: passing.length > 0 ? null : (approval?.hold ?? null),
+    approval: isHeld ? approval : null,
+    usedApproval: passing.length > 0 && seen.length === 0 ? (approval?.hold.hash ?? null) : null,
+    hold: isHeld ? (approval?.hold ?? null) : null,
     missing,
     reverted,
   };
 }
+
+const isSameUnit = (unit: Unit) => (other: Unit) =>
+  unit.id === other.id && unit.name === other.name && unit.secret === other.secret;
+
+/** What an approval of new destinations is bound to: every host that is new, by the bundle whose credentials go there. */
+const detailOf = ({ name, reason }: Hold, redirected: ReadonlyMap<string, readonly DestinationChange[]>) =>
+  reason === "DestinationChanged"
+    ? JSON.stringify(redirected.get(name)?.map(({ bundle, to }) => [bundle, to]) ?? [])
+    : "";
 
 const dueUnit =
   (isApproved: boolean) =>

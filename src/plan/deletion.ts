@@ -118,6 +118,8 @@ export function isSeen(
     const now = listed(second);
     return now !== undefined && (now.name === name || listed(estate) === undefined);
   }
+  // Of one that is set aside nothing is known: that is no proof.
+  if (second.setAside.some((each) => each.id === id)) return true;
   const row = folders.get(name)?.rows.find(({ path }) => path === secret);
   return application !== undefined && row !== undefined && !isVanished(row, application);
 }

@@ -13,21 +13,30 @@ export interface DestinationChange {
   readonly to: readonly string[];
 }
 
-/** By the committed references: the values are the same, and one of the hosts is new. */
+/**
+ * By the committed references: the values are the same, and one of the hosts is new. Told by the ids of the Application
+ * and the bundle, so that a new name hides nothing.
+ */
 export function destinationChanges(estate: Estate, folders: ReadonlyMap<string, Folder>): DestinationChange[] {
+  const rows = Map.groupBy(
+    [...folders.values()].flatMap((folder) => folder.rows),
+    ({ id }) => id,
+  );
   return estate.applications.flatMap(({ name, id, secrets }) => {
-    const rows = folders.get(name)?.rows ?? [];
-    const changes = new Map<string, DestinationChange>();
-    for (const { reference } of secrets) {
-      const { bundle, type, hosts, values } = reference;
-      const before = rows.find(
-        (row) => row.id === id && row.reference?.bundle === bundle && row.reference.type === type,
-      );
-      if (before?.reference === undefined || values === null || before.reference.values !== values) continue;
-      const from = before.reference.hosts;
-      const to = hosts.filter((host) => !from.includes(host));
-      if (to.length > 0) changes.set(bundle, { name, id, bundle, from, to });
-    }
-    return [...changes.values()];
+    const committed = (rows.get(id) ?? []).flatMap(({ reference }) => reference ?? []);
+    const bundles = [...new Set(secrets.map(({ bundle }) => bundle))];
+    return bundles.flatMap((bundle): DestinationChange[] => {
+      const same = secrets
+        .map(({ reference }) => reference)
+        .filter((each) => each.bundle === bundle && each.values !== null)
+        .map((now) => ({
+          now,
+          before: committed.filter((each) => each.bundle === bundle && each.values === now.values),
+        }))
+        .filter(({ before }) => before.length > 0);
+      const from = new Set(same.flatMap(({ before }) => before.flatMap(({ hosts }) => hosts)));
+      const to = new Set(same.flatMap(({ now }) => now.hosts).filter((host) => !from.has(host)));
+      return to.size === 0 ? [] : [{ name, id, bundle, from: [...from].sort(), to: [...to].sort() }];
+    });
   });
 }

@@ -25,6 +25,7 @@ import type { SealedApplication } from "../seal/index.js";
 import type { PublishedApplication } from "../state/index.js";
 import type { Decision, Hold } from "./decision.js";
 import { committedCounts, ofTheDay } from "./deletion.js";
+import type { DestinationChange } from "./destination.js";
 import { revisionDigest } from "./digest.js";
 import { type Settlement, type SettleOptions, settle } from "./settle.js";
 import { treeDigest } from "./standing.js";
@@ -42,6 +43,7 @@ export interface Plan {
   readonly replaced: readonly { readonly name: string; readonly id: string; readonly formerID: string }[];
   /** Paths of files that somebody changed or removed, and that are written as they were. */
   readonly overwritten: readonly string[];
+  readonly destinationChanges: readonly (DestinationChange & { readonly isHeld: boolean })[];
   readonly held: readonly Hold[];
   readonly setAside: readonly SetAside[];
   readonly degraded: readonly Degraded[];
@@ -94,6 +96,10 @@ export function makePlan(options: PlanOptions): Plan {
     overwritten: [...drift.files.keys()]
       .filter((path) => tree.rows.has(path) && tree.rows.get(path)?.absent !== true && !stays.has(path))
       .sort(),
+    destinationChanges: decision.destinationChanges.flatMap((change) => {
+      const isHeld = settled.held.some(({ name, reason }) => name === change.name && reason === "DestinationChanged");
+      return isHeld || ids.has(change.id) ? [{ ...change, isHeld }] : [];
+    }),
     held: settled.held,
     setAside: settled.setAside,
     degraded: options.degraded.filter(({ id }) => ids.has(id)),

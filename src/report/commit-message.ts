@@ -19,7 +19,10 @@ export interface CommitMessageOptions {
 export function commitMessage(outcome: Outcome, { runtime, digest, version }: CommitMessageOptions): string {
   const { created, updated, deleted, replaced, held, setAside, degraded, destinationChanges } = outcome.applications;
   const sections = [
-    list("Destination changed, with the same credentials", destinationChanges.map(withHosts)),
+    list(
+      "Destination changed, with the same credentials",
+      destinationChanges.filter((change) => !change.held).map(withHosts),
+    ),
     list("Added", created.map(quoted)),
     list("Updated", updated.map(quoted)),
     list(

@@ -62,7 +62,7 @@ export interface OutcomeApplications {
     message: string;
   }[];
   /** Credentials that stay the same while the host they are sent to changes. */
-  readonly destinationChanges: readonly DestinationChange[];
+  readonly destinationChanges: readonly (DestinationChange & { readonly held: boolean })[];
 }
 
 export interface OutcomeFailure {
@@ -140,7 +140,7 @@ function applicationsOf(plan: Plan | null): OutcomeApplications {
     return { total: 0, unchanged: 0, ...none, destinationChanges: [] };
   }
   const { created, updated, deleted, replaced, unchanged, setAside, degraded } = plan;
-  const { destinationChanges } = plan.decision;
+  const destinationChanges = plan.destinationChanges.map(({ isHeld, ...change }) => ({ ...change, held: isHeld }));
   const held = plan.held.map(({ name, id, secret, reason, until }) => ({
     name,
     id,

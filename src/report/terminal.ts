@@ -3,7 +3,7 @@
 import { styleText } from "node:util";
 import { forTerminal } from "../common/quote.js";
 import type { FileDiff } from "./diff.js";
-import type { Outcome, OutcomeFailure } from "./outcome.js";
+import type { Outcome, OutcomeApplications, OutcomeFailure } from "./outcome.js";
 
 export interface TextOptions {
   readonly color: boolean;
@@ -30,7 +30,7 @@ export function outcomeText(outcome: Outcome, options: TextOptions): string {
   const row = (sign: string, style: Style, names: readonly string[]) => {
     if (names.length > 0) lines.push(`  ${paint(options, style, sign)} ${named(names)}`);
   };
-  for (const { name, from, to } of destinationChanges) lines.push(destination(name, from, to, options));
+  for (const change of destinationChanges) lines.push(destination(change, options));
   row("+", "green", created);
   row("~", "yellow", updated);
   row("-", "red", deleted);
@@ -78,10 +78,13 @@ export function outcomeText(outcome: Outcome, options: TextOptions): string {
   return `${lines.join("\n")}\n`;
 }
 
-function destination(name: string, from: readonly string[], to: readonly string[], options: TextOptions): string {
+function destination(
+  { name, from, to, held }: OutcomeApplications["destinationChanges"][number],
+  options: TextOptions,
+): string {
   const hosts = (list: readonly string[]) => list.map((host) => forTerminal(host, 100)).join(", ") || "nobody";
   const title = paint(options, ["red", "bold"], "Destination changed");
-  return `  ${title}: the credentials of ${forTerminal(name, 63)}, sent to ${hosts(from)} so far, go to ${hosts(to)}`;
+  return `  ${title}: the credentials of ${forTerminal(name, 63)}, sent to ${hosts(from)} so far, ${held ? "would go" : "go"} to ${hosts(to)}`;
 }
 
 function holdText(secret: string | null, until: string | null): string {

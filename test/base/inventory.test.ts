@@ -15,6 +15,7 @@ const aRecord = { at: "2026-11-22T12:00:00.000Z", applications: 1, secrets: 2, o
 const reference: SecretReference = {
   bundle: "bundle-x",
   type: "OAuth",
+  keys: ["clientId", "clientSecret"],
   authenticationURL: "https://auth.example.com/token",
   csrfTokenEndpointURL: null,
   hosts: ["auth.example.com", "shop.example.com:8443"],
@@ -84,7 +85,7 @@ describe("the inventory", () => {
       `{"path":"applications/mp-x/application.yaml","id":"id-x","blob":"${"c".repeat(64)}","sha256":"${sha256}","input":"in"},`,
       `{"path":"applications/mp-x/secrets/mp-x-1.yaml","id":"id-x","blob":"${blob}","sha256":"${sha256}",` +
         `"written":"${"d".repeat(40)}","absent":true,"former":["${"e".repeat(40)}","${"f".repeat(64)}"],"input":"in","fingerprint":"fp",` +
-        '"reference":{"bundle":"bundle-x","type":"OAuth","authenticationURL":"https://auth.example.com/token","csrfTokenEndpointURL":null,' +
+        '"reference":{"bundle":"bundle-x","type":"OAuth","keys":["clientId","clientSecret"],"authenticationURL":"https://auth.example.com/token","csrfTokenEndpointURL":null,' +
         '"hosts":["auth.example.com","shop.example.com:8443"],"values":"digest"}},',
       `{"path":"kustomization.yaml","id":null,"blob":"${blob}","sha256":"${sha256}"}`,
       "],",
@@ -246,6 +247,7 @@ describe("the inventory", () => {
       state: "unverified",
       reason: "it is larger than 64 MiB",
       owner: null,
+      tenant: null,
       sealKeys: [],
       deletions: null,
       newer: false,

@@ -292,6 +292,7 @@ describe("a path with an inventory that does not verify", () => {
       expect(row(`applications/${name}/secrets/${name}-${uuid(100 + number)}.yaml`)?.reference).toEqual({
         bundle: uuid(100 + number),
         type: "Basic",
+        keys: ["username", "password"],
         authenticationURL: null,
         csrfTokenEndpointURL: null,
         hosts: ["shop.example.com"],

@@ -158,7 +158,7 @@ describe("the configuration", () => {
         admission: "off",
       },
       deletion: {
-        mode: "upsert-only",
+        mode: "sync",
         observations: 3,
         over: 1_800_000,
         limit: 0.2,

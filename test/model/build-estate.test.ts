@@ -660,6 +660,7 @@ describe("what the inventory keeps of a Secret", () => {
       {
         bundle: uuid(101),
         type: "OAuth",
+        keys: ["clientId", "clientSecret"],
         authenticationURL: "https://auth.example.com/token",
         csrfTokenEndpointURL: "https://csrf.example.com/t",
         hosts: ["auth.example.com", "csrf.example.com", "shop.example.com", "stock.example.com:8443"],
@@ -668,6 +669,7 @@ describe("what the inventory keeps of a Secret", () => {
       {
         bundle: uuid(101),
         type: "Parameters",
+        keys: ["headers"],
         authenticationURL: null,
         csrfTokenEndpointURL: null,
         hosts: ["shop.example.com", "stock.example.com:8443"],

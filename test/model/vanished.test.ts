@@ -15,6 +15,7 @@ const modelWith = (defaultInstanceAuth: Auth | null, changes: Parameters<typeof 
 const aReference = (changes: Partial<SecretReference> = {}): SecretReference => ({
   bundle: uuid(101),
   type: "Basic",
+  keys: ["username", "password"],
   authenticationURL: null,
   csrfTokenEndpointURL: null,
   hosts: ["shop.example.com"],

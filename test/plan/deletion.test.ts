@@ -458,6 +458,7 @@ describe("what would go", () => {
   const referenceTo = (number: number): SecretReference => ({
     bundle: uuid(100 + number),
     type: "Basic",
+    keys: ["username", "password"],
     authenticationURL: null,
     csrfTokenEndpointURL: null,
     hosts: [],

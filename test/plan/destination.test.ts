@@ -131,10 +131,25 @@ describe("a change of destination", () => {
     ],
     ["the bundle is another", shop({ ...at("https://evil.example.com"), id: uuid(102) })],
     ["the Application is another", shop(at("https://evil.example.com"), { id: uuid(2) })],
-    ["the Application has another name", shop(at("https://evil.example.com"), { name: "mp-other" })],
     ["there are no credentials any more", shop({ ...at("https://evil.example.com"), defaultInstanceAuth: null })],
   ])("is none where %s", (_, after) => {
     expect(destinationChanges(estateOf(after), committed(estateOf(shop())))).toEqual([]);
+  });
+
+  it("is told under another name of the Application, too", () => {
+    const after = estateOf(shop(at("https://evil.example.com"), { name: "mp-other" }));
+
+    expect(destinationChanges(after, committed(estateOf(shop())))).toMatchObject([
+      { name: "mp-other", to: ["evil.example.com"] },
+    ]);
+  });
+
+  it("is one from TLS to none, on the same host", () => {
+    const after = estateOf(shop(at("http://shop.example.com/orders")));
+
+    expect(destinationChanges(after, committed(estateOf(shop())))).toMatchObject([
+      { from: ["shop.example.com"], to: ["http://shop.example.com"] },
+    ]);
   });
 
   it("is none where one of several hosts is left out", () => {
@@ -162,8 +177,7 @@ describe("a change of destination", () => {
     expect(destinationChanges(evil, new Map([["mp-shop", { id: uuid(1), rows: bare }]]))).toEqual([]);
   });
 
-  // It does not yet: the parameters' hosts, which no token endpoint is among, stand in place of the credentials'.
-  it.fails("names each new host of a bundle, whichever of its Secrets is sent there", () => {
+  it("names each new host of a bundle, whichever of its Secrets is sent there", () => {
     const both = (token: string, target: string) =>
       shop({ ...at(target), defaultInstanceAuth: anAuth({ credential: { ...oauth(), url: token }, headers }) });
     const before = committed(estateOf(both("https://auth.example.com/token", "https://shop.example.com")));

@@ -31,6 +31,7 @@ export const aPlan = (changes: Partial<Plan> = {}): Plan => ({
   deleted: [],
   unchanged: [],
   replaced: [],
+  destinationChanges: [],
   overwritten: [],
   held: [],
   setAside: [],

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Plan } from "../../src/plan/index.js";
 import { commitMessage } from "../../src/report/index.js";
-import { aDecision, anOutcome, aPlan } from "./an-outcome.js";
+import { anOutcome, aPlan } from "./an-outcome.js";
 
 const options = { runtime: "0f2c1b1e-6a55-4f37-9d0c-1f5d8a0f7c11", digest: "sha256:0", version: "1.0.0" };
 const messageOf = (changes: Partial<Plan>) => commitMessage(anOutcome(aPlan(changes)), options);
@@ -30,12 +30,19 @@ describe("a commit message", () => {
       deleted: ["mp-d"],
       held: [{ name: "mp-e", id: "5", secret: null, reason: "OverLimit", until: null }],
       replaced: [{ name: "mp-b", id: "2", formerID: "9" }],
-      decision: aDecision({
-        destinationChanges: [
-          { name: "mp-c", id: "3", bundle: "7", from: ["a.example.com", "b.example.com"], to: ["c.example.com"] },
-          { name: "mp-g", id: "4", bundle: "8", from: [], to: ["d.example.com"] },
-        ],
-      }),
+      destinationChanges: [
+        {
+          name: "mp-c",
+          id: "3",
+          bundle: "7",
+          from: ["a.example.com", "b.example.com"],
+          to: ["c.example.com"],
+          isHeld: false,
+        },
+        { name: "mp-g", id: "4", bundle: "8", from: [], to: ["d.example.com"], isHeld: false },
+        // Not of this commit.
+        { name: "mp-h", id: "5", bundle: "9", from: [], to: ["e.example.com"], isHeld: true },
+      ],
       setAside: [{ name: "mp-f", id: "6", reason: "DuplicateName", message: "two" }],
       degraded: [
         { name: "mp-a", id: "1", reason: "NoTarget", bundle: "1", message: "none" },
@@ -173,10 +180,16 @@ Agent-Version: 1.0.0
         const held = all.map((name) => ({ name, id: "1", secret: null, reason: "OverLimit", until: null }) as const);
         const deleted = all;
         const replaced = all.map((name) => ({ name, id: "1", formerID: "2" }));
-        const destinationChanges = all.map((name) => ({ name, id: "1", bundle: "1", from: all, to: all }));
-        const decision = aDecision({ destinationChanges });
+        const destinationChanges = all.map((name) => ({
+          name,
+          id: "1",
+          bundle: "1",
+          from: all,
+          to: all,
+          isHeld: false,
+        }));
 
-        const message = messageOf({ setAside, held, deleted, replaced, decision });
+        const message = messageOf({ setAside, held, deleted, replaced, destinationChanges });
 
         const [subject, ...lines] = message.trimEnd().split("\n");
         expect(subject).toMatch(/^Delete /);

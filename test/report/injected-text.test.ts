@@ -45,7 +45,8 @@ const planOf = ({ name, other, description }: Injected): Plan =>
     created: [name],
     updated: [name, other],
     deleted: [other],
-    held: [{ name, id: "8", reason: "OverLimit", until: null }],
+    held: [{ name, id: "8", secret: other, reason: "OverLimit", until: null }],
+    destinationChanges: [{ name, id: "1", bundle: other, from: [other], to: [description], isHeld: false }],
     setAside: [{ name: other, id: other, reason: "InvalidName", message: description }],
     degraded: [{ name, id: "1", reason: "NoTarget", bundle: other, message: description }],
   });
@@ -202,7 +203,8 @@ const messagesOf = (text: Injected) => [
   commitMessage(anOutcome(aPlan({ created: [text.name] })), { ...options, runtime: text.other }),
 ];
 
-const OURS = /^$|^(?:Added|Updated|Deleted|Held|Set aside|Degraded):$|^ {2}- |^(?:Runtime|Digest|Agent-Version): /;
+const OURS =
+  /^$|^(?:Destination changed, with the same credentials|Added|Updated|Deleted|Held|Set aside|Degraded):$|^ {2}- |^(?:Runtime|Digest|Agent-Version): /;
 
 describe("hostile text in a commit message", () => {
   it(

@@ -1,9 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { describeFailure, failedOutcome } from "../../src/report/index.js";
 import { later, minutes, noon } from "../builders.js";
-import { aDecision, aFailure, anOutcome, aPlan } from "./an-outcome.js";
+import { aFailure, anOutcome, aPlan } from "./an-outcome.js";
 
-const aChange = { name: "mp-c", id: "3", bundle: "12", from: ["old.example.com"], to: ["new.example.com"] };
+const aChange = {
+  name: "mp-c",
+  id: "3",
+  bundle: "12",
+  from: ["old.example.com"],
+  to: ["new.example.com"],
+  isHeld: false,
+};
 
 const anApproval = {
   hold: {
@@ -25,7 +32,7 @@ const full = aPlan({
   updated: ["mp-b", "mp-c"],
   deleted: ["mp-d"],
   replaced: [{ name: "mp-b", id: "2", formerID: "11" }],
-  decision: aDecision({ destinationChanges: [aChange] }),
+  destinationChanges: [aChange],
   unchanged: ["mp-e", "mp-f", "mp-g"],
   held: [
     { name: "mp-h", id: "8", secret: null, reason: "MissingTooBriefly", until: later(minutes(30)) },
@@ -71,7 +78,7 @@ describe("the outcome of a cycle", () => {
         setAside: [{ name: "mp-j", id: "10", reason: "DuplicateName", message: "two" }],
         degraded: [{ name: "mp-a", id: "1", reason: "NoTarget", bundle: "7", message: "none" }],
         destinationChanges: [
-          { name: "mp-c", id: "3", bundle: "12", from: ["old.example.com"], to: ["new.example.com"] },
+          { name: "mp-c", id: "3", bundle: "12", from: ["old.example.com"], to: ["new.example.com"], held: false },
         ],
       },
       approval: {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Plan } from "../../src/plan/index.js";
 import { count, describeFailure, diffText, failureText, outcomeText } from "../../src/report/index.js";
 import { later, minutes, noon } from "../builders.js";
-import { aDecision, aFailure, anOutcome, aPlan, type OutcomeOptions } from "./an-outcome.js";
+import { aFailure, anOutcome, aPlan, type OutcomeOptions } from "./an-outcome.js";
 
 const textOf = (changes: Partial<Plan>, options: Partial<OutcomeOptions> = {}) =>
   outcomeText(anOutcome(aPlan(changes), options), { color: false });
@@ -38,17 +38,22 @@ Commit aaaaaaaaaaaa on main, sha256:111111111111…
   });
 
   it("tells first where credentials go to another host, then who has a name now", () => {
-    const decision = aDecision({
-      destinationChanges: [
-        { name: "mp-b", id: "2", bundle: "7", from: ["a.example.com", "b.example.com"], to: ["c.example.com"] },
-        { name: "mp-c", id: "3", bundle: "8", from: [], to: ["d.example.com"] },
-      ],
-    });
+    const destinationChanges = [
+      {
+        name: "mp-b",
+        id: "2",
+        bundle: "7",
+        from: ["a.example.com", "b.example.com"],
+        to: ["c.example.com"],
+        isHeld: false,
+      },
+      { name: "mp-c", id: "3", bundle: "8", from: [], to: ["d.example.com"], isHeld: true },
+    ];
     const replaced = [{ name: "mp-b", id: "2", formerID: "9" }];
 
-    expect(textOf({ ...full, decision, replaced })).toContain(`
+    expect(textOf({ ...full, destinationChanges, replaced })).toContain(`
   Destination changed: the credentials of mp-b, sent to a.example.com, b.example.com so far, go to c.example.com
-  Destination changed: the credentials of mp-c, sent to nobody so far, go to d.example.com
+  Destination changed: the credentials of mp-c, sent to nobody so far, would go to d.example.com
   + mp-a
   ~ mp-b, mp-c
   - mp-d
@@ -131,13 +136,13 @@ Commit aaaaaaaaaaaa on main, sha256:111111111111…
 
     fc.assert(
       fc.property(hostile, hostile, (name, message) => {
-        const destinationChanges = [{ name, id: "1", bundle: "1", from: [name], to: [message] }];
+        const destinationChanges = [{ name, id: "1", bundle: "1", from: [name], to: [message], isHeld: false }];
         const text = textOf(
           {
             ...full,
             created: [name],
             replaced: [{ name, id: "2", formerID: "3" }],
-            decision: aDecision({ destinationChanges }),
+            destinationChanges,
             held: [{ name, id: "8", secret: null, reason: "OverLimit", until: null }],
             setAside: [{ name, id: "10", reason: "InvalidName", message }],
             degraded: [{ name, id: "1", reason: "NoTarget", bundle: name, message }],

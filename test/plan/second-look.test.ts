@@ -1,0 +1,141 @@
+import { describe, expect, it } from "vitest";
+import type { Application } from "../../src/fetch/index.js";
+import {
+  aBundle,
+  anAPI,
+  anApplication,
+  anApplicationNamed,
+  anAuth,
+  aSnapshot,
+  atOnce,
+  basic,
+  cycle,
+  later,
+  minutes,
+  noon,
+  uuid,
+} from "../builders.js";
+
+/** An Application whose two bundles each have credentials and a target of their own. */
+const withTargets = (first: string, second: string): Application =>
+  anApplication({
+    bundles: [first, second].map((host, index) =>
+      aBundle({
+        id: uuid(101 + index),
+        name: `Bundle ${index}`,
+        defaultInstanceAuth: anAuth({ credential: basic() }),
+        apiDefinitions: [anAPI({ id: uuid(1001 + index), targetURL: `https://${host}/` })],
+      }),
+    ),
+  });
+
+describe("an approval of new destinations", () => {
+  const settings = { destinationChange: "hold" } as const;
+  const holdOf = async (first: string, second: string) => {
+    const { tree, memory } = await cycle(new Map(), aSnapshot([withTargets("a.example.com", "b.example.com")]));
+    const { plan } = await cycle(tree, aSnapshot([withTargets(first, second)]), { memory, settings });
+    return plan.decision.hold;
+  };
+
+  it("is needed before anything is written there, and bound to the host", async () => {
+    const hold = await holdOf("a.example.com", "new.example.com");
+
+    expect(hold?.units).toEqual([{ name: "mp-shop", id: uuid(1), secret: null }]);
+    expect((await holdOf("a.example.com", "new.example.com"))?.hash).toBe(hold?.hash);
+    expect((await holdOf("a.example.com", "evil.example.com"))?.hash).not.toBe(hold?.hash);
+  });
+
+  it("is bound to the hosts of each bundle", async () => {
+    const hold = await holdOf("new.example.com", "other.example.com");
+
+    expect((await holdOf("evil.example.com", "other.example.com"))?.hash).not.toBe(hold?.hash);
+  });
+});
+
+describe("a second look at Compass", () => {
+  const shop = anApplicationNamed("mp-a", 1);
+  const bare = { ...shop, bundles: shop.bundles.map((bundle) => ({ ...bundle, defaultInstanceAuth: null })) };
+  const path = `applications/mp-a/secrets/mp-a-${uuid(101)}.yaml`;
+  const others = [anApplicationNamed("mp-b", 2)];
+  const secondLook = async (second: ReturnType<typeof aSnapshot>) => {
+    const { tree } = await cycle(new Map(), aSnapshot([shop, ...others]));
+    return cycle(tree, aSnapshot([bare, ...others]), { rules: atOnce, second });
+  };
+
+  it("lets a Secret go that it lacks, too", async () => {
+    const { plan, lookedAgain } = await secondLook(aSnapshot([bare, ...others]));
+
+    expect(lookedAgain).toBe(true);
+    expect(plan.deletes).toEqual([path]);
+  });
+
+  it("keeps a Secret that it shows", async () => {
+    const { plan } = await secondLook(aSnapshot([shop, ...others]));
+
+    expect(plan.deletes).toEqual([]);
+    expect(plan.held).toEqual([{ name: "mp-a", id: uuid(1), secret: path, reason: "SeenAgain", until: null }]);
+  });
+
+  it("keeps a Secret of an Application that it cannot read", async () => {
+    const unreadable = [{ id: uuid(1), name: "mp-a" }];
+
+    const { plan } = await secondLook({ ...aSnapshot(others), unreadable });
+
+    expect(plan.deletes).toEqual([]);
+  });
+
+  it("leaves an approval for the next cycle where it makes all of it wait", async () => {
+    const all = [1, 2, 3].map((number) => anApplicationNamed(`mp-${number}`, number));
+    const { tree, memory } = await cycle(new Map(), aSnapshot(all));
+    // The second is due by itself, the first only by the approval.
+    const patience = { observations: 3, waited: minutes(30), lastSeenMissing: noon.toISOString() };
+    const missing = { [`${uuid(2)}/mp-2`]: patience };
+    const look = { missing, second: aSnapshot(all.slice(1)) };
+    const held = await cycle(tree, aSnapshot(all.slice(2)), { ...look, memory });
+    const hash = held.plan.decision.hold?.hash ?? "";
+    const approvals = [{ hash, expires: later(minutes(60)).toISOString() }];
+
+    const after = await cycle(tree, aSnapshot(all.slice(2)), { ...look, memory: { ...held.memory, approvals } });
+
+    expect(held.plan.decision.hold?.units).toEqual([{ name: "mp-1", id: uuid(1), secret: null }]);
+    expect(after.plan.deleted).toEqual([]);
+    expect(after.memory.approvals).toEqual(approvals);
+  });
+});
+
+describe("what is said of new destinations", () => {
+  const settings = { destinationChange: "hold" } as const;
+  const moved = aSnapshot([withTargets("new.example.com", "b.example.com")]);
+  const redirected = async (changes: Parameters<typeof cycle>[2]) => {
+    const { tree, memory } = await cycle(new Map(), aSnapshot([withTargets("a.example.com", "b.example.com")]));
+    return { tree, memory, next: await cycle(tree, moved, { memory, ...changes }) };
+  };
+
+  it("is that they changed, and the Application goes on as it is while it is held", async () => {
+    const { tree, next } = await redirected({ settings });
+
+    expect(next.plan.held).toEqual([
+      { name: "mp-shop", id: uuid(1), secret: null, reason: "DestinationChanged", until: null },
+    ]);
+    expect(next.plan.decision.destinationChanges).toMatchObject([{ from: ["a.example.com"], to: ["new.example.com"] }]);
+    expect(next.tree).toEqual(tree);
+  });
+
+  it("is only told where that is enough", async () => {
+    const { next } = await redirected({});
+
+    expect(next.plan).toMatchObject({ held: [], updated: ["mp-shop"] });
+    expect(next.plan.decision.destinationChanges).toHaveLength(1);
+  });
+
+  it("passes by an approval, once", async () => {
+    const { tree, next } = await redirected({ settings });
+    const hash = next.plan.decision.hold?.hash ?? "";
+    const approvals = [{ hash, expires: later(minutes(60)).toISOString() }];
+
+    const { plan, memory } = await cycle(tree, moved, { settings, memory: { ...next.memory, approvals } });
+
+    expect(plan).toMatchObject({ held: [], updated: ["mp-shop"], decision: { usedApproval: hash } });
+    expect(memory).toMatchObject({ approvals: [], hold: null });
+  });
+});
