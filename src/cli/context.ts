@@ -4,7 +4,7 @@ import type { Readable, Writable } from "node:stream";
 import { formatDocument } from "../adapters/yaml/index.js";
 import type { Clock } from "../common/clock.js";
 import { createLogger, type Logger, type LogLevel } from "../common/logger.js";
-import { forTerminal } from "../common/quote.js";
+import { forJSON, forTerminal } from "../common/quote.js";
 import { type Config, type LoadedConfig, loadConfig, resolveConfiguration } from "../config/index.js";
 import type { TextOptions } from "../report/index.js";
 
@@ -72,7 +72,7 @@ export function createContext(world: World, options: GlobalOptions): Context {
     resolve: async (overrides) => resolveConfiguration((await load(overrides)).config, env),
     answer: (data, text) => {
       log.endProgress();
-      if (options.output === "json") stdout.write(`${JSON.stringify(data, null, 2)}\n`);
+      if (options.output === "json") stdout.write(`${forJSON(JSON.stringify(data, null, 2))}\n`);
       else stdout.write(options.output === "yaml" ? formatDocument(data) : text);
     },
     tell: (line) => {

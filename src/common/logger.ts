@@ -1,7 +1,7 @@
 /** What the agent tells while it works: static messages, data in fields, never a secret. */
 
 import { pino } from "pino";
-import { forTerminal } from "./quote.js";
+import { forJSON, forTerminal } from "./quote.js";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
@@ -44,7 +44,7 @@ export function createLogger({ level, format, write, terminal }: LoggerOptions):
     endProgress();
     write(text);
   };
-  const stream = { write: (json: string) => line(format === "json" ? json : textLine(json)) };
+  const stream = { write: (json: string) => line(format === "json" ? forJSON(json) : textLine(json)) };
   const options = {
     level,
     base: null,

@@ -16,6 +16,20 @@ export function forTerminal(text: string, limit = 500): string {
   return cut(text.replace(UNPRINTABLE, escapeCharacter), limit);
 }
 
+/**
+ * JSON with the same value, in which everything unprintable but its own line feeds is escaped: it may be looked at on a
+ * terminal, too.
+ */
+export function forJSON(json: string): string {
+  const escapeUnits = (character: string) =>
+    character === "\n"
+      ? character
+      : [...Array(character.length).keys()]
+          .map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`)
+          .join("");
+  return json.replace(UNPRINTABLE, escapeUnits);
+}
+
 /** What GitHub, GitLab, Gitea and Azure read in a commit message, by the one character that each cannot do without. */
 const READ_BY_HOSTS: readonly RegExp[] = [
   // Issues (`#12`), mentions (`@team`), merge requests (`!12`), continuous integration (`[skip ci]`).

@@ -103,7 +103,19 @@ export const runtime = z
     name: z.string(),
     labels: z.record(z.string(), z.unknown()).nullish(),
   })
-  .transform(({ id, name, labels }): Runtime => ({ id, name, labels: labels ?? {} }));
+  .transform(({ id, name, labels }): Runtime => ({ id, name, labels: shallow(labels ?? {}) }));
+
+/** Levels of a label's value that are kept: one without end could not be written down again. */
+const DEPTH = 32;
+
+/** Labels by their name, but for those that are nested too deeply to mean anything. */
+function shallow(labels: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const isShallow = (value: unknown, left: number): boolean =>
+    typeof value !== "object" ||
+    value === null ||
+    (left > 0 && Object.values(value).every((each) => isShallow(each, left - 1)));
+  return Object.fromEntries(Object.entries(labels).filter(([, value]) => isShallow(value, DEPTH)));
+}
 
 /** A page as the wire has it. */
 export interface Page<T> {

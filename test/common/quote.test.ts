@@ -1,8 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { forCommitMessage, forTerminal } from "../../src/common/quote.js";
+import { forCommitMessage, forJSON, forTerminal } from "../../src/common/quote.js";
 import { hostile, UNPRINTABLE } from "./hostile-text.js";
 import { runs } from "./property.js";
+
+describe("JSON", () => {
+  it("means the same and steers no terminal, whatever is in it", () => {
+    fc.assert(
+      fc.property(hostile, (text) => {
+        const json = forJSON(JSON.stringify({ [text]: [text] }, null, 2));
+
+        expect(json.replaceAll("\n", "")).not.toMatch(UNPRINTABLE);
+        expect(JSON.parse(json)).toEqual({ [text]: [text] });
+      }),
+      runs(2000),
+    );
+  });
+});
 
 describe("text for a terminal", () => {
   it("is one printable line, whatever comes in", () => {
