@@ -108,7 +108,7 @@ export function makePlan(options: PlanOptions): Plan {
     decision,
     published: {
       ...Object.fromEntries(settled.due.map(({ name, id }) => [name, { id, intent: "", tree: "" }])),
-      ...Object.fromEntries(published.flatMap((each) => publishedEntry(each, tree.rows))),
+      ...publishedEntries(published, tree.rows),
     },
     serial: tree.serial,
   };
@@ -125,13 +125,16 @@ function replacedBy(published: readonly SealedApplication[], { folders, decision
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function publishedEntry(
-  { application: { name, id, intent } }: SealedApplication,
+function publishedEntries(
+  published: readonly SealedApplication[],
   rows: ReadonlyMap<string, InventoryFile>,
-): [string, PublishedApplication][] {
-  if (intent === null) return [];
-  const own = [...rows.values()].filter(({ path }) => applicationOf(path) === name);
-  return [[name, { id, intent, tree: treeDigest(own.map(({ path, blob }) => [path, blob])) }]];
+): Record<string, PublishedApplication> {
+  const own = Map.groupBy(rows.values(), ({ path }) => applicationOf(path));
+  const entries = published.flatMap(({ application: { name, id, intent } }): [string, PublishedApplication][] => {
+    const files = (own.get(name) ?? []).map(({ path, blob }) => [path, blob] as const);
+    return intent === null ? [] : [[name, { id, intent, tree: treeDigest(files) }]];
+  });
+  return Object.fromEntries(entries);
 }
 
 interface Tree {
