@@ -90,7 +90,7 @@ describe("reasons.md", () => {
 
 describe("every page of the reference", () => {
   const known = new Set([...failureCodes, ...setAside, ...degraded, ...held]);
-  const others = new Set(["SyncOutcome", "ConfigMap", "CronJob", "PairingUnfinished"]);
+  const others = new Set(["SyncOutcome", "ConfigMap", "CronJob", "PairingUnfinished", "NoFormation"]);
   const pages = markdown.filter((path) => path.startsWith("docs/reference/"));
 
   it.each(pages)("%s names no code or reason that does not exist", (path) => {

@@ -14,13 +14,13 @@ export function planNotes(plan: Plan, snapshot: Snapshot, { approvals }: Instruc
   if (overwritten.length > 0) {
     notes.push(`somebody changed what the agent writes over: ${listed(overwritten)}`);
   }
-  if (decision.held.some(({ reason }) => reason === "EmptyAnswer")) {
+  if (snapshot.applications.length + snapshot.unreadable.length === 0) {
     const { scenarios } = snapshot.runtime.labels;
     const isAssigned = Array.isArray(scenarios) && scenarios.length > 0;
     notes.push(
       isAssigned
-        ? "Compass lists no Applications, though the runtime is in a formation"
-        : "Compass lists no Applications: the runtime is in no formation",
+        ? "EmptyAnswer: Compass lists no Applications, though the runtime is in a formation; look there for what is assigned to it"
+        : "NoFormation: Compass lists no Applications, since the runtime is in no formation; assign it to one in Compass",
     );
   }
   const hash = decision.hold?.hash ?? decision.usedApproval;
