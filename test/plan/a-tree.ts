@@ -14,7 +14,11 @@ export function faults(tree: Tree, sealKey: Buffer, foreign: readonly string[] =
 
   const reading = readInventory(tree.get(INVENTORY_PATH) ?? Buffer.alloc(0), sealKey);
   if (reading.state !== "verified") return ["the inventory does not verify"];
-  const rows = reading.inventory.files;
+  const listed = reading.inventory.files;
+  const rows = listed.filter(({ absent }) => absent !== true);
+  // What a person removed, and what is left at that, is listed but is not there.
+  if (listed.some(({ path, absent }) => absent === true && tree.has(path)))
+    found.push("a file that is there is absent");
   if (rows.map(({ path }) => path).join() !== ours.join()) found.push("the inventory lists other files than there are");
   for (const { path, blob, sha256: digest } of rows) {
     const bytes = tree.get(path) ?? Buffer.alloc(0);

@@ -1,0 +1,613 @@
+/**
+ * What the documentation promises of a cycle, told a second time and without a look at `src/plan`: docs/reference/reasons.md,
+ * docs/reference/files.md and design 3. It knows who was listed when, what was approved and what a person put back, and
+ * judges a cycle by the trees before and after it.
+ */
+
+import { createHash } from "node:crypto";
+import { INVENTORY_PATH, type InventoryFile, readInventory } from "../../src/base/index.js";
+import { blobID, type Tree } from "../builders.js";
+
+/** An Application as Compass lists it. */
+export interface Listed {
+  readonly id: string;
+  readonly bundle: string;
+  readonly name: string;
+  readonly description: string;
+  readonly host: string;
+  readonly password: string | null;
+  /** Why it cannot be published, whatever its name. */
+  readonly flaw: "control character" | "unreadable" | null;
+}
+
+export interface Settings {
+  readonly mode: "sync" | "upsert-only";
+  readonly observations: number;
+  readonly over: number;
+  readonly limit: number;
+  readonly credentials: { readonly observations: number; readonly over: number };
+  readonly drift: "overwrite" | "preserve" | "fail";
+  readonly reverted: "hold" | "overwrite";
+  readonly destinationChange: "report" | "hold";
+}
+
+/** Something that may go: a folder, or one Secret of it. */
+export interface Unit {
+  readonly name: string;
+  readonly id: string;
+  readonly secret: string | null;
+}
+
+export interface DeletionRecord {
+  readonly at: number;
+  readonly applications: number;
+  readonly secrets: number;
+  readonly ofApplications: number;
+  readonly ofSecrets: number;
+}
+
+/** What a cycle is given. */
+export interface Given {
+  readonly before: Tree;
+  readonly key: Buffer;
+  readonly first: readonly Listed[];
+  readonly second: readonly Listed[];
+  readonly settings: Settings;
+  readonly now: Date;
+  /** The agent's own deletions that belong to the tree. */
+  readonly records: readonly DeletionRecord[];
+}
+
+/** What a cycle says that it did. */
+export interface Said {
+  readonly after: Tree;
+  readonly created: readonly string[];
+  readonly updated: readonly string[];
+  readonly unchanged: readonly string[];
+  readonly deleted: readonly string[];
+  readonly held: readonly (Unit & { readonly reason: string })[];
+  readonly setAside: readonly { readonly name: string; readonly id: string }[];
+  readonly lookedAgain: boolean;
+  /** What may be approved; null for nothing. */
+  readonly hold: { readonly hash: string; readonly units: readonly Unit[] } | null;
+  readonly usedApproval: string | null;
+  /** False: everything is suspended, and the plan was not carried out. */
+  readonly isPublished: boolean;
+}
+
+interface Folder {
+  /** "" when it is not known. */
+  readonly owner: string;
+  readonly rows: readonly Row[];
+}
+
+type Row = Pick<InventoryFile, "path" | "id">;
+
+interface Count {
+  readonly observations: number;
+  readonly waited: number;
+  readonly last: number;
+  /** The same, but with what a second look showed before it was due. */
+  readonly glimpsed: Omit<Count, "glimpsed"> | null;
+}
+
+interface Mark {
+  readonly files: string;
+  readonly intent: string;
+  readonly resumed: boolean;
+}
+
+const DAY = 24 * 60 * 60 * 1000;
+const APPROVE = ".runtime-agent/approve";
+const SUSPEND = ".runtime-agent/suspend";
+const KUBERNETES_NAME = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/;
+const OURS =
+  /^(?:kustomization\.yaml|revision\.yaml|\.runtime-agent\/\.gitattributes|applications\/[^/]+\/(?:application|[a-z]+\/[^/]+)\.yaml)$/;
+const DISABLED = /^ {4}runtime-agent\.kyma-project\.io\/reconcile: disabled$/m;
+
+export const folderOf = (path: string): string | null => /^applications\/([^/]+)\//.exec(path)?.[1] ?? null;
+export const applicationPath = (name: string) => `applications/${name}/application.yaml`;
+/** docs/reference/files.md, Manifests. */
+export const secretPath = ({ name, bundle }: Pick<Listed, "name" | "bundle">) =>
+  `applications/${name}/secrets/${name.slice(0, 26)}-${bundle}.yaml`;
+const textOf = (tree: Tree, path: string) => tree.get(path)?.toString("utf8") ?? "";
+const isSecret = (path: string) => path.includes("/secrets/");
+const keyOf = ({ id, name, secret }: Unit) => `${id} ${secret ?? name}`;
+const intentOf = ({ id, bundle, name, description, host, password }: Listed) =>
+  JSON.stringify([id, bundle, name, description, host, password]);
+const wordsIn = (text: string) =>
+  text
+    .split("\n")
+    .map((line) => line.replace(/#.*/, "").trim())
+    .filter((word) => word !== "");
+
+export function readTree(tree: Tree, key: Buffer) {
+  const bytes = tree.get(INVENTORY_PATH);
+  if (bytes === undefined) {
+    const isForeign = tree.has("kustomization.yaml") || tree.has("revision.yaml");
+    return { state: isForeign ? "unusable" : "new", rows: [], serial: 0 } as const;
+  }
+  const reading = readInventory(bytes, key);
+  if (reading.state === "verified")
+    return { state: "verified", rows: reading.inventory.files, serial: reading.inventory.serial } as const;
+  const isOwned = reading.state === "unverified" && reading.owner !== null;
+  return { state: isOwned ? "rebuilt" : "unusable", rows: [], serial: 0 } as const;
+}
+
+/** Paths that are the agent's to change: what a verified inventory lists, else what lies in the layout. */
+function ownPaths(tree: Tree, { state, rows }: ReturnType<typeof readTree>): Set<string> {
+  if (state === "rebuilt") return new Set([...tree.keys()].filter((path) => OURS.test(path)));
+  return new Set(rows.map(({ path }) => path).filter((path) => tree.has(path)));
+}
+
+/** What the files tell where the inventory cannot be asked. */
+function rowsOf(tree: Tree, reading: ReturnType<typeof readTree>): readonly Row[] {
+  if (reading.state !== "rebuilt") return reading.rows;
+  const idOf = (name: string) => /^ +applicationId: (\S+)$/m.exec(textOf(tree, applicationPath(name)))?.[1] ?? null;
+  return [...ownPaths(tree, reading)].map((path) => ({ path, id: idOf(folderOf(path) ?? "") }));
+}
+
+function foldersOf(tree: Tree, rows: readonly Row[]): Map<string, Folder> {
+  const there = rows.filter(({ path }) => tree.has(path) && folderOf(path) !== null);
+  const groups = Map.groupBy(there, ({ path }) => folderOf(path) ?? "");
+  return new Map(
+    [...groups].map(([name, own]) => [name, { owner: own.find(({ id }) => id !== null)?.id ?? "", rows: own }]),
+  );
+}
+
+/** Digest of our files of one Application. */
+const filesDigest = (tree: Tree, paths: Iterable<string>) =>
+  [...paths]
+    .sort()
+    .map((path) => `${path} ${blobID(tree.get(path) ?? Buffer.alloc(0))}`)
+    .join("\n");
+
+export class ReferenceModel {
+  /** Of units missing: an upper bound of what may be counted. */
+  #counts = new Map<string, Count>();
+  #hold: { readonly hash: string; readonly units: readonly Unit[] } | null = null;
+  #approvals: { readonly hash: string; readonly expires: number }[] = [];
+  #suspended = new Set<string>();
+  #published = new Map<string, { readonly files: string; readonly intent: string }>();
+  #serial = 0;
+  #marks = new Map<string, Mark>();
+
+  get hold() {
+    return this.#hold;
+  }
+
+  approve(hash: string, expires: Date): void {
+    this.#approvals.push({ hash, expires: expires.getTime() });
+  }
+
+  suspend(name: string): void {
+    this.#suspended.add(name);
+  }
+
+  resume(name: string): void {
+    this.#suspended.delete(name);
+    const mark = this.#marks.get(name);
+    if (mark !== undefined) this.#marks.set(name, { ...mark, resumed: true });
+  }
+
+  loseMemory(): void {
+    this.#counts = new Map();
+    this.#hold = null;
+    this.#approvals = [];
+    this.#suspended = new Set();
+    this.#published = new Map();
+    this.#serial = 0;
+    this.#marks = new Map();
+    this.#lately = new Map();
+  }
+
+  /** The code that the cycle must fail with; null when it must not fail. */
+  failure(given: Given): readonly string[] | null {
+    const reading = readTree(given.before, given.key);
+    if (reading.state === "unusable") return ["BaseUnusable", "InventoryUnusable"];
+    if (given.settings.drift !== "fail") return null;
+    const alone = this.#leftAlone(given);
+    const changed = drifted(given.before, reading).filter((name) => !alone.has(name) && !this.#marks.has(name));
+    return changed.length > 0 ? ["Drifted"] : null;
+  }
+
+  /** Applications by name that nothing is written of; marks what a person put back. */
+  #leftAlone({ before, key, first, settings }: Given): Set<string> {
+    const reading = readTree(before, key);
+    const folders = foldersOf(before, rowsOf(before, reading));
+    const sound = soundOnes(first, folders);
+    const unclear = new Set(first.filter((each) => !sound.includes(each)).map(({ name }) => name));
+    const older = new Set(
+      reading.rows
+        .filter((row) => {
+          const bytes = before.get(row.path);
+          if (bytes === undefined) return false;
+          const blob = blobID(bytes);
+          return blob !== (row.written ?? row.blob) && row.former?.includes(blob) === true;
+        })
+        .flatMap(({ path }) => folderOf(path) ?? []),
+    );
+    const isPutBack = (reading.state === "verified" || reading.state === "new") && reading.serial < this.#serial;
+    const marks = new Map<string, Mark>();
+    if (settings.reverted === "hold") {
+      for (const name of new Set([...this.#published.keys(), ...older, ...this.#marks.keys()])) {
+        const files = filesDigest(
+          before,
+          [...ownPaths(before, reading)].filter((path) => folderOf(path) === name),
+        );
+        const published = this.#published.get(name);
+        const known = this.#marks.get(name);
+        const listed = sound.find((each) => each.name === name);
+        const intent = listed === undefined ? "" : intentOf(listed);
+        const isNew = older.has(name) || (isPutBack && published !== undefined);
+        if (published?.files === files) continue;
+        const mark =
+          known?.files === files
+            ? known
+            : isNew
+              ? { files, intent: published?.intent ?? intent, resumed: false }
+              : undefined;
+        if (mark !== undefined && (unclear.has(name) || mark.intent === intent)) marks.set(name, mark);
+      }
+    }
+    this.#marks = marks;
+    const alone = new Set([...this.#suspended, ...wordsIn(textOf(before, SUSPEND))]);
+    for (const [name, { resumed }] of marks) if (!resumed) alone.add(name);
+    for (const path of ownPaths(before, reading)) {
+      const name = folderOf(path);
+      if (name !== null && path === applicationPath(name) && DISABLED.test(textOf(before, path))) alone.add(name);
+    }
+    if (settings.drift === "preserve") {
+      for (const name of drifted(before, reading)) if (!marks.has(name)) alone.add(name);
+    }
+    return alone;
+  }
+
+  /** Everything that the cycle did against the rules; counts what it saw. */
+  judge(given: Given, said: Said): { readonly against: string[]; readonly records: readonly DeletionRecord[] } {
+    const { before, key, first, settings, now, records } = given;
+    const { after } = said;
+    const against: string[] = [];
+    const reading = readTree(before, key);
+    const alone = this.#leftAlone(given);
+    const folders = foldersOf(before, rowsOf(before, reading));
+    const sound = soundOnes(first, folders);
+    const own = ownPaths(before, reading);
+    const isSame = (path: string) => before.get(path)?.equals(after.get(path) ?? Buffer.from("\0")) === true;
+    const pathsOf = (name: string) => [...own].filter((path) => folderOf(path) === name);
+    const second = said.lookedAgain ? given.second : null;
+
+    // 1. What is missing, and for how long.
+    const missing = [...folders].flatMap(([name, folder]) => missingIn(name, folder, sound, first));
+    const isCounted = settings.mode === "sync" && first.length > 0 && reading.state !== "rebuilt";
+    const counts = new Map<string, Count>();
+    for (const unit of missing) {
+      const count = this.#counts.get(keyOf(unit));
+      if (isCounted && !alone.has(unit.name)) {
+        const patience = patienceOf(unit, settings);
+        const glimpsed = count?.glimpsed ? observed(count.glimpsed, patience, now) : null;
+        const isFresh = count === undefined || count.observations === 0;
+        counts.set(keyOf(unit), { ...observed(isFresh ? undefined : count, patience, now), glimpsed });
+      } else if (count !== undefined) counts.set(keyOf(unit), count);
+    }
+    const isEnough = (count: Omit<Count, "glimpsed"> | null | undefined, unit: Unit) => {
+      const { observations, over } = patienceOf(unit, settings);
+      return count != null && count.observations >= observations && count.waited >= over - 0.01;
+    };
+    const isDue = (unit: Unit) => isEnough(counts.get(keyOf(unit)), unit);
+    const wasGlimpsed = (unit: Unit) => isEnough(counts.get(keyOf(unit))?.glimpsed, unit);
+
+    const hashes = [
+      ...this.#approvals.filter(({ expires }) => expires > now.getTime()).map(({ hash }) => hash),
+      ...wordsIn(textOf(before, APPROVE)),
+    ];
+    const hold = this.#hold;
+    const approved = hold !== null && hashes.includes(hold.hash) ? hold.units : [];
+    const isApproved = (unit: Unit) => approved.some((each) => keyOf(each) === keyOf(unit));
+    if (said.usedApproval !== null && said.usedApproval !== hold?.hash)
+      against.push("an approval of something else than what is held was used");
+
+    // 1. What went.
+    const afterReading = readTree(after, key);
+    const afterFolders = foldersOf(after, rowsOf(after, afterReading));
+    const gone: Unit[] = [];
+    for (const path of before.keys()) {
+      if (after.has(path)) continue;
+      if (path === APPROVE && said.usedApproval !== null) continue;
+      if (!own.has(path) || folderOf(path) === null) against.push(`${path} went, which is not the agent's to delete`);
+      if (settings.mode === "upsert-only") against.push(`${path} went in upsert-only`);
+      if (reading.state === "rebuilt") against.push(`${path} went while the inventory was rebuilt`);
+    }
+    for (const [name, { owner, rows }] of folders) {
+      const lost = rows.filter(({ path }) => !after.has(path));
+      const heir = afterFolders.get(name);
+      const at = first.find(({ id }) => id === owner);
+      const then = second?.find(({ id }) => id === owner);
+      if (heir === undefined) {
+        const unit = { name, id: owner, secret: null };
+        gone.push(unit);
+        if (second === null) against.push(`${name} went without a second look`);
+        if (at?.name === name) against.push(`${name} went while its owner is listed under it`);
+        if (then !== undefined && (then.name === name || at === undefined))
+          against.push(`${name} went though a second look showed its owner`);
+        if (at !== undefined && afterFolders.get(at.name)?.owner !== owner)
+          against.push(`${name} went, and the new name ${at.name} of its owner is not there`);
+      } else if (owner !== "" && heir.owner !== owner) {
+        if (heir.owner === "") against.push(`${name} lost its owner`);
+        else if (at === undefined) {
+          if (second === null || then !== undefined)
+            against.push(`${name} was taken over though its owner may be there`);
+          if (reading.state === "rebuilt") against.push(`${name} was taken over while the inventory was rebuilt`);
+        } else if (afterFolders.get(at.name)?.owner !== owner)
+          against.push(`${name} was taken from its owner, whose new name ${at.name} is not there`);
+      } else {
+        for (const row of lost) {
+          if (!isSecret(row.path)) against.push(`${row.path} went, and ${name} stays`);
+          // What a former owner of the name left behind is nobody's.
+          if (row.id === null || row.id !== owner || (at !== undefined && row.path !== secretPath(at))) continue;
+          const unit = { name, id: owner, secret: row.path };
+          gone.push(unit);
+          if (second === null) against.push(`${row.path} went without a second look`);
+          if (at === undefined || !sound.includes(at) || at.password !== null)
+            against.push(`${row.path} went though Compass gives it`);
+          if (then !== undefined && then.flaw === null && then.password !== null)
+            against.push(`${row.path} went though a second look showed it`);
+        }
+      }
+    }
+    const byRule = gone.filter((unit) => !(said.usedApproval !== null && isApproved(unit)));
+    const byApproval = gone.filter((unit) => !byRule.includes(unit));
+    for (const unit of byRule) {
+      if (first.length === 0) against.push(`${keyOf(unit)} went for an empty answer`);
+      if (isDue(unit)) continue;
+      if (wasGlimpsed(unit))
+        against.push(`${keyOf(unit)} went, of which a second look before it was due is not counted`);
+      else against.push(`${keyOf(unit)} went too early: ${JSON.stringify(counts.get(keyOf(unit)))}`);
+    }
+    if (byApproval.length > 0) {
+      for (const unit of approved)
+        if (missing.every((each) => keyOf(each) !== keyOf(unit)) && settings.destinationChange === "report")
+          against.push(`approved with ${keyOf(unit)}, which is not missing any more`);
+      for (const unit of missing)
+        if (!isApproved(unit) && !isDue(unit) && !alone.has(unit.name) && !alone.has(nameNow(unit, sound)))
+          against.push(`approved without ${keyOf(unit)}, which is missing as well`);
+    }
+    const ofTheDay = records.filter(({ at }) => now.getTime() - at < DAY);
+    const wholeApplications = folders.size;
+    const wholeSecrets = [...folders.values()].flatMap(({ rows }) => rows.filter(({ path }) => isSecret(path))).length;
+    const isOver = (wanted: number, spent: number, whole: number) =>
+      wanted > 0 && spent + wanted > Math.max(1, Math.floor(settings.limit * whole));
+    const applications = byRule.filter(({ secret }) => secret === null).length;
+    const secrets = byRule.length - applications;
+    const spent = (pick: (record: DeletionRecord) => number) => ofTheDay.reduce((sum, each) => sum + pick(each), 0);
+    const overLimit = (ofApplications: number, ofSecrets: number) =>
+      isOver(
+        ofApplications,
+        spent((each) => each.applications),
+        ofTheDay[0]?.ofApplications ?? wholeApplications,
+      ) ||
+      isOver(
+        ofSecrets,
+        spent((each) => each.secrets),
+        ofTheDay[0]?.ofSecrets ?? wholeSecrets,
+      );
+    if (overLimit(applications, secrets)) against.push(`${applications} and ${secrets} went, over the limit`);
+
+    // 2. What is left alone.
+    const isChanged = (name: string) =>
+      pathsOf(name).some((path) => !isSame(path)) || (pathsOf(name).length === 0 && afterFolders.has(name));
+    for (const name of alone) if (isChanged(name)) against.push(`${name} was changed, which is to be left alone`);
+    const unsound = first.filter((each) => !sound.includes(each));
+    for (const { id, name } of unsound) {
+      for (const [folder, { owner }] of folders)
+        if (owner === id && isChanged(folder)) against.push(`${folder} was changed though ${name} is set aside`);
+      if (!said.setAside.some((each) => each.id === id)) against.push(`${name} is not set aside`);
+    }
+    for (const path of before.keys()) {
+      if (own.has(path) || path === INVENTORY_PATH || (path === APPROVE && said.usedApproval !== null)) continue;
+      if (!isSame(path)) against.push(`the foreign ${path} was changed`);
+    }
+    if (settings.destinationChange === "hold" && said.usedApproval === null) {
+      const was = new Map(reading.rows.map((row) => [row.path, row]));
+      for (const { path, id, reference } of afterReading.rows) {
+        const row = was.get(path);
+        const known = row?.id === id && before.has(path) ? row?.reference : undefined;
+        if (reference === undefined || known === undefined || known.values === null) continue;
+        if (known.values === reference.values && reference.hosts.some((host) => !known.hosts.includes(host)))
+          against.push(`${path} is sent to a new host`);
+      }
+    }
+
+    // 6. Everything is accounted for.
+    const names = [...said.created, ...said.updated, ...said.unchanged];
+    for (const each of first) {
+      const isAccounted =
+        [...said.held, ...said.setAside].some(({ id }) => id === each.id) ||
+        (names.includes(each.name) && sound.includes(each));
+      if (!isAccounted) against.push(`${each.name} (${each.id}) is neither published nor held nor set aside`);
+    }
+    for (const [name, { owner }] of said.isPublished ? afterFolders : []) {
+      const isAccounted =
+        names.includes(name) ||
+        said.held.some((each) => each.name === name || each.id === owner) ||
+        said.setAside.some(({ id }) => id === owner);
+      if (!isAccounted) against.push(`the folder ${name} is neither published nor held`);
+    }
+    const heldSecrets = new Set(said.held.flatMap(({ secret }) => secret ?? []));
+    for (const name of said.isPublished ? names : []) {
+      const listed = sound.find((each) => each.name === name);
+      if (listed === undefined) against.push(`${name} is published, and no sound Application has the name`);
+      else against.push(...wrongContent(after, listed, heldSecrets));
+    }
+
+    // 4. What nothing speaks against is published.
+    const kept = new Set(unsound.map(({ id }) => id));
+    const secretNames = (tree: Tree, but: string) =>
+      [...tree.keys()]
+        .filter((path) => isSecret(path) && folderOf(path) !== but)
+        .map((path) => path.replace(/^.*\//, ""));
+    for (const each of said.isPublished ? sound : []) {
+      const { id, name } = each;
+      if (names.includes(name) || alone.has(name)) continue;
+      const owner = folders.get(name)?.owner ?? "";
+      const isForeign = [applicationPath(name), ...(each.password === null ? [] : [secretPath(each)])].some(
+        (path) => before.has(path) && !own.has(path),
+      );
+      const speaksAgainst =
+        reading.state === "rebuilt" ||
+        isForeign ||
+        unsound.some((other) => other.name === name) ||
+        (owner !== "" && owner !== id) ||
+        kept.has(owner) ||
+        [...folders].some(([other, folder]) => folder.owner === id && other !== name) ||
+        secretNames(after, name).includes(secretPath(each).replace(/^.*\//, "")) ||
+        (settings.destinationChange === "hold" &&
+          said.held.some((h) => h.id === id && h.reason === "DestinationChanged"));
+      if (!speaksAgainst) against.push(`${name} is not published, and nothing speaks against it`);
+    }
+
+    // What is due, within the limit and seen by nobody goes.
+    const due = missing.filter((unit) => isDue(unit) && !alone.has(unit.name) && !alone.has(nameNow(unit, sound)));
+    const isSeenAgain = said.held.some(({ reason }) => reason === "SeenAgain");
+    if (
+      isCounted &&
+      !isSeenAgain &&
+      !overLimit(due.filter(({ secret }) => secret === null).length, due.filter(({ secret }) => secret !== null).length)
+    ) {
+      for (const unit of due) {
+        const isListed = unit.secret === null && first.some(({ id }) => id === unit.id);
+        const wasAlone = (this.#lately.get(unit.name) ?? 0) > 0;
+        if (!isListed && !wasAlone && said.isPublished && !gone.some((each) => keyOf(each) === keyOf(unit)))
+          against.push(`${keyOf(unit)} is due and did not go`);
+      }
+    }
+
+    // What is remembered of it.
+    for (const unit of missing) {
+      const showed = second?.find(({ id }) => id === unit.id);
+      const at = first.find(({ id }) => id === unit.id);
+      if (showed === undefined) continue;
+      const isShown =
+        unit.secret === null ? showed.name === unit.name || at === undefined : showed.password !== null && !showed.flaw;
+      if (!isShown) continue;
+      const count = counts.get(keyOf(unit));
+      if (count === undefined || isDue(unit)) counts.delete(keyOf(unit));
+      else counts.set(keyOf(unit), { observations: 0, waited: 0, last: count.last, glimpsed: count.glimpsed ?? count });
+    }
+    this.#counts = counts;
+    this.#lately = new Map([...this.#lately].map(([name, left]) => [name, left - 1]));
+    for (const name of alone) this.#lately.set(name, 10);
+    this.#approvals = this.#approvals.filter(({ expires }) => expires > now.getTime());
+    if (!said.isPublished) {
+      if (said.usedApproval === null) this.#hold = said.hold;
+      return { against, records };
+    }
+    this.#hold = said.hold;
+    this.#approvals = this.#approvals.filter(({ hash }) => hash !== said.usedApproval);
+    this.#serial = Math.max(this.#serial, afterReading.serial);
+    for (const name of said.deleted) {
+      this.#published.set(name, { files: "", intent: "" });
+      this.#marks.delete(name);
+    }
+    for (const name of names) {
+      const listed = sound.find((each) => each.name === name);
+      if (listed === undefined) continue;
+      const paths = (afterFolders.get(name)?.rows ?? []).map(({ path }) => path);
+      this.#published.set(name, { files: filesDigest(after, paths), intent: intentOf(listed) });
+      this.#marks.delete(name);
+    }
+    const isWritten = before.get(INVENTORY_PATH)?.equals(after.get(INVENTORY_PATH) ?? Buffer.alloc(0)) !== true;
+    if (!isWritten) return { against, records };
+    const record = {
+      at: now.getTime(),
+      applications,
+      secrets,
+      ofApplications: wholeApplications,
+      ofSecrets: wholeSecrets,
+    };
+    return { against, records: [...ofTheDay, ...(byRule.length > 0 ? [record] : [])] };
+  }
+
+  /** Names that were left alone not long ago: whether their time counts is not promised. */
+  #lately = new Map<string, number>();
+}
+
+/** The name that the owner of a unit has now. */
+const nameNow = ({ id }: Unit, sound: readonly Listed[]) => sound.find((each) => each.id === id)?.name ?? "";
+
+/** True for an Application that is as the agent wrote it: docs/reference/files.md, Manifests. */
+function isAsWritten(text: string): boolean {
+  const line = /^ {4}runtime-agent\.kyma-project\.io\/digest: sha256:(\S+)\n/m.exec(text);
+  return line !== null && line[1] === createHash("sha256").update(text.replace(line[0], "")).digest("hex");
+}
+
+/** Names of our folders in which a file is not as the agent wrote it. */
+function drifted(tree: Tree, reading: ReturnType<typeof readTree>): string[] {
+  const changed =
+    reading.state === "rebuilt"
+      ? [...ownPaths(tree, reading)].filter(
+          (path) => path === applicationPath(folderOf(path) ?? "") && !isAsWritten(textOf(tree, path)),
+        )
+      : reading.rows
+          .filter((row) => {
+            const bytes = tree.get(row.path);
+            return bytes === undefined || blobID(bytes) !== (row.written ?? row.blob);
+          })
+          .map(({ path }) => path);
+  return [...new Set(changed.flatMap((path) => folderOf(path) ?? []))];
+}
+
+/** Those that are not set aside for what they are; who has a name in Git keeps it from its duplicates. */
+function soundOnes(first: readonly Listed[], folders: ReadonlyMap<string, Folder>): Listed[] {
+  return first.filter(({ id, name, flaw }) => {
+    const isDuplicate = first.some((other) => other.id !== id && other.name === name);
+    return flaw === null && KUBERNETES_NAME.test(name) && (!isDuplicate || folders.get(name)?.owner === id);
+  });
+}
+
+/** Of one folder: the whole, when nobody has the name any more, or the Secrets that its Application has no more. */
+function missingIn(name: string, { owner, rows }: Folder, sound: readonly Listed[], first: readonly Listed[]): Unit[] {
+  const listed = first.find(({ id }) => id === owner);
+  if (listed !== undefined && !sound.includes(listed)) return [];
+  const now = sound.find((each) => each.name === name);
+  if (now === undefined) return [{ name, id: owner, secret: null }];
+  if (now.id !== owner || now.password !== null) return [];
+  return rows
+    .filter(({ path, id }) => isSecret(path) && id === owner)
+    .map(({ path }) => ({ name, id: owner, secret: path }));
+}
+
+const patienceOf = ({ secret }: Unit, settings: Settings) => (secret === null ? settings : settings.credentials);
+
+/** The clock rule of design 3. */
+function observed(
+  count: Omit<Count, "glimpsed"> | undefined,
+  { observations, over }: { observations: number; over: number },
+  now: Date,
+) {
+  const last = now.getTime();
+  if (count === undefined) return { observations: 1, waited: 0, last };
+  const share = observations > 1 ? over / (observations - 1) : over;
+  const waited = count.waited + Math.min(Math.max(last - count.last, 0), share);
+  return { observations: count.observations + 1, waited, last };
+}
+
+function wrongContent(tree: Tree, listed: Listed, heldSecrets: ReadonlySet<string>): string[] {
+  const { id, name, description, host, password } = listed;
+  const application = textOf(tree, applicationPath(name));
+  const secret = textOf(tree, secretPath(listed));
+  const secretName = secretPath(listed).replace(/^.*\/|\.yaml$/g, "");
+  const wrong: string[] = [];
+  const expect = (isRight: boolean, what: string) => {
+    if (!isRight) wrong.push(`${name} is published with another ${what}`);
+  };
+  expect(application.includes(`applicationId: ${id}\n`), "id");
+  expect(application.includes(`description: ${description}\n`), "description");
+  expect(application.includes(`targetUrl: https://${host}/orders\n`), "host");
+  expect(!DISABLED.test(application), "annotation");
+  const isKept = [...heldSecrets].some((path) => path === secretPath(listed));
+  expect(application.includes(`secretName: ${secretName}\n`) === (password !== null || isKept), "reference");
+  if (password !== null) expect(secret.includes(Buffer.from(password).toString("base64")), "password");
+  else if (!isKept) expect(secret === "", "Secret");
+  return wrong;
+}
