@@ -467,18 +467,20 @@ export class ReferenceModel {
     }
 
     // What is due, within the limit and seen by nobody goes.
-    const due = missing.filter((unit) => isDue(unit) && !alone.has(unit.name) && !alone.has(nameNow(unit, sound)));
+    const due = missing.filter(
+      (unit) => (isDue(unit) || wasGlimpsed(unit)) && !alone.has(unit.name) && !alone.has(nameNow(unit, sound)),
+    );
     const isSeenAgain = said.held.some(({ reason }) => reason === "SeenAgain");
     if (
       isCounted &&
       !isSeenAgain &&
       !overLimit(due.filter(({ secret }) => secret === null).length, due.filter(({ secret }) => secret !== null).length)
     ) {
-      for (const unit of due) {
+      for (const unit of due.filter(isDue)) {
         const isListed = unit.secret === null && first.some(({ id }) => id === unit.id);
+        const isThere = unit.secret === null ? afterFolders.has(unit.name) : after.has(unit.secret);
         const wasAlone = (this.#lately.get(unit.name) ?? 0) > 0;
-        if (!isListed && !wasAlone && said.isPublished && !gone.some((each) => keyOf(each) === keyOf(unit)))
-          against.push(`${keyOf(unit)} is due and did not go`);
+        if (!isListed && !wasAlone && said.isPublished && isThere) against.push(`${keyOf(unit)} is due and did not go`);
       }
     }
 
@@ -497,6 +499,7 @@ export class ReferenceModel {
     this.#counts = counts;
     this.#lately = new Map([...this.#lately].map(([name, left]) => [name, left - 1]));
     for (const name of alone) this.#lately.set(name, 10);
+    for (const unit of missing) if (alone.has(nameNow(unit, sound))) this.#lately.set(unit.name, 10);
     this.#approvals = this.#approvals.filter(({ expires }) => expires > now.getTime());
     if (!said.isPublished) {
       if (said.usedApproval === null) this.#hold = said.hold;
