@@ -319,7 +319,8 @@ class World {
           `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${action.path.replace(/[^a-z]/g, "-")}\n`,
         );
       case "put back": {
-        const path = at(this.#ourPaths(), action.index);
+        const changed = this.#ourPaths().filter((path) => (this.#versions.get(path)?.length ?? 0) > 1);
+        const path = at(changed, action.index);
         const version = path === undefined ? undefined : this.#versions.get(path)?.at(-2 - action.age);
         if (path !== undefined && version !== undefined) this.#write(path, version.toString());
         return;
