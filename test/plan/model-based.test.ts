@@ -521,7 +521,9 @@ class World {
   async #unquiet({ plan }: CycleResult, looks: readonly [Listed[], Listed[]]): Promise<string[]> {
     const maySettle =
       readTree(this.before, this.key).state === "rebuilt" ||
-      plan.held.some(({ reason }) => ["SeenAgain", "MissingTooBriefly", "CredentialsVanished"].includes(reason));
+      plan.held.some(({ reason }) =>
+        ["SeenAgain", "MissingTooBriefly", "OverLimit", "CredentialsVanished"].includes(reason),
+      );
     let { tree, memory } = this;
     for (let left = maySettle ? 4 : 1; left > 0; left--) {
       const again = await this.#cycle(tree, memory, looks);
