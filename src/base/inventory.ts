@@ -86,6 +86,8 @@ export type InventoryReading =
       readonly tenant: string | null;
       /** What it says of the last day's deletions; null when that cannot be read. Likewise. */
       readonly deletions: readonly DeletionRecord[] | null;
+      /** Paths that it lists; null when that cannot be read. Likewise. */
+      readonly paths: ReadonlySet<string> | null;
       /** Written by a later version of the agent, as far as it can be told. */
       readonly newer: boolean;
     };
@@ -159,6 +161,10 @@ const headSchema = z.looseObject({
   sealKey: keyID.nullable().catch(null),
   formerSealKeys: z.array(keyID).catch([]),
   deletions: deletionsSchema.nullable().catch(null),
+  files: z
+    .array(z.looseObject({ path: z.string() }))
+    .nullable()
+    .catch(null),
 });
 
 /**
@@ -183,9 +189,17 @@ export function readInventory(bytes: Buffer, sealKey: Buffer): InventoryReading 
   }
   const head = headSchema.safeParse(value);
   if (!head.success) return unverified("it has no version");
-  const { version, owner, tenant, sealKey: named, formerSealKeys, deletions } = head.data;
+  const { version, owner, tenant, sealKey: named, formerSealKeys, deletions, files } = head.data;
+  const paths = files && new Set(files.map(({ path }) => path));
   const newer = typeof version === "number" && version > 1;
-  const claims = { owner, tenant, sealKeys: [...(named === null ? [] : [named]), ...formerSealKeys], deletions, newer };
+  const claims = {
+    owner,
+    tenant,
+    sealKeys: [...(named === null ? [] : [named]), ...formerSealKeys],
+    deletions,
+    paths,
+    newer,
+  };
   if (version !== 1) return unverified("its version is not known to this agent", claims);
   const document = documentSchema.safeParse(value);
   if (!document.success) {
@@ -210,7 +224,7 @@ export function sealKeyID(sealKey: Buffer): string {
 
 type Unverified = Extract<InventoryReading, { state: "unverified" }>;
 
-const NO_CLAIMS = { owner: null, tenant: null, sealKeys: [], deletions: null, newer: false };
+const NO_CLAIMS = { owner: null, tenant: null, sealKeys: [], deletions: null, paths: null, newer: false };
 
 const unverified = (reason: string, claims: Omit<Unverified, "state" | "reason"> = NO_CLAIMS): InventoryReading => ({
   state: "unverified",

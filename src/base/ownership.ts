@@ -74,7 +74,8 @@ export async function ownedFiles(base: Base, options: OwnershipOptions): Promise
       if (foreign !== null && takeOver !== owner) throw twoAgents(foreign, owner);
       const taken =
         foreign === null ? null : `git.path is taken over from another ${foreign}; nothing is deleted in this cycle`;
-      return { files, serial, deletions, tenant: named, formerSealKeys, trusted: taken === null, note: taken };
+      const rest = { serial, deletions, tenant: named, formerSealKeys, trusted: taken === null, note: taken };
+      return { ...rest, files: await givenBack(base, files) };
     }
     case "unverified": {
       const { owner, tenant: named, sealKeys, reason, newer } = inventory;
@@ -98,7 +99,7 @@ export async function ownedFiles(base: Base, options: OwnershipOptions): Promise
       const note = taken
         ? "git.path is taken over from another agent, and its inventory rebuilt from the files; nothing is deleted in this cycle"
         : `the inventory is rebuilt from the files, since ${reason}; nothing is deleted in this cycle`;
-      const files = await rebuild(base);
+      const files = await rebuild(base, inventory.paths);
       return {
         ...NOTHING,
         tenant: named,
@@ -126,29 +127,45 @@ function spent(files: readonly InventoryFile[], now: Date): DeletionRecord[] {
   return [{ at: now.toISOString(), ...all }];
 }
 
-/** Rows for every file in our layout, as far as the tree tells: whose they are, but not what they were made from. */
-async function rebuild(base: Base): Promise<InventoryFile[]> {
+/** The rows, those put right in whose place a person's bytes stood until that person put the agent's back. */
+async function givenBack({ listing, readAll }: Base, rows: readonly InventoryFile[]): Promise<InventoryFile[]> {
+  const isBack = ({ path, blob, written, absent }: InventoryFile) =>
+    (written !== undefined || absent === true) && listing.get(path) === (written ?? blob);
+  const contents = await readAll(rows.filter(isBack).map(({ path }) => path));
+  return rows.map((row) => {
+    const bytes = isBack(row) ? contents.get(row.path) : undefined;
+    if (bytes === undefined) return row;
+    const { written, absent: _absent, ...rest } = row;
+    return { ...rest, blob: written ?? row.blob, sha256: sha256(bytes) };
+  });
+}
+
+const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+
+/**
+ * Rows for every file in our layout, as far as the tree tells: whose they are, but not what they were made from. What the
+ * inventory does not list was somebody else's before, too, unless it shows by itself that the agent wrote it: an
+ * Application by its own digest, a Secret by the Application that refers to it.
+ */
+async function rebuild(base: Base, listed: ReadonlySet<string> | null): Promise<InventoryFile[]> {
   const paths = [...base.listing.keys()].filter(isInLayout).sort();
   const contents = await base.readAll(paths);
   const bytesOf = (path: string) => contents.get(path) ?? Buffer.alloc(0);
+  const isApplication = (path: string) => path === `applications/${applicationOf(path)}/application.yaml`;
   const applications = new Map(
     paths
-      .filter((path) => path.endsWith("/application.yaml"))
-      .map((path) => [applicationOf(path), readApplication(bytesOf(path))]),
+      .filter(isApplication)
+      .map((path) => [applicationOf(path), { ...readApplication(bytesOf(path)), isOurs: isOurs(bytesOf(path)) }]),
   );
-  return paths.map((path): InventoryFile => {
+  return paths.flatMap((path): InventoryFile[] => {
     const application = applications.get(applicationOf(path));
-    const blob = base.listing.get(path) ?? "";
-    const row = {
-      path,
-      id: application?.id ?? null,
-      blob,
-      sha256: createHash("sha256").update(bytesOf(path)).digest("hex"),
-    };
-    if (path.endsWith("/application.yaml"))
-      return isOurs(bytesOf(path)) ? row : { ...row, written: "0".repeat(blob.length) };
     const reference = isSecretPath(path) ? application?.references.get(posix.basename(path, ".yaml")) : undefined;
-    return reference === undefined ? row : { ...row, reference };
+    const shows = application?.isOurs === true && (isApplication(path) || reference !== undefined);
+    if (listed !== null && !listed.has(path) && !shows) return [];
+    const blob = base.listing.get(path) ?? "";
+    const row = { path, id: application?.id ?? null, blob, sha256: sha256(bytesOf(path)) };
+    if (isApplication(path)) return [application?.isOurs ? row : { ...row, written: "0".repeat(blob.length) }];
+    return [reference === undefined ? row : { ...row, reference }];
   });
 }
 

@@ -4,7 +4,7 @@ import type { Base, Drift, Folder, Instructions, InventoryFile, Ownership } from
 import { type Estate, withReferences } from "../model/index.js";
 import type { HeldSet, Memory, Missing, Reverted } from "../state/index.js";
 import { type ApprovalState, approvalOf } from "./approval.js";
-import { type DeletionRules, decideDeletions, gatherUnits, isSeen, type Unit } from "./deletion.js";
+import { type DeletionRules, decideDeletions, gatherUnits, isSeen, keyOf, type Unit } from "./deletion.js";
 import { type DestinationChange, destinationChanges } from "./destination.js";
 import { findStanding } from "./standing.js";
 
@@ -125,7 +125,8 @@ export function decide(input: DecisionInput): Decision {
   const due = [...decided.due.map(dueUnit(false)), ...approved.map(dueUnit(true))];
 
   const takeovers = takenOver(input, isLeftAlone);
-  const seen = second === null ? [] : [...due, ...takeovers].filter((unit) => isSeen(unit, input, second));
+  const shown = (each: readonly Unit[]) => (second === null ? [] : each.filter((unit) => isSeen(unit, input, second)));
+  const seen = shown([...due, ...takeovers]);
   // A look that shows one of them is no proof for the others either: all of them wait for the next cycle.
   const seenAgain =
     seen.length === 0
@@ -142,7 +143,8 @@ export function decide(input: DecisionInput): Decision {
   const stayingSecrets = new Set(held.flatMap(({ secret }) => secret ?? []));
   const rows = [...folders.values()].flatMap((folder) => folder.rows);
   const missing = { ...decided.missing };
-  for (const { id, name, secret } of seen) delete missing[`${id}/${secret ?? name}`];
+  // Who is seen begins anew, also where nothing was due yet.
+  for (const unit of shown(units)) delete missing[keyOf(unit)];
 
   return {
     estate: rendered(
@@ -151,7 +153,7 @@ export function decide(input: DecisionInput): Decision {
       rows.filter(({ path }) => stayingSecrets.has(path)),
     ),
     due: seen.length === 0 ? due : [],
-    held: [...held, ...standing(reasons, estate, folders)],
+    held: [...held, ...standing(reasons, estate, folders), ...oldNames(left, estate, folders)],
     leftAlone: new Set(left.keys()),
     listed: new Set([...estate.applications, ...estate.setAside].map(({ id }) => id)),
     frozen: new Set(estate.applications.filter(({ name }) => left.has(name)).map(({ id }) => id)),
@@ -201,6 +203,17 @@ function standing(
   return [...reasons].flatMap(([name, reason]): Hold[] => {
     const id = listed.get(name) ?? folders.get(name)?.id;
     return id === undefined ? [] : [{ name, id, secret: null, reason, until: null }];
+  });
+}
+
+/** Folders whose owner has another name now, which is left alone: it waits, and so does its old name. */
+function oldNames(left: ReadonlyMap<string, HoldReason>, estate: Estate, folders: ReadonlyMap<string, Folder>): Hold[] {
+  const names = new Map(estate.applications.map(({ id, name }) => [id, name]));
+  const wanted = new Set(names.values());
+  return [...folders].flatMap(([name, { id }]): Hold[] => {
+    const reason = left.get(names.get(id) ?? "");
+    if (reason === undefined || names.get(id) === name || left.has(name) || wanted.has(name)) return [];
+    return [{ name, id, secret: null, reason, until: null }];
   });
 }
 

@@ -45,9 +45,10 @@ type Rule = (input: DeletionInput) => HoldReason | null;
 /** In this order: the first reason stands. While one does, no observation is counted. */
 const rules: readonly Rule[] = [
   ({ rules }) => (rules.mode === "upsert-only" ? "UpsertOnly" : null),
+  // Before what can be approved: no approval is for files that may be anybody's.
+  ({ owned }) => (owned.trusted ? null : "InventoryRebuilt"),
   // Legal, and what a formation unassigned by mistake looks like (contract 2.5). It never passes by time.
   ({ estate }) => (estate.applications.length + estate.setAside.length === 0 ? "EmptyAnswer" : null),
-  ({ owned }) => (owned.trusted ? null : "InventoryRebuilt"),
 ];
 
 /** Decides for each unit. When those that are due exceed the limit, all of them are held. */
@@ -160,4 +161,5 @@ function isOverLimit(due: readonly Unit[], { owned, folders, rules, now }: Delet
   );
 }
 
-const keyOf = ({ id, name, secret }: Unit) => `${id}/${secret ?? name}`;
+/** How the memory calls a unit. */
+export const keyOf = ({ id, name, secret }: Unit) => `${id}/${secret ?? name}`;

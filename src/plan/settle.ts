@@ -36,8 +36,10 @@ export function settle(options: SettleOptions): Settlement {
     ...dueFolders.map(({ name }) => name),
     ...decision.held.filter(({ reason }) => reason === "UpsertOnly").map(({ name }) => name),
   ]);
-  const behind = waitingOnes(wanted, folders, keptIDs, mayBeLeft);
-  const ready = free.filter(({ application }) => !behind.has(application.id));
+  const readyWithout = (waiting: ReadonlySet<string>) => {
+    const all = waitingOnes(wanted, folders, keptIDs, mayBeLeft, waiting);
+    return free.filter(({ application }) => !all.has(application.id));
+  };
   // Who waits keeps the folder of its old name, and so does who is set aside.
   const dueWithout = (published: ReadonlySet<SealedApplication>) => {
     const waiting = new Set(free.filter((each) => !published.has(each)).map(({ application }) => application.id));
@@ -58,7 +60,7 @@ export function settle(options: SettleOptions): Settlement {
       });
     });
   };
-  const published = withoutClashes(ready, stayingWith);
+  const published = withoutClashes(readyWithout, stayingWith);
   const due = dueWithout(published);
   const reported = new Set(decision.held.map(({ name }) => name));
   const waiting = [
@@ -101,9 +103,10 @@ function waitingOnes(
   folders: ReadonlyMap<string, Folder>,
   kept: ReadonlySet<string>,
   mayBeLeft: ReadonlySet<string>,
+  already: ReadonlySet<string>,
 ): Set<string> {
   const namesOf = Map.groupBy(folders.keys(), (name) => folders.get(name)?.id ?? "");
-  const waiting = new Set<string>();
+  const waiting = new Set(already);
   for (let before = -1; before !== waiting.size; ) {
     before = waiting.size;
     for (const [name, { application }] of wanted) {
@@ -123,21 +126,23 @@ function waitingOnes(
 /**
  * Those whose Secrets do not stand under the same name in a folder that stays, since one object twice would stop every
  * consumer: the names of Secrets are cut, so an old name's and a new one's can be equal. Who waits keeps its own folder,
- * so it is asked again until nothing changes.
+ * and whoever wants that name waits, too, so it is asked again until nothing changes.
  */
 function withoutClashes(
-  ready: readonly SealedApplication[],
+  readyWithout: (waiting: ReadonlySet<string>) => readonly SealedApplication[],
   staying: (published: ReadonlySet<SealedApplication>) => readonly InventoryFile[],
 ): ReadonlySet<SealedApplication> {
-  for (let published = new Set(ready); ; ) {
+  const waiting = new Set<string>();
+  for (;;) {
+    const published = new Set(readyWithout(waiting));
     const taken = Map.groupBy(staying(published), ({ path }) => objectOf(path));
-    const clear = [...published].filter(({ application: { name, secrets } }) => {
+    const clashing = [...published].filter(({ application: { name, secrets } }) => {
       // By the names that hold a bundle's id: what else a template gives may stand in a namespace of its own.
       const others = secrets.flatMap((secret) => taken.get(`secrets/${secret.name}.yaml`) ?? []);
-      return others.every(({ path }) => applicationOf(path) === name);
+      return others.some(({ path }) => applicationOf(path) !== name);
     });
-    if (clear.length === published.size) return published;
-    published = new Set(clear);
+    if (clashing.length === 0) return published;
+    for (const { application } of clashing) waiting.add(application.id);
   }
 }
 

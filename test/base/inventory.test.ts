@@ -250,6 +250,7 @@ describe("the inventory", () => {
       tenant: null,
       sealKeys: [],
       deletions: null,
+      paths: null,
       newer: false,
     });
   });

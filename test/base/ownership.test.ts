@@ -320,9 +320,51 @@ describe("a path with an inventory that does not verify", () => {
     });
   });
 
+  const all = [
+    "applications/mp-a/apirules/a.yaml",
+    "applications/mp-a/application.yaml",
+    "applications/mp-a/secrets/s.yaml",
+    "applications/mp-b/application.yaml",
+    "applications/mp-c/application.yaml",
+    "applications/mp-d/secrets/s.yaml",
+    "kustomization.yaml",
+  ];
+  const aRow = (path: string): InventoryFile => ({ path, id: null, blob: "a".repeat(40), sha256: "b".repeat(64) });
+
+  it("leaves to somebody else what it does not list, unless that shows by itself that the agent wrote it", async () => {
+    const { tree } = await cycle(new Map(), aSnapshot([anApplicationNamed("mp-a", 1)]));
+    const foreign = [
+      ["applications/mp-b/application.yaml", bytes(application(uuid(2)))],
+      ["applications/mp-b/secrets/mine.yaml", bytes("mine")],
+      ["applications/mp-a/configmaps/mine.yaml", bytes("mine")],
+    ] as const;
+    const base = withInventory(inventoryOf(RUNTIME, otherKey), {});
+    const whole = aBase(new Map([...tree, ...foreign, [INVENTORY_PATH, await base.read(INVENTORY_PATH)]]));
+
+    const { files } = await owned(whole);
+
+    expect(files.map(({ path }) => path)).toEqual([
+      "applications/mp-a/application.yaml",
+      `applications/mp-a/secrets/mp-a-${uuid(101)}.yaml`,
+      "kustomization.yaml",
+    ]);
+  });
+
   it.each([
-    ["was written with another seal key", inventoryOf(RUNTIME, otherKey), [sealKeyID(otherKey)]],
-    ["was changed", bytes(inventoryOf(RUNTIME).toString().replace('"id":null', '"id":"x"')), []],
+    [
+      "was written with another seal key",
+      inventoryOf(RUNTIME, otherKey, [], { files: [...all].map(aRow) }),
+      [sealKeyID(otherKey)],
+    ],
+    [
+      "was changed",
+      bytes(
+        inventoryOf(RUNTIME, sealKey, [], { files: [...all].map(aRow) })
+          .toString()
+          .replace('"id":null', '"id":"x"'),
+      ),
+      [],
+    ],
     ["is of no version at all", bytes(`{"version":null,"owner":"${RUNTIME}","deletions":[]}`), []],
   ])("is rebuilt from the tree when it %s and names us", async (_, inventory, former) => {
     const files = {

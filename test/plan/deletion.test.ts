@@ -438,7 +438,10 @@ describe("a cycle that deletes nothing at all", () => {
     } as const;
 
     expect(decide(all).held).toMatchObject([{ reason: "UpsertOnly" }]);
-    expect(decide({ ...all, rules }).held).toMatchObject([{ reason: "EmptyAnswer" }]);
+    expect(decide({ ...all, rules }).held).toMatchObject([{ reason: "InventoryRebuilt" }]);
+    expect(decide({ ...all, rules, owned: { trusted: true, deletions: [] } }).held).toMatchObject([
+      { reason: "EmptyAnswer" },
+    ]);
   });
 
   it("has nothing to hold where nothing is missing", () => {

@@ -125,18 +125,36 @@ export function readTree(tree: Tree, key: Buffer) {
   const bytes = tree.get(INVENTORY_PATH);
   if (bytes === undefined) {
     const isForeign = tree.has("kustomization.yaml") || tree.has("revision.yaml");
-    return { state: isForeign ? "unusable" : "new", rows: [], serial: 0 } as const;
+    return { state: isForeign ? "unusable" : "new", rows: [], serial: 0, listed: null } as const;
   }
   const reading = readInventory(bytes, key);
   if (reading.state === "verified")
-    return { state: "verified", rows: reading.inventory.files, serial: reading.inventory.serial } as const;
+    return {
+      state: "verified",
+      rows: reading.inventory.files,
+      serial: reading.inventory.serial,
+      listed: null,
+    } as const;
   const isOwned = reading.state === "unverified" && reading.owner !== null;
-  return { state: isOwned ? "rebuilt" : "unusable", rows: [], serial: 0 } as const;
+  const listed = reading.state === "unverified" ? reading.paths : null;
+  return { state: isOwned ? "rebuilt" : "unusable", rows: [], serial: 0, listed } as const;
 }
 
-/** Paths that are the agent's to change: what a verified inventory lists, else what lies in the layout. */
-function ownPaths(tree: Tree, { state, rows }: ReturnType<typeof readTree>): Set<string> {
-  if (state === "rebuilt") return new Set([...tree.keys()].filter((path) => OURS.test(path)));
+/**
+ * Paths that are the agent's to change: what a verified inventory lists. Of one that does not verify, what it lists and
+ * what shows by itself that the agent wrote it.
+ */
+function ownPaths(tree: Tree, { state, rows, listed }: ReturnType<typeof readTree>): Set<string> {
+  if (state === "rebuilt") {
+    const isOwn = (path: string) => {
+      const application = textOf(tree, applicationPath(folderOf(path) ?? ""));
+      const secret = /\/secrets\/(.*)\.yaml$/.exec(path)?.[1];
+      const isNamed =
+        path.endsWith("/application.yaml") || (secret !== undefined && application.includes(`: ${secret}\n`));
+      return listed === null || listed.has(path) || (isNamed && isAsWritten(application));
+    };
+    return new Set([...tree.keys()].filter((path) => OURS.test(path) && isOwn(path)));
+  }
   return new Set(rows.map(({ path }) => path).filter((path) => tree.has(path)));
 }
 
