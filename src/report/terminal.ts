@@ -94,7 +94,9 @@ function holdText(secret: string | null, until: string | null): string {
 
 function headline(outcome: Outcome, options: TextOptions): string {
   const { result, applications, failure } = outcome;
-  const { created, updated, deleted, total } = applications;
+  const { created, updated, deleted } = applications;
+  // Those that went were there, too.
+  const total = applications.total + deleted.length;
   const changes = created.length + updated.length + deleted.length;
   const same = changes === 0 && outcome.digest.planned === outcome.digest.target;
   const took = `${outcome.durationSeconds.total} s`;

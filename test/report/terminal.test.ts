@@ -21,7 +21,7 @@ const full: Partial<Plan> = {
 
 describe("an outcome on the terminal", () => {
   it("tells of a published cycle what changed, what did not and why", () => {
-    expect(textOf(full, { notes: ["a note"] })).toBe(`Published 4 changed Applications of 7 (0.121 s)
+    expect(textOf(full, { notes: ["a note"] })).toBe(`Published 4 changed Applications of 8 (0.121 s)
   + mp-a
   ~ mp-b, mp-c
   - mp-d
