@@ -1,6 +1,6 @@
 /** What vanished from Compass and when it may go: Applications and Secrets. Pure: gather, evaluate; the caller acts. */
 
-import { type Folder, isSecretPath, type Ownership } from "../base/index.js";
+import { type DeletionRecord, type Folder, isSecretPath, type Ownership } from "../base/index.js";
 import { type ApplicationModel, type Estate, isVanished } from "../model/index.js";
 import type { Missing } from "../state/index.js";
 import type { Hold, HoldReason } from "./decision.js";
@@ -127,9 +127,16 @@ export function isSeen(
 
 const DAY = 24 * 60 * 60 * 1000;
 
-/** The agent's own deletions of the day that ends now. A record of the future counts: the clock was set back. */
-export const ofTheDay = ({ deletions }: Pick<Ownership, "deletions">, now: Date) =>
-  deletions.filter(({ at }) => now.getTime() - Date.parse(at) < DAY);
+/**
+ * The agent's own deletions, none of them later than now: the clock was set back, and they count from now on. Else one
+ * that was wrong for a moment would count for years.
+ */
+export const untilNow = ({ deletions }: Pick<Ownership, "deletions">, now: Date): readonly DeletionRecord[] =>
+  deletions.map((record) => (new Date(record.at) > now ? { ...record, at: now.toISOString() } : record));
+
+/** Those of the day that ends now. */
+export const ofTheDay = (owned: Pick<Ownership, "deletions">, now: Date): readonly DeletionRecord[] =>
+  untilNow(owned, now).filter(({ at }) => now.getTime() - Date.parse(at) < DAY);
 
 /** Applications and Secrets that Git holds, for the limits. */
 export function committedCounts(folders: ReadonlyMap<string, Folder>): { applications: number; secrets: number } {

@@ -24,7 +24,7 @@ import {
 import type { SealedApplication } from "../seal/index.js";
 import type { PublishedApplication } from "../state/index.js";
 import type { Decision, Hold } from "./decision.js";
-import { committedCounts, ofTheDay } from "./deletion.js";
+import { committedCounts, ofTheDay, untilNow } from "./deletion.js";
 import type { DestinationChange } from "./destination.js";
 import { revisionDigest } from "./digest.js";
 import { type Settlement, type SettleOptions, settle } from "./settle.js";
@@ -195,7 +195,7 @@ function inventoryOf(rows: ReadonlyMap<string, InventoryFile>, settled: Settleme
     formerSealKeys: owned.formerSealKeys,
     files: [...rows.values()],
   };
-  const standing = { ...common, serial: owned.serial, deletions: owned.deletions };
+  const standing = { ...common, serial: owned.serial, deletions: untilNow(owned, now) };
   if (base.listing.get(INVENTORY_PATH) === base.blobID(formatInventory(standing, sealKey))) return standing;
   const deletions = [...ofTheDay(owned, now), ...recordOf(rows, settled, options)];
   return { ...common, serial: Math.max(owned.serial, serial) + 1, deletions };

@@ -390,7 +390,8 @@ export class ReferenceModel {
         if (!isApproved(unit) && !isDue(unit) && !alone.has(unit.name) && !alone.has(nameNow(unit, sound)))
           against.push(`approved without ${keyOf(unit)}, which is missing as well`);
     }
-    const ofTheDay = records.filter(({ at }) => now.getTime() - at < DAY);
+    const untilNow = records.map((record) => ({ ...record, at: Math.min(record.at, now.getTime()) }));
+    const ofTheDay = untilNow.filter(({ at }) => now.getTime() - at < DAY);
     const wholeApplications = folders.size;
     const wholeSecrets = [...folders.values()].flatMap(({ rows }) => rows.filter(({ path }) => isSecret(path))).length;
     const isOver = (wanted: number, spent: number, whole: number) =>
@@ -543,7 +544,7 @@ export class ReferenceModel {
       this.#marks.delete(name);
     }
     const isWritten = before.get(INVENTORY_PATH)?.equals(after.get(INVENTORY_PATH) ?? Buffer.alloc(0)) !== true;
-    if (!isWritten) return { against, records };
+    if (!isWritten) return { against, records: untilNow };
     const record = {
       at: now.getTime(),
       applications,
