@@ -22,7 +22,7 @@ import { type Config, configurationNotes, requireBuilt } from "./config/index.js
 import { openSession, type Session } from "./connect/index.js";
 import { createDirector, fetchSnapshot, type Snapshot } from "./fetch/index.js";
 import { buildEstate } from "./model/index.js";
-import { decide, learn, makePlan, memoryFor, type Plan } from "./plan/index.js";
+import { decide, deletedBefore, learn, makePlan, memoryFor, type Plan } from "./plan/index.js";
 import { publishCommit } from "./publish/index.js";
 import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
 import { buildOutcome, commitMessage, type FileChange, type Outcome, planNotes } from "./report/index.js";
@@ -94,7 +94,7 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     plan: reached?.plan ?? null,
     commit: reached?.commit ?? null,
     // A plan keeps nothing: a hash that it makes up could not be approved.
-    approval: planOnly && reached?.isNewHold !== false ? null : (reached?.plan.decision.approval ?? null),
+    approval: planOnly && reached?.isNewHold !== false ? null : (reached?.plan.approval ?? null),
     suspended: reached?.isSuspended ?? false,
     requests: { director: used.session?.client.requests ?? 0, connector: 0, git: used.git },
     durations: watch.durations(),
@@ -188,7 +188,7 @@ async function reconcile(running: Running): Promise<Reached> {
     const { plan, isSuspended, notes } = planned;
     running.notes.splice(0, Infinity, ...configurationNotes(config), ...notes);
     const changes = planOnly || running.withChanges ? await changesOf(plan, base) : [];
-    const isNewHold = plan.decision.hold?.set !== memory.hold?.set;
+    const isNewHold = plan.hold?.set !== memory.hold?.set;
     const reached = { plan, changes, isSuspended, isNewHold, target };
     if (planOnly || isSuspended || repository === null || settings.git === null) return { ...reached, commit: null };
     const message = commitMessage(
@@ -197,7 +197,7 @@ async function reconcile(running: Running): Promise<Reached> {
         runtime: settings.runtimeID,
         plan,
         commit: null,
-        approval: plan.decision.approval,
+        approval: plan.approval,
         suspended: false,
         requests: { director: 0, connector: 0, git: 0 },
         durations: new Map(),
@@ -244,8 +244,10 @@ async function reconcile(running: Running): Promise<Reached> {
   );
 }
 
+/** However the repository's address is written: `file://` or not, with or without what may stand at its end. */
 function targetDigest({ git }: Config): string {
-  const fields = git === null ? [] : [git.url, git.branch, git.path];
+  const address = git?.url.replace(/^file:\/\//, "").replace(/(?:\/|\.git)+$/, "") ?? null;
+  const fields = git === null ? [] : [address, git.branch, git.path];
   return createHash("sha256").update(JSON.stringify(fields)).digest("hex").slice(0, 16);
 }
 
@@ -313,7 +315,8 @@ async function planOn(planning: Planning, second: Snapshot | null): Promise<Plan
   const { tenant } = config.runtime;
   const now = clock.now();
   const [owned, drift, instructions] = await watch.time("base", async () => {
-    const owned = await ownedFiles(base, { runtimeID, tenant, sealKey, now, takeOver: planning.takeOver ?? null });
+    const { takeOver = null } = planning;
+    const owned = await ownedFiles(base, { runtimeID, tenant, sealKey, now, takeOver, deleted: deletedBefore(memory) });
     return [owned, await findDrift(base, owned.files), await readInstructions(base)] as const;
   });
   const folders = foldersOf(base, owned);
@@ -379,7 +382,7 @@ async function planOn(planning: Planning, second: Snapshot | null): Promise<Plan
       setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
       degraded: estate.degraded,
       mode: config.deletion.mode,
-      serial: memory.published.serial,
+      remembered: memory.published,
       namespace,
       now,
     }),

@@ -18,6 +18,7 @@ import {
   type DecisionInput,
   type DeletionRules,
   decide,
+  deletedBefore,
   learn,
   makePlan,
   memoryFor,
@@ -190,7 +191,7 @@ export const noMemory: Memory = {
   hold: null,
   approvals: [],
   suspended: { everything: null, applications: {} },
-  published: { target: "", serial: 0, applications: {} },
+  published: { target: "", serial: 0, deletions: [], applications: {} },
   reverted: {},
   lastCycle: null,
 };
@@ -254,7 +255,14 @@ export async function cycle(
   const { signal } = new AbortController();
   const base = aBase(tree, key);
   const { takeOver = null } = changes;
-  const owned = await ownedFiles(base, { runtimeID, tenant, sealKey: key, takeOver, now });
+  const owned = await ownedFiles(base, {
+    runtimeID,
+    tenant,
+    sealKey: key,
+    takeOver,
+    now,
+    deleted: deletedBefore(memory),
+  });
   const drift = await findDrift(base, owned.files);
   const instructions = await readInstructions(base);
   const folders = foldersOf(base, owned);
@@ -309,7 +317,7 @@ export async function cycle(
     setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
     degraded: estate.degraded,
     mode: settings.deletion.mode,
-    serial: memory.published.serial,
+    remembered: memory.published,
     namespace: NAMESPACE,
     now,
   };

@@ -6,7 +6,6 @@ export { folderBase } from "./folder.js";
 export { APPROVE_PATH, type Instructions, readInstructions } from "./instructions.js";
 export {
   applicationOf,
-  type DeletionRecord,
   formatInventory,
   INVENTORY_PATH,
   type Inventory,

@@ -2,6 +2,7 @@
 
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
+import type { DeletionRecord } from "../state/index.js";
 
 export const INVENTORY_PATH = ".runtime-agent/inventory.json";
 
@@ -44,16 +45,6 @@ export interface SecretReference {
   readonly hosts: readonly string[];
   /** Keyed digest of the values; null when it is not known. */
   readonly values: string | null;
-}
-
-/** What went by the agent's own decision with one commit, and how much there was before it. */
-export interface DeletionRecord {
-  /** ISO 8601. */
-  readonly at: string;
-  readonly applications: number;
-  readonly secrets: number;
-  readonly ofApplications: number;
-  readonly ofSecrets: number;
 }
 
 export interface Inventory {

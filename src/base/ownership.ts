@@ -3,15 +3,9 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import { Failure } from "../common/failure.js";
+import type { DeletionRecord } from "../state/index.js";
 import { isOurs, readApplication } from "./committed-application.js";
-import {
-  applicationOf,
-  type DeletionRecord,
-  type InventoryFile,
-  isInLayout,
-  isSecretPath,
-  sealKeyID,
-} from "./inventory.js";
+import { applicationOf, type InventoryFile, isInLayout, isSecretPath, sealKeyID } from "./inventory.js";
 import type { Base } from "./open.js";
 
 export interface Ownership {
@@ -26,6 +20,8 @@ export interface Ownership {
   readonly formerSealKeys: readonly string[];
   /** False: the rows were rebuilt from the tree, and nothing is deleted in this cycle. */
   readonly trusted: boolean;
+  /** Names of Applications that the agent deleted, and of which its own files are there again, listed or not. */
+  readonly broughtBack: ReadonlySet<string>;
   /** What the user is told about it; null when all is well. */
   readonly note: string | null;
 }
@@ -35,6 +31,8 @@ export interface OwnershipOptions {
   /** External tenant; null when none is configured. */
   readonly tenant: string | null;
   readonly sealKey: Buffer;
+  /** Ids of Applications that the agent deleted, by the names that they had. @default none is remembered */
+  readonly deleted?: ReadonlyMap<string, string>;
   /** Runtime id of the agent whose path is taken over, by a person's command. @default null */
   readonly takeOver?: string | null;
   readonly now: Date;
@@ -47,22 +45,63 @@ const NOTHING: Ownership = {
   tenant: null,
   formerSealKeys: [],
   trusted: true,
+  broughtBack: new Set(),
   note: null,
 };
+
+/** Which files are ours. Those that the agent deleted and a person brought back are, whatever the inventory says. */
+export async function ownedFiles(base: Base, options: OwnershipOptions): Promise<Ownership> {
+  const owned = await listedFiles(base, options);
+  const back = await broughtBack(base, owned, options.deleted ?? new Map());
+  const listed = new Set(owned.files.map(({ path }) => path));
+  const rows = [...back.values()].flat().filter(({ path }) => !listed.has(path));
+  return { ...owned, files: [...owned.files, ...rows], broughtBack: new Set(back.keys()) };
+}
+
+/** Rows of each Application that was deleted and stands there again as the agent wrote it: by its own digest, and its Secrets. */
+async function broughtBack(
+  base: Base,
+  { files }: Ownership,
+  deleted: ReadonlyMap<string, string>,
+): Promise<Map<string, InventoryFile[]>> {
+  const pathOf = (name: string) => `applications/${name}/application.yaml`;
+  const names = [...deleted.keys()].filter((name) => base.listing.has(pathOf(name)));
+  const contents = await base.readAll(names.map(pathOf));
+  const found = new Map<string, InventoryFile[]>();
+  for (const name of names) {
+    const bytes = contents.get(pathOf(name)) ?? Buffer.alloc(0);
+    const { id, references } = readApplication(bytes);
+    if (id !== deleted.get(name) || !isOurs(bytes)) continue;
+    const secrets = [...references.keys()].map((secret) => `applications/${name}/secrets/${secret}.yaml`);
+    const paths = [pathOf(name), ...secrets].filter((path) => base.listing.has(path));
+    const all = await base.readAll(paths);
+    const rowOf = (path: string): InventoryFile => {
+      const reference = references.get(posix.basename(path, ".yaml"));
+      const row = { path, id, blob: base.listing.get(path) ?? "", sha256: sha256(all.get(path) ?? Buffer.alloc(0)) };
+      return reference === undefined ? row : { ...row, reference };
+    };
+    const known = new Map(files.map((row) => [row.path, row]));
+    found.set(
+      name,
+      paths.map((path) => known.get(path) ?? rowOf(path)),
+    );
+  }
+  return found;
+}
 
 /**
  * Throws `TwoAgents` when the path belongs to another runtime, tenant or agent and is not taken over, `InventoryUnusable`
  * when it does not say whose it is or is written by a later version, and `BaseUnusable` when somebody else's
  * kustomization stands there: nothing is written over those.
  */
-export async function ownedFiles(base: Base, options: OwnershipOptions): Promise<Ownership> {
+async function listedFiles(base: Base, options: OwnershipOptions): Promise<Ownership> {
   const { inventory } = base;
   const { sealKey, takeOver = null, now } = options;
   switch (inventory.state) {
     case "absent": {
       const foreign = ["kustomization.yaml", "revision.yaml"].find((path) => base.listing.has(path));
       if (foreign === undefined) return NOTHING;
-      throw new Failure(`git.path holds a ${foreign} that this agent did not write`, {
+      throw new Failure(`git.path holds a ${foreign}, and no inventory that says it is the agent's`, {
         code: "BaseUnusable",
         stage: "base",
         hint: "Name an empty folder in git.path; or, if the agent's inventory was removed, restore .runtime-agent/inventory.json from history.",
@@ -74,7 +113,15 @@ export async function ownedFiles(base: Base, options: OwnershipOptions): Promise
       if (foreign !== null && takeOver !== owner) throw twoAgents(foreign, owner);
       const taken =
         foreign === null ? null : `git.path is taken over from another ${foreign}; nothing is deleted in this cycle`;
-      const rest = { serial, deletions, tenant: named, formerSealKeys, trusted: taken === null, note: taken };
+      const rest = {
+        ...NOTHING,
+        serial,
+        deletions,
+        tenant: named,
+        formerSealKeys,
+        trusted: taken === null,
+        note: taken,
+      };
       return { ...rest, files: await givenBack(base, files) };
     }
     case "unverified": {

@@ -2,7 +2,7 @@
 
 import type { Base, Drift, Folder, Instructions, InventoryFile, Ownership } from "../base/index.js";
 import { type Estate, withReferences } from "../model/index.js";
-import type { HeldSet, Memory, Missing, Reverted } from "../state/index.js";
+import type { Memory, Missing, Reverted } from "../state/index.js";
 import { type ApprovalState, approvalOf } from "./approval.js";
 import { type DeletionRules, decideDeletions, gatherUnits, isSeen, keyOf, type Unit } from "./deletion.js";
 import { type DestinationChange, destinationChanges } from "./destination.js";
@@ -76,12 +76,13 @@ export interface Decision {
   readonly destinationChanges: readonly DestinationChange[];
   /** True when something would be deleted or taken over that one look at Compass lacked: a second one must lack it, too. */
   readonly needsSecondLook: boolean;
-  /** What may be approved; null when nothing is held, or what was held is approved. */
+  /** Of what is held and may be approved; null when there is nothing. */
   readonly approval: ApprovalState | null;
-  /** The hash that was approved, to be used up with the commit; null for none. */
-  readonly usedApproval: string | null;
+  /** What an approval lets pass, as far as this cycle can do it. */
+  readonly passing: readonly Hold[];
+  /** A second look contradicts the approval that was given. */
+  readonly isRefuted: boolean;
   /** For the memory. */
-  readonly hold: HeldSet | null;
   readonly missing: Readonly<Record<string, Missing>>;
   readonly reverted: Readonly<Record<string, Reverted>>;
 }
@@ -99,15 +100,22 @@ const APPROVABLE: ReadonlySet<HoldReason> = new Set([
 export function decide(input: DecisionInput): Decision {
   const { estate, folders, second, memory, instructions, settings, runtimeID, nonce, now } = input;
   const { reasons, reverted } = findStanding({ ...input, settings });
-  const changes = destinationChanges(estate, folders);
-  const redirected = Map.groupBy(settings.destinationChange === "hold" ? changes : [], ({ name }) => name);
-  const isLeftAlone = (name: string) => reasons.has(name) || redirected.has(name);
+  const isLeftAlone = (name: string) => reasons.has(name);
 
   const units = gatherUnits(input, isLeftAlone);
-  const decided = decideDeletions(units, { ...input, rules: settings.deletion, missing: memory.missing });
+  const decided = decideDeletions(units, {
+    ...input,
+    remembered: memory.published.deletions,
+    rules: settings.deletion,
+    missing: memory.missing,
+  });
+  const changes = destinationChanges(estate, folders, new Set(decided.held.flatMap(({ secret }) => secret ?? [])));
+  const redirected = Map.groupBy(
+    settings.destinationChange === "hold" ? changes.filter(({ name }) => !reasons.has(name)) : [],
+    ({ name }) => name,
+  );
   const redirections = [...redirected.values()]
     .flatMap(([change]) => change ?? [])
-    .filter(({ name }) => !reasons.has(name))
     .map(({ name, id }): Hold => ({ name, id, secret: null, reason: "DestinationChanged", until: null }));
   const holds = [...decided.held, ...redirections];
 
@@ -121,10 +129,15 @@ export function decide(input: DecisionInput): Decision {
     now,
   });
   const passing = approval?.isApproved ? approvable : [];
-  const approved = passing.filter(({ reason }) => reason !== "DestinationChanged");
-  const due = [...decided.due.map(dueUnit(false)), ...approved.map(dueUnit(true))];
+  const stays = holds.filter((hold) => !passing.includes(hold));
+  const left = new Map(reasons);
+  for (const { name, reason } of stays) if (reason === "DestinationChanged") left.set(name, reason);
+  const frozen = new Set(estate.applications.filter(({ name }) => left.has(name)).map(({ id }) => id));
 
-  const takeovers = takenOver(input, isLeftAlone);
+  const approved = passing.filter(({ reason }) => reason !== "DestinationChanged");
+  // Nothing goes of an Application that is not written: it waits with what it has.
+  const due = [...decided.due.map(dueUnit(false)), ...approved.map(dueUnit(true))].filter(({ id }) => !frozen.has(id));
+  const takeovers = takenOver(input, (name) => left.has(name));
   const shown = (each: readonly Unit[]) => (second === null ? [] : each.filter((unit) => isSeen(unit, input, second)));
   const seen = shown([...due, ...takeovers]);
   // A look that shows one of them is no proof for the others either: all of them wait for the next cycle.
@@ -133,13 +146,8 @@ export function decide(input: DecisionInput): Decision {
       ? []
       : due.map(({ name, id, secret }): Hold => ({ name, id, secret, reason: "SeenAgain", until: null }));
   const keeping = new Set(takeovers.filter((unit) => !input.owned.trusted || seen.includes(unit)).map(({ id }) => id));
-  const held = [...holds.filter((hold) => !passing.includes(hold)), ...seenAgain];
+  const held = [...stays, ...seenAgain];
 
-  // An approval waits with the others, unless it is one of its own that the second look showed.
-  const isHeld = passing.length === 0 || (seen.length > 0 && !seen.some((unit) => passing.some(isSameUnit(unit))));
-
-  const left = new Map(reasons);
-  for (const { name, reason } of held) if (reason === "DestinationChanged") left.set(name, reason);
   const stayingSecrets = new Set(held.flatMap(({ secret }) => secret ?? []));
   const rows = [...folders.values()].flatMap((folder) => folder.rows);
   const missing = { ...decided.missing };
@@ -156,14 +164,15 @@ export function decide(input: DecisionInput): Decision {
     held: [...held, ...standing(reasons, estate, folders), ...oldNames(left, estate, folders)],
     leftAlone: new Set(left.keys()),
     listed: new Set([...estate.applications, ...estate.setAside].map(({ id }) => id)),
-    frozen: new Set(estate.applications.filter(({ name }) => left.has(name)).map(({ id }) => id)),
+    frozen,
     keeping,
     stayingSecrets,
     destinationChanges: changes,
     needsSecondLook: second === null && due.length + takeovers.length > 0,
-    approval: isHeld ? approval : null,
-    usedApproval: passing.length > 0 && seen.length === 0 ? (approval?.hold.hash ?? null) : null,
-    hold: isHeld ? (approval?.hold ?? null) : null,
+    approval,
+    passing: seen.length === 0 ? passing : [],
+    // What the second look showed was not what was approved: it needs another approval, if it is held again.
+    isRefuted: seen.some((unit) => passing.some(isSameUnit(unit))),
     missing,
     reverted,
   };

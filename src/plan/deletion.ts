@@ -1,8 +1,8 @@
 /** What vanished from Compass and when it may go: Applications and Secrets. Pure: gather, evaluate; the caller acts. */
 
-import { type DeletionRecord, type Folder, isSecretPath, type Ownership } from "../base/index.js";
+import { type Folder, isSecretPath, type Ownership } from "../base/index.js";
 import { type ApplicationModel, type Estate, isVanished } from "../model/index.js";
-import type { Missing } from "../state/index.js";
+import type { DeletionRecord, Missing } from "../state/index.js";
 import type { Hold, HoldReason } from "./decision.js";
 import { dueAt, observe, type Patience } from "./observation.js";
 
@@ -25,6 +25,8 @@ export interface Unit {
 
 export interface DeletionInput {
   readonly owned: Pick<Ownership, "trusted" | "deletions">;
+  /** The agent's own deletions that it remembers, whatever Git says. */
+  readonly remembered: readonly DeletionRecord[];
   readonly folders: ReadonlyMap<string, Folder>;
   readonly estate: Estate;
   readonly rules: DeletionRules;
@@ -98,13 +100,16 @@ export function gatherUnits(
     if (isLeftAlone(name) || isLeftAlone(names.get(id) ?? "") || kept.has(id)) return [];
     const application = wanted.get(name);
     if (application === undefined) return [{ name, id, secret: null }];
-    if (application.id !== id) return [];
-    return vanishedRows(rows, application).map(({ path }) => ({ name, id, secret: path }));
+    if (id !== "" && application.id !== id) return [];
+    return vanishedRows(rows, application).map(({ path }) => ({ name, id: application.id, secret: path }));
   });
 }
 
+// Of unknown owner is what an inventory that was rebuilt could not tell: the folder decides.
 const vanishedRows = (rows: Folder["rows"], application: ApplicationModel) =>
-  rows.filter((row) => row.id === application.id && isSecretPath(row.path) && isVanished(row, application));
+  rows.filter(
+    (row) => (row.id ?? application.id) === application.id && isSecretPath(row.path) && isVanished(row, application),
+  );
 
 /** True when a second look at Compass shows what the first one lacked. */
 export function isSeen(
@@ -128,15 +133,24 @@ export function isSeen(
 const DAY = 24 * 60 * 60 * 1000;
 
 /**
- * The agent's own deletions, none of them later than now: the clock was set back, and they count from now on. Else one
- * that was wrong for a moment would count for years.
+ * Deletions, none of them later than now: the clock was set back, and they count from now on. Else one that was wrong for
+ * a moment would count for years.
  */
-export const untilNow = ({ deletions }: Pick<Ownership, "deletions">, now: Date): readonly DeletionRecord[] =>
-  deletions.map((record) => (new Date(record.at) > now ? { ...record, at: now.toISOString() } : record));
+export const untilNow = (records: readonly DeletionRecord[], now: Date): readonly DeletionRecord[] =>
+  records.map((record) => (new Date(record.at) > now ? { ...record, at: now.toISOString() } : record));
 
-/** Those of the day that ends now. */
-export const ofTheDay = (owned: Pick<Ownership, "deletions">, now: Date): readonly DeletionRecord[] =>
-  untilNow(owned, now).filter(({ at }) => now.getTime() - Date.parse(at) < DAY);
+/** Those of the day that ends now, the oldest first: what Git tells and what is remembered, each once. */
+export function ofTheDay(
+  inGit: readonly DeletionRecord[],
+  remembered: readonly DeletionRecord[],
+  now: Date,
+): readonly DeletionRecord[] {
+  const told = untilNow(inGit, now);
+  const known = new Set(told.map(({ at }) => at));
+  return [...told, ...untilNow(remembered, now).filter(({ at }) => !known.has(at))]
+    .filter(({ at }) => now.getTime() - Date.parse(at) < DAY)
+    .sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+}
 
 /** Applications and Secrets that Git holds, for the limits. */
 export function committedCounts(folders: ReadonlyMap<string, Folder>): { applications: number; secrets: number } {
@@ -145,8 +159,8 @@ export function committedCounts(folders: ReadonlyMap<string, Folder>): { applica
 }
 
 /** By kind: of what was committed when the day began, at most the limit may go in the day; one may always. */
-function isOverLimit(due: readonly Unit[], { owned, folders, rules, now }: DeletionInput): boolean {
-  const records = ofTheDay(owned, now);
+function isOverLimit(due: readonly Unit[], { owned, remembered, folders, rules, now }: DeletionInput): boolean {
+  const records = ofTheDay(owned.deletions, remembered, now);
   const committed = committedCounts(folders);
   const exceeds = (wanted: number, spent: number, whole: number) =>
     wanted > 0 && spent + wanted > Math.max(1, Math.floor(rules.limit * whole));

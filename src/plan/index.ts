@@ -4,5 +4,5 @@ export type { ApprovalState } from "./approval.js";
 export { type Decision, type DecisionInput, decide, type Hold, type HoldReason } from "./decision.js";
 export type { DeletionRules } from "./deletion.js";
 export type { DestinationChange } from "./destination.js";
-export { learn, memoryFor } from "./memory.js";
+export { deletedBefore, learn, memoryFor } from "./memory.js";
 export { makePlan, type Plan, type PlanOptions } from "./plan.js";

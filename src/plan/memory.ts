@@ -1,6 +1,7 @@
 /** What the next cycle must know of this one. Pure. */
 
 import type { Memory } from "../state/index.js";
+import { ofTheDay } from "./deletion.js";
 import type { Plan } from "./plan.js";
 
 /** Deleted Applications whose return by a `git revert` is told from a new one. */
@@ -9,7 +10,13 @@ const REMEMBERED_DELETIONS = 1_000;
 /** The memory as it concerns this target: what was published to another one does not count. */
 export function memoryFor(target: string, memory: Memory): Memory {
   if (memory.published.target === target) return memory;
-  return { ...memory, published: { target, serial: 0, applications: {} }, reverted: {} };
+  return { ...memory, published: { target, serial: 0, deletions: [], applications: {} }, reverted: {} };
+}
+
+/** Ids of Applications that the agent deleted, by the names that they had. */
+export function deletedBefore({ published }: Memory): ReadonlyMap<string, string> {
+  const deleted = Object.entries(published.applications).filter(([, { tree }]) => tree === "");
+  return new Map(deleted.map(([name, { id }]) => [name, id]));
 }
 
 export interface LearnOptions {
@@ -22,7 +29,8 @@ export interface LearnOptions {
 
 /** The memory after a cycle that reached its end. Whoever approved something meanwhile is not forgotten. */
 export function learn(memory: Memory, plan: Plan, { target, isPublished, now }: LearnOptions): Memory {
-  const { missing, reverted, hold, usedApproval } = plan.decision;
+  const { hold, usedApproval } = plan;
+  const { missing, reverted } = plan.decision;
   const valid = memory.approvals.filter(({ expires }) => new Date(expires) > now);
   const seen = { ...memory, missing, reverted, approvals: valid };
   // What was approved has not passed yet.
@@ -39,6 +47,11 @@ export function learn(memory: Memory, plan: Plan, { target, isPublished, now }: 
     hold,
     approvals: valid.filter(({ hash }) => hash !== usedApproval),
     // Never lower: what a person took back stays known as such.
-    published: { target, serial: Math.max(published.serial, plan.serial), applications },
+    published: {
+      target,
+      serial: Math.max(published.serial, plan.inventory.serial),
+      deletions: ofTheDay(plan.inventory.deletions, published.deletions, now),
+      applications,
+    },
   };
 }

@@ -4,7 +4,6 @@ import { createHash } from "node:crypto";
 import {
   APPROVE_PATH,
   applicationOf,
-  type DeletionRecord,
   type Drift,
   formatInventory,
   INVENTORY_PATH,
@@ -22,7 +21,8 @@ import {
   revisionText,
 } from "../render/index.js";
 import type { SealedApplication } from "../seal/index.js";
-import type { PublishedApplication } from "../state/index.js";
+import type { DeletionRecord, HeldSet, Memory, PublishedApplication } from "../state/index.js";
+import type { ApprovalState } from "./approval.js";
 import type { Decision, Hold } from "./decision.js";
 import { committedCounts, ofTheDay, untilNow } from "./deletion.js";
 import type { DestinationChange } from "./destination.js";
@@ -52,10 +52,16 @@ export interface Plan {
   /** Of the tree as it is; null when nothing of ours is there. */
   readonly committedDigest: string | null;
   readonly decision: Decision;
+  /** What may be approved; null when nothing is held, or what was held passes. */
+  readonly approval: ApprovalState | null;
+  /** The hash that was approved and made use of; null for none. */
+  readonly usedApproval: string | null;
+  /** For the memory: what is held, to be known again. */
+  readonly hold: HeldSet | null;
   /** For the memory, once it is published: what Git then holds by our hand. Empty digests for what is deleted. */
   readonly published: Readonly<Record<string, PublishedApplication>>;
-  /** Of the inventory that the plan leads to. */
-  readonly serial: number;
+  /** That the plan leads to: for the memory. */
+  readonly inventory: Pick<Inventory, "serial" | "deletions">;
 }
 
 export interface PlanOptions extends SettleOptions {
@@ -66,8 +72,8 @@ export interface PlanOptions extends SettleOptions {
   readonly degraded: readonly Degraded[];
   /** Namespace of the revision ConfigMap. */
   readonly namespace: string;
-  /** Serial published last, as far as is remembered; 0 for none. */
-  readonly serial: number;
+  /** What is remembered of earlier commits. */
+  readonly remembered: Pick<Memory["published"], "serial" | "deletions">;
   readonly now: Date;
 }
 
@@ -78,7 +84,8 @@ export function makePlan(options: PlanOptions): Plan {
   const { published, staying } = settled;
   const tree = assemble(settled, options);
   const gone = owned.files.map(({ path }) => path).filter((path) => !tree.rows.has(path) && base.listing.has(path));
-  const used = decision.usedApproval !== null && base.listing.has(APPROVE_PATH) ? [APPROVE_PATH] : [];
+  const approval = outcomeOfApproval(settled, tree.rows, options);
+  const used = approval.used !== null && base.listing.has(APPROVE_PATH) ? [APPROVE_PATH] : [];
 
   const touched = new Set([...tree.writes.keys(), ...gone].map(applicationOf));
   const names = published.map(({ application }) => application.name).sort();
@@ -106,12 +113,31 @@ export function makePlan(options: PlanOptions): Plan {
     digest: tree.digest,
     committedDigest: owned.files.length === 0 ? null : revisionDigest(owned.files),
     decision,
+    approval: approval.state,
+    usedApproval: approval.used,
+    hold: approval.state?.hold ?? null,
     published: {
-      ...Object.fromEntries(settled.due.map(({ name, id }) => [name, { id, intent: "", tree: "" }])),
+      ...Object.fromEntries(settled.due.map(({ name, id }) => [name, { id, intent: "", tree: "", manifest: "" }])),
       ...publishedEntries(published, tree.rows),
     },
-    serial: tree.serial,
+    inventory: tree.inventory,
   };
+}
+
+/** An approval is used up when something passes by it, and void when a second look contradicts it. */
+function outcomeOfApproval(
+  { due, published }: Settlement,
+  rows: ReadonlyMap<string, InventoryFile>,
+  { decision }: PlanOptions,
+): { readonly state: ApprovalState | null; readonly used: string | null } {
+  const { approval, passing, isRefuted } = decision;
+  if (isRefuted) return { state: null, used: null };
+  const written = new Set(published.map(({ application }) => application.name));
+  const hasPassed = passing.some(({ name, secret, reason }) => {
+    if (reason === "DestinationChanged") return written.has(name);
+    return secret === null ? due.some((each) => each.name === name) : !rows.has(secret);
+  });
+  return hasPassed ? { state: null, used: approval?.hold.hash ?? null } : { state: approval, used: null };
 }
 
 /** Whose name another Application had that is not listed any more. */
@@ -132,7 +158,8 @@ function publishedEntries(
   const own = Map.groupBy(rows.values(), ({ path }) => applicationOf(path));
   const entries = published.flatMap(({ application: { name, id, intent } }): [string, PublishedApplication][] => {
     const files = (own.get(name) ?? []).map(({ path, blob }) => [path, blob] as const);
-    return intent === null ? [] : [[name, { id, intent, tree: treeDigest(files) }]];
+    const [, manifest = ""] = files.find(([path]) => path.endsWith("/application.yaml")) ?? [];
+    return intent === null ? [] : [[name, { id, intent, tree: treeDigest(files), manifest }]];
   });
   return Object.fromEntries(entries);
 }
@@ -141,7 +168,7 @@ interface Tree {
   readonly rows: ReadonlyMap<string, InventoryFile>;
   readonly writes: ReadonlyMap<string, Buffer>;
   readonly digest: string;
-  readonly serial: number;
+  readonly inventory: Inventory;
 }
 
 /** Blob ids kept of what stood in a place before. */
@@ -179,7 +206,7 @@ function assemble(settled: Settlement, options: PlanOptions): Tree {
   const inventory = inventoryOf(rows, settled, options);
   const bytes = formatInventory(inventory, options.sealKey);
   if (base.listing.get(INVENTORY_PATH) !== base.blobID(bytes)) writes.set(INVENTORY_PATH, bytes);
-  return { rows, writes, digest, serial: inventory.serial };
+  return { rows, writes, digest, inventory };
 }
 
 /**
@@ -187,7 +214,7 @@ function assemble(settled: Settlement, options: PlanOptions): Tree {
  * than every one before, also than those that a person took back.
  */
 function inventoryOf(rows: ReadonlyMap<string, InventoryFile>, settled: Settlement, options: PlanOptions): Inventory {
-  const { base, owned, runtimeID, tenant, sealKey, serial, now } = options;
+  const { base, owned, runtimeID, tenant, sealKey, remembered, now } = options;
   const common = {
     owner: runtimeID,
     tenant: tenant ?? owned.tenant,
@@ -195,10 +222,11 @@ function inventoryOf(rows: ReadonlyMap<string, InventoryFile>, settled: Settleme
     formerSealKeys: owned.formerSealKeys,
     files: [...rows.values()],
   };
-  const standing = { ...common, serial: owned.serial, deletions: untilNow(owned, now) };
+  const standing = { ...common, serial: owned.serial, deletions: untilNow(owned.deletions, now) };
   if (base.listing.get(INVENTORY_PATH) === base.blobID(formatInventory(standing, sealKey))) return standing;
-  const deletions = [...ofTheDay(owned, now), ...recordOf(rows, settled, options)];
-  return { ...common, serial: Math.max(owned.serial, serial) + 1, deletions };
+  const before = ofTheDay(owned.deletions, remembered.deletions, now);
+  const deletions = [...before, ...recordOf(rows, settled, options)];
+  return { ...common, serial: Math.max(owned.serial, remembered.serial) + 1, deletions };
 }
 
 /** What goes with this commit by the agent's own decision. */

@@ -52,9 +52,10 @@ export function settle(options: SettleOptions): Settlement {
     const names = new Map([...published].map(({ application }) => [application.name, application.id]));
     return [...folders].flatMap(([name, { rows }]) => {
       if (gone.has(name)) return [];
-      if (!names.has(name)) return rows;
+      const id = names.get(name);
+      if (id === undefined) return rows;
       return rows.flatMap((row): InventoryFile[] => {
-        if (decision.stayingSecrets.has(row.path) && row.id === names.get(name)) return [row];
+        if (decision.stayingSecrets.has(row.path) && (row.id ?? id) === id) return [row];
         // Left behind but not to be deleted: nobody's, so that no later cycle takes it for a part of the Application.
         return isTidy ? [] : [{ ...row, id: null }];
       });

@@ -5,7 +5,7 @@ import { applicationOf, type Base, type Drift, type Folder, type Instructions, t
 import { Failure } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
 import type { Estate } from "../model/index.js";
-import type { Memory, Reverted } from "../state/index.js";
+import type { Memory, PublishedApplication, Reverted } from "../state/index.js";
 import type { HoldReason } from "./decision.js";
 
 export interface StandingInput {
@@ -68,6 +68,13 @@ function findReverted(input: StandingInput): Record<string, Reverted> {
   const { serial, applications } = memory.published;
   // Nobody reverts to an empty repository: that one is new.
   const isPutBack = owned.trusted && base.tip !== null && owned.serial < serial;
+  // Merged by hand, an inventory does not verify. Then the file itself tells: it is the agent's, but not its latest; or
+  // it is gone, where nobody else could say that it was there.
+  const isMergedBack = (name: string, { tree, manifest }: PublishedApplication) => {
+    if (owned.trusted || tree === "") return false;
+    const row = folders.get(name)?.rows.find(({ path }) => path === `applications/${name}/application.yaml`);
+    return row === undefined ? !folders.has(name) : row.written === undefined && row.blob !== manifest;
+  };
   const older = new Set([...drift.files].flatMap(([path, file]) => (file.older ? (applicationOf(path) ?? []) : [])));
   const intents = new Map(estate.applications.map(({ name, intent }) => [name, intent]));
   const unknown = new Set(estate.setAside.map(({ name }) => name));
@@ -82,7 +89,12 @@ function findReverted(input: StandingInput): Record<string, Reverted> {
     const entry =
       known?.tree === tree
         ? known
-        : older.has(name) || (isPutBack && published !== undefined && published.tree !== tree)
+        : older.has(name) ||
+            (published !== undefined &&
+              published.tree !== tree &&
+              (isPutBack ||
+                isMergedBack(name, published) ||
+                (published.tree === "" && owned.serial <= serial && owned.broughtBack.has(name))))
           ? { tree, intent: published?.intent ?? intent ?? "", since: now.toISOString(), resumed: false }
           : null;
     if (entry === null || published?.tree === tree) continue;

@@ -9,7 +9,7 @@ import type { Plan } from "../plan/index.js";
 const NAMED = 5;
 
 export function planNotes(plan: Plan, snapshot: Snapshot, { approvals }: Instructions): string[] {
-  const { overwritten, decision } = plan;
+  const { overwritten, hold, usedApproval } = plan;
   const notes: string[] = [];
   if (overwritten.length > 0) {
     notes.push(`somebody changed what the agent writes over: ${listed(overwritten)}`);
@@ -23,7 +23,7 @@ export function planNotes(plan: Plan, snapshot: Snapshot, { approvals }: Instruc
         : "NoFormation: Compass lists no Applications, since the runtime is in no formation; assign it to one in Compass",
     );
   }
-  const hash = decision.hold?.hash ?? decision.usedApproval;
+  const hash = hold?.hash ?? usedApproval;
   const stale = approvals.filter((each) => each !== hash);
   if (stale.length > 0) {
     const named = `.runtime-agent/approve names ${forTerminal(stale[0] ?? "", 64)}`;

@@ -35,9 +35,21 @@ const memorySchema = z.object({
     .object({
       target: z.string(),
       serial: z.number(),
-      applications: z.record(z.string(), z.object({ id: z.string(), intent: z.string(), tree: z.string() })),
+      deletions: z.array(
+        z.object({
+          at: z.string(),
+          applications: z.number(),
+          secrets: z.number(),
+          ofApplications: z.number(),
+          ofSecrets: z.number(),
+        }),
+      ),
+      applications: z.record(
+        z.string(),
+        z.object({ id: z.string(), intent: z.string(), tree: z.string(), manifest: z.string() }),
+      ),
     })
-    .default({ target: "", serial: 0, applications: {} }),
+    .default({ target: "", serial: 0, deletions: [], applications: {} }),
   reverted: z
     .record(z.string(), z.object({ tree: z.string(), intent: z.string(), since: z.string(), resumed: z.boolean() }))
     .default({}),

@@ -4,6 +4,7 @@ export { openFileState } from "./files.js";
 export type {
   Approval,
   Connection,
+  DeletionRecord,
   HeldSet,
   HeldUnit,
   Identity,

@@ -97,8 +97,20 @@ export interface Published {
   readonly target: string;
   /** Serial of the inventory published last; 0 before the first. */
   readonly serial: number;
+  /** The agent's own deletions of the last day, which a revert in Git cannot take back. */
+  readonly deletions: readonly DeletionRecord[];
   /** By name; what was deleted stands there with empty digests. */
   readonly applications: Readonly<Record<string, PublishedApplication>>;
+}
+
+/** What went by the agent's own decision with one commit, and how much there was before it. */
+export interface DeletionRecord {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly applications: number;
+  readonly secrets: number;
+  readonly ofApplications: number;
+  readonly ofSecrets: number;
 }
 
 export interface PublishedApplication {
@@ -107,6 +119,8 @@ export interface PublishedApplication {
   readonly intent: string;
   /** Digest of its files' blob ids. */
   readonly tree: string;
+  /** Blob id of the Application's own file; "" for none. */
+  readonly manifest: string;
 }
 
 export interface Reverted {

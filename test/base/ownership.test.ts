@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import {
   type Base,
-  type DeletionRecord,
   foldersOf,
   formatInventory,
   INVENTORY_PATH,
@@ -12,6 +11,7 @@ import {
   ownedFiles,
   sealKeyID,
 } from "../../src/base/index.js";
+import type { DeletionRecord } from "../../src/state/index.js";
 import {
   aBase,
   anApplicationNamed,
@@ -81,6 +81,7 @@ describe("a path without an inventory", () => {
       tenant: null,
       formerSealKeys: [],
       trusted: true,
+      broughtBack: new Set(),
       note: null,
     };
 
@@ -94,7 +95,7 @@ describe("a path without an inventory", () => {
       code: "BaseUnusable",
       stage: "base",
       retryable: false,
-      message: `git.path holds a ${path} that this agent did not write`,
+      message: `git.path holds a ${path}, and no inventory that says it is the agent's`,
     });
   });
 });
@@ -112,6 +113,7 @@ describe("a path with an inventory that verifies", () => {
       tenant: "t",
       formerSealKeys: ["0123456789abcdef"],
       trusted: true,
+      broughtBack: new Set(),
       note: null,
     });
   });
@@ -168,6 +170,7 @@ describe("a path that a person takes over", () => {
       tenant: null,
       formerSealKeys: ["0123456789abcdef"],
       trusted: false,
+      broughtBack: new Set(),
       note: "git.path is taken over from another runtime; nothing is deleted in this cycle",
     });
   });
@@ -183,6 +186,7 @@ describe("a path that a person takes over", () => {
       expect(await owned(base, { takeOver })).toMatchObject({
         files: [{ path: "kustomization.yaml" }],
         trusted: false,
+        broughtBack: new Set(),
         note: expect.stringMatching(/taken over from another agent.*nothing is deleted in this cycle$/),
       });
     }
@@ -204,6 +208,7 @@ describe("a path that a person takes over", () => {
   it("is no take-over where it was ours before: the command may be given again", async () => {
     expect(await owned(withInventory(inventoryOf(RUNTIME)), { takeOver: RUNTIME })).toMatchObject({
       trusted: true,
+      broughtBack: new Set(),
       note: null,
     });
   });
@@ -404,6 +409,7 @@ describe("a path with an inventory that does not verify", () => {
       tenant: null,
       formerSealKeys: former,
       trusted: false,
+      broughtBack: new Set(),
       note: expect.stringMatching(
         /^the inventory is rebuilt from the files, since its? .*; nothing is deleted in this cycle$/,
       ),
@@ -457,7 +463,15 @@ describe("the folders of a base", () => {
     secret: row("applications/mp-b/secrets/s.yaml", null),
     removed: row("applications/mp-c/application.yaml", "3"),
   };
-  const nothing = { serial: 0, deletions: [], tenant: null, formerSealKeys: [], trusted: true, note: null };
+  const nothing = {
+    serial: 0,
+    deletions: [],
+    tenant: null,
+    formerSealKeys: [],
+    trusted: true,
+    broughtBack: new Set<string>(),
+    note: null,
+  };
   const files = [paths.common, paths.leftBehind, paths.application, paths.secret, paths.removed];
   const listing = new Map(files.filter((each) => each !== paths.removed).map(({ path, blob }) => [path, blob]));
 

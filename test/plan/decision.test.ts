@@ -138,7 +138,7 @@ describe("an approval", () => {
     const agent = anAgent({ rules: limited });
     await agent.sync(many);
     const held = await agent.sync(many.slice(5));
-    const hash = held.plan.decision.approval?.hold.hash ?? "";
+    const hash = held.plan.approval?.hold.hash ?? "";
 
     agent.approve(hash);
     const passed = await agent.sync(many.slice(5));
@@ -147,10 +147,10 @@ describe("an approval", () => {
 
     expect(held.summary.held).toHaveLength(5);
     expect(passed.summary.deleted).toHaveLength(5);
-    expect(passed.plan.decision.approval).toBeNull();
+    expect(passed.plan.approval).toBeNull();
     expect(passed.memory.approvals).toEqual([]);
     expect(again.summary.deleted).toEqual([]);
-    expect(again.plan.decision.approval?.hold.hash).not.toBe(hash);
+    expect(again.plan.approval?.hold.hash).not.toBe(hash);
     expect(faults(agent.tree, sealKey)).toEqual([]);
   });
 
@@ -159,7 +159,7 @@ describe("an approval", () => {
     await agent.sync(many);
     const { plan } = await agent.sync(many.slice(5));
 
-    agent.approve(plan.decision.approval?.hold.hash ?? "");
+    agent.approve(plan.approval?.hold.hash ?? "");
     const { summary } = await agent.sync(many.slice(6), { nonce: "another" });
 
     expect(summary.deleted).toEqual([]);
@@ -171,7 +171,7 @@ describe("an approval", () => {
     await agent.sync(many);
     const { plan } = await agent.sync(many.slice(5));
 
-    agent.approve(plan.decision.approval?.hold.hash ?? "", later(minutes(5)));
+    agent.approve(plan.approval?.hold.hash ?? "", later(minutes(5)));
     const { summary } = await agent.sync(many.slice(5), { now: later(minutes(5)) });
 
     expect(summary.deleted).toEqual([]);
@@ -182,7 +182,7 @@ describe("an approval", () => {
     await agent.sync([shop, crm]);
     const { plan, summary } = await agent.sync([]);
 
-    agent.approve(plan.decision.approval?.hold.hash ?? "");
+    agent.approve(plan.approval?.hold.hash ?? "");
     const passed = await agent.sync([]);
 
     expect(summary.held).toEqual(["mp-crm EmptyAnswer", "mp-shop EmptyAnswer"]);
@@ -195,7 +195,7 @@ describe("an approval", () => {
     await agent.sync(many);
     const { plan } = await agent.sync(many.slice(5));
 
-    agent.edit(".runtime-agent/approve", `# five of them\n${plan.decision.approval?.hold.hash}\n`);
+    agent.edit(".runtime-agent/approve", `# five of them\n${plan.approval?.hold.hash}\n`);
     const passed = await agent.sync(many.slice(5));
 
     expect(passed.summary.deleted).toHaveLength(5);
@@ -208,7 +208,7 @@ describe("an approval", () => {
     await agent.sync([shop, crm]);
     const { plan } = await agent.sync([]);
 
-    agent.approve(plan.decision.approval?.hold.hash ?? "");
+    agent.approve(plan.approval?.hold.hash ?? "");
     const contradicted = await agent.sync([], { second: aSnapshot([shop]) });
     const after = await agent.sync([], { nonce: "later" });
 
@@ -220,7 +220,7 @@ describe("an approval", () => {
     const agent = anAgent({ rules: limited });
     await agent.sync(many);
     const { plan } = await agent.sync(many.slice(5));
-    agent.approve(plan.decision.approval?.hold.hash ?? "");
+    agent.approve(plan.approval?.hold.hash ?? "");
     await agent.sync(many.slice(5));
 
     const { summary } = await agent.sync(many.slice(6), { now: later(minutes(10)) });
@@ -541,7 +541,7 @@ describe("credentials that stay while the host they are sent to changes", () => 
     await agent.sync([shop, crm]);
 
     const held = await agent.sync([elsewhere, { ...crm, description: "new" }]);
-    agent.approve(held.plan.decision.approval?.hold.hash ?? "");
+    agent.approve(held.plan.approval?.hold.hash ?? "");
     const further = {
       ...elsewhere,
       bundles: elsewhere.bundles.map((bundle) => ({
@@ -557,7 +557,7 @@ describe("credentials that stay while the host they are sent to changes", () => 
     // The set in between was another one: the nonce of the first is gone.
     expect(passed.summary.held).toEqual(["mp-shop DestinationChanged"]);
 
-    agent.approve(passed.plan.decision.approval?.hold.hash ?? "");
+    agent.approve(passed.plan.approval?.hold.hash ?? "");
     expect((await agent.sync([elsewhere, crm])).summary).toEqual({ ...nothing, updated: ["mp-shop"] });
   });
 

@@ -3,7 +3,7 @@ import type { Folder } from "../../src/base/index.js";
 import { Secret } from "../../src/common/secret.js";
 import type { Application, Bundle } from "../../src/fetch/index.js";
 import { buildEstate, type Estate } from "../../src/model/index.js";
-import { destinationChanges } from "../../src/plan/destination.js";
+import { destinationChanges as changesOf } from "../../src/plan/destination.js";
 import { createFingerprinter } from "../../src/seal/index.js";
 import {
   aBundle,
@@ -20,6 +20,9 @@ import {
 
 const { value: fingerprint } = createFingerprinter({ sealKey, namespace: NAMESPACE, sealer: "plain" });
 const estateOf = (...applications: Application[]): Estate => buildEstate(aSnapshot(applications), { fingerprint });
+
+const destinationChanges = (estate: Estate, folders: ReadonlyMap<string, Folder>, staying: readonly string[] = []) =>
+  changesOf(estate, folders, new Set(staying));
 
 /** What Git holds of an estate that was published. */
 const committed = ({ applications }: Estate): ReadonlyMap<string, Folder> =>
@@ -158,14 +161,28 @@ describe("a change of destination", () => {
     expect(destinationChanges(estateOf(shop()), before)).toEqual([]);
   });
 
-  it("is none where the values are not known, now or before", () => {
+  it("is none where the values are not known now, and one where only an inventory that was rebuilt does not know them", () => {
     const redacted = { kind: "Basic", username: Secret.redacted(), password: Secret.redacted() } as const;
     const unknown = (changes = {}) => shop({ ...changes, defaultInstanceAuth: anAuth({ credential: redacted }) });
     const evil = at("https://evil.example.com");
 
     expect(destinationChanges(estateOf(unknown(evil)), committed(estateOf(shop())))).toEqual([]);
-    expect(destinationChanges(estateOf(shop(evil)), committed(estateOf(unknown())))).toEqual([]);
+    expect(destinationChanges(estateOf(shop(evil)), committed(estateOf(unknown())))).toMatchObject([
+      { to: ["evil.example.com"] },
+    ]);
     expect(destinationChanges(estateOf(unknown(evil)), committed(estateOf(unknown())))).toEqual([]);
+  });
+
+  it("is told of credentials that Compass gives no more, as long as Git keeps them", () => {
+    const bare = estateOf(shop({ ...at("https://evil.example.com"), defaultInstanceAuth: null }));
+    const git = committed(estateOf(shop()));
+    const paths = [...git.values()].flatMap(({ rows }) => rows.map(({ path }) => path));
+
+    expect(destinationChanges(bare, git, paths)).toMatchObject([
+      { from: ["shop.example.com"], to: ["evil.example.com"] },
+    ]);
+    expect(destinationChanges(bare, git)).toEqual([]);
+    expect(destinationChanges(estateOf(shop({ defaultInstanceAuth: null })), git, paths)).toEqual([]);
   });
 
   it("is none where Git holds nothing yet, or does not say what a Secret is for", () => {

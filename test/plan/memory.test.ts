@@ -4,7 +4,9 @@ import type { HeldSet, Memory, Missing } from "../../src/state/index.js";
 import { later, minutes, noMemory, noon, TARGET } from "../builders.js";
 import { aDecision, aPlan } from "../report/an-outcome.js";
 
-const published = (name: string, tree = `tree of ${name}`) => ({ [name]: { id: `id of ${name}`, intent: "i", tree } });
+const published = (name: string, tree = `tree of ${name}`) => ({
+  [name]: { id: `id of ${name}`, intent: "i", tree, manifest: "m" },
+});
 const aHold = (hash: string): HeldSet => ({ set: "set", nonce: "nonce", hash, since: noon.toISOString(), units: [] });
 const missing: Record<string, Missing> = {
   "1/mp-a": { observations: 2, waited: 5, lastSeenMissing: noon.toISOString() },
@@ -17,7 +19,7 @@ const remembered: Memory = {
   missing,
   hold: aHold("held"),
   suspended: { everything: null, applications: { "mp-s": { since: noon.toISOString(), reason: null } } },
-  published: { target: TARGET, serial: 7, applications: { ...published("mp-a"), ...published("mp-b") } },
+  published: { target: TARGET, serial: 7, deletions: [], applications: { ...published("mp-a"), ...published("mp-b") } },
   reverted,
 };
 
@@ -31,7 +33,7 @@ describe("the memory for a target", () => {
   it("knows nothing of what was published to another one, nor of what was put back there", () => {
     expect(memoryFor("other", remembered)).toEqual({
       ...remembered,
-      published: { target: "other", serial: 0, applications: {} },
+      published: { target: "other", serial: 0, deletions: [], applications: {} },
       reverted: {},
     });
   });
@@ -39,9 +41,13 @@ describe("the memory for a target", () => {
 
 describe("what is learnt of a cycle", () => {
   it("is what it decided and what it published", () => {
-    const decision = aDecision({ missing: {}, reverted: {}, hold: aHold("new") });
+    const decision = aDecision({ missing: {}, reverted: {} });
 
-    const memory = learn(remembered, aPlan({ decision, serial: 8, published: published("mp-c") }), options);
+    const memory = learn(
+      remembered,
+      aPlan({ decision, hold: aHold("new"), inventory: { serial: 8, deletions: [] }, published: published("mp-c") }),
+      options,
+    );
 
     expect(memory).toEqual({
       ...remembered,
@@ -51,6 +57,7 @@ describe("what is learnt of a cycle", () => {
       published: {
         target: TARGET,
         serial: 8,
+        deletions: [],
         applications: { ...published("mp-a"), ...published("mp-b"), ...published("mp-c") },
       },
     });
@@ -66,18 +73,18 @@ describe("what is learnt of a cycle", () => {
   });
 
   it("begins with nothing at a new target", () => {
-    const memory = learn(remembered, aPlan({ serial: 1, published: published("mp-z") }), {
+    const memory = learn(remembered, aPlan({ inventory: { serial: 1, deletions: [] }, published: published("mp-z") }), {
       ...options,
       target: "other",
     });
 
-    expect(memory.published).toEqual({ target: "other", serial: 1, applications: published("mp-z") });
+    expect(memory.published).toEqual({ target: "other", serial: 1, deletions: [], applications: published("mp-z") });
   });
 
   it("forgets the oldest deletions beyond a thousand, and nothing that is there", () => {
     const deleted = Array.from({ length: 1_002 }, (_, index) => published(`mp-${index}`, ""));
     const applications = Object.assign({}, published("mp-first"), ...deleted) as Memory["published"]["applications"];
-    const before = { ...remembered, published: { target: TARGET, serial: 7, applications } };
+    const before = { ...remembered, published: { target: TARGET, serial: 7, deletions: [], applications } };
 
     const names = Object.keys(learn(before, aPlan(), options).published.applications);
 
@@ -93,11 +100,7 @@ describe("what is learnt of a cycle", () => {
       { hash: "valid", expires: later(1).toISOString() },
     ];
 
-    const memory = learn(
-      { ...remembered, approvals },
-      aPlan({ decision: aDecision({ usedApproval: "used" }) }),
-      options,
-    );
+    const memory = learn({ ...remembered, approvals }, aPlan({ usedApproval: "used" }), options);
 
     expect(memory.approvals.map(({ hash }) => hash)).toEqual(["valid"]);
     expect(memory.hold).toBeNull();
@@ -107,18 +110,21 @@ describe("what is learnt of a cycle", () => {
     const unpublished = { ...options, isPublished: false };
 
     it("is what was observed, and nothing of what would have been published", () => {
-      const decision = aDecision({ missing: {}, reverted: {}, hold: aHold("new") });
+      const decision = aDecision({ missing: {}, reverted: {} });
 
-      const memory = learn(remembered, aPlan({ decision, serial: 8, published: published("mp-c") }), unpublished);
+      const memory = learn(
+        remembered,
+        aPlan({ decision, hold: aHold("new"), inventory: { serial: 8, deletions: [] }, published: published("mp-c") }),
+        unpublished,
+      );
 
       expect(memory).toEqual({ ...remembered, missing: {}, reverted: {}, hold: aHold("new") });
     });
 
     it("leaves an approval, and what it is for, until it can pass", () => {
       const approvals = [{ hash: "held", expires: later(minutes(60)).toISOString() }];
-      const decision = aDecision({ usedApproval: "held", hold: null });
 
-      const memory = learn({ ...remembered, approvals }, aPlan({ decision }), unpublished);
+      const memory = learn({ ...remembered, approvals }, aPlan({ usedApproval: "held" }), unpublished);
 
       expect(memory).toMatchObject({ approvals, hold: aHold("held") });
     });

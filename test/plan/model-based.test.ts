@@ -467,7 +467,7 @@ class World {
     if (expected !== null) return [`the cycle did not fail with ${expected}`];
     const isPublished = !/^(?:#.*\n)+$/.test(this.tree.get(".runtime-agent/suspend")?.toString() ?? "");
     const { plan, lookedAgain } = result;
-    const { created, updated, unchanged, deleted, held, setAside, decision } = plan;
+    const { created, updated, unchanged, deleted, held, setAside } = plan;
     const said = {
       after: isPublished ? result.tree : this.tree,
       created,
@@ -477,8 +477,8 @@ class World {
       held,
       setAside,
       lookedAgain,
-      hold: decision.approval?.hold ?? null,
-      usedApproval: decision.usedApproval,
+      hold: plan.approval?.hold ?? null,
+      usedApproval: plan.usedApproval,
       isPublished,
     };
     const { against, records } = this.model.judge(given, said);

@@ -180,13 +180,16 @@ const filesDigest = (tree: Tree, paths: Iterable<string>) =>
     .map((path) => `${path} ${blobID(tree.get(path) ?? Buffer.alloc(0))}`)
     .join("\n");
 
+/** Which bytes the Application's own file has. */
+const manifestIn = (tree: Tree, name: string) => blobID(tree.get(applicationPath(name)) ?? Buffer.alloc(0));
+
 export class ReferenceModel {
   /** Of units missing: an upper bound of what may be counted. */
   #counts = new Map<string, Count>();
   #hold: { readonly hash: string; readonly units: readonly Unit[] } | null = null;
   #approvals: { readonly hash: string; readonly expires: number }[] = [];
   #suspended = new Set<string>();
-  #published = new Map<string, { readonly files: string; readonly intent: string }>();
+  #published = new Map<string, { readonly files: string; readonly intent: string; readonly manifest: string }>();
   #serial = 0;
   #marks = new Map<string, Mark>();
 
@@ -257,7 +260,14 @@ export class ReferenceModel {
         const known = this.#marks.get(name);
         const listed = sound.find((each) => each.name === name);
         const intent = listed === undefined ? "" : intentOf(listed);
-        const isNew = older.has(name) || (isPutBack && published !== undefined);
+        // Merged by hand: the inventory does not verify, and the file tells by itself that it is another of ours, or is gone.
+        const text = textOf(before, applicationPath(name));
+        const isMerged =
+          reading.state === "rebuilt" &&
+          published !== undefined &&
+          published.files !== "" &&
+          (folders.has(name) ? isAsWritten(text) && manifestIn(before, name) !== published.manifest : true);
+        const isNew = older.has(name) || isMerged || (isPutBack && published !== undefined);
         if (published?.files === files) continue;
         const mark =
           known?.files === files
@@ -533,14 +543,15 @@ export class ReferenceModel {
     this.#approvals = this.#approvals.filter(({ hash }) => hash !== said.usedApproval);
     this.#serial = Math.max(this.#serial, afterReading.serial);
     for (const name of said.deleted) {
-      this.#published.set(name, { files: "", intent: "" });
+      this.#published.set(name, { files: "", intent: "", manifest: "" });
       this.#marks.delete(name);
     }
     for (const name of names) {
       const listed = sound.find((each) => each.name === name);
       if (listed === undefined) continue;
       const paths = (afterFolders.get(name)?.rows ?? []).map(({ path }) => path);
-      this.#published.set(name, { files: filesDigest(after, paths), intent: intentOf(listed) });
+      const [files, manifest] = [filesDigest(after, paths), manifestIn(after, name)];
+      this.#published.set(name, { files, intent: intentOf(listed), manifest });
       this.#marks.delete(name);
     }
     const isWritten = before.get(INVENTORY_PATH)?.equals(after.get(INVENTORY_PATH) ?? Buffer.alloc(0)) !== true;

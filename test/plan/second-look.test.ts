@@ -34,7 +34,7 @@ describe("an approval of new destinations", () => {
   const holdOf = async (first: string, second: string) => {
     const { tree, memory } = await cycle(new Map(), aSnapshot([withTargets("a.example.com", "b.example.com")]));
     const { plan } = await cycle(tree, aSnapshot([withTargets(first, second)]), { memory, settings });
-    return plan.decision.hold;
+    return plan.hold;
   };
 
   it("is needed before anything is written there, and bound to the host", async () => {
@@ -92,12 +92,12 @@ describe("a second look at Compass", () => {
     const missing = { [`${uuid(2)}/mp-2`]: patience };
     const look = { missing, second: aSnapshot(all.slice(1)) };
     const held = await cycle(tree, aSnapshot(all.slice(2)), { ...look, memory });
-    const hash = held.plan.decision.hold?.hash ?? "";
+    const hash = held.plan.hold?.hash ?? "";
     const approvals = [{ hash, expires: later(minutes(60)).toISOString() }];
 
     const after = await cycle(tree, aSnapshot(all.slice(2)), { ...look, memory: { ...held.memory, approvals } });
 
-    expect(held.plan.decision.hold?.units).toEqual([{ name: "mp-1", id: uuid(1), secret: null }]);
+    expect(held.plan.hold?.units).toEqual([{ name: "mp-1", id: uuid(1), secret: null }]);
     expect(after.plan.deleted).toEqual([]);
     expect(after.memory.approvals).toEqual(approvals);
   });
@@ -130,12 +130,12 @@ describe("what is said of new destinations", () => {
 
   it("passes by an approval, once", async () => {
     const { tree, next } = await redirected({ settings });
-    const hash = next.plan.decision.hold?.hash ?? "";
+    const hash = next.plan.hold?.hash ?? "";
     const approvals = [{ hash, expires: later(minutes(60)).toISOString() }];
 
     const { plan, memory } = await cycle(tree, moved, { settings, memory: { ...next.memory, approvals } });
 
-    expect(plan).toMatchObject({ held: [], updated: ["mp-shop"], decision: { usedApproval: hash } });
+    expect(plan).toMatchObject({ held: [], updated: ["mp-shop"], usedApproval: hash });
     expect(memory).toMatchObject({ approvals: [], hold: null });
   });
 });

@@ -35,6 +35,7 @@ const aPublished = (name: string, blob: string, intent = intentOf(name)): Publis
   id: uuid(1),
   intent,
   tree: blob === "" ? "" : treeOf(name, blob),
+  manifest: blob,
 });
 
 function standing(world: World) {
@@ -63,6 +64,7 @@ function standing(world: World) {
       tenant: null,
       formerSealKeys: [],
       trusted: true,
+      broughtBack: new Set(),
       note: null,
       ...world.owned,
     },
@@ -71,7 +73,7 @@ function standing(world: World) {
     instructions: { approvals: [], suspended: suspendedByFile },
     estate: world.estate ?? estate,
     memory: {
-      published: { target: TARGET, serial: world.serial ?? 7, applications: world.published ?? {} },
+      published: { target: TARGET, serial: world.serial ?? 7, deletions: [], applications: world.published ?? {} },
       reverted: world.reverted ?? {},
       suspended: {
         ...noMemory.suspended,
@@ -188,12 +190,22 @@ describe("what a person put back", () => {
     ["the inventory is the last one published", { serial: 7 }],
     ["the inventory is a later one", { serial: 6 }],
     ["the repository is empty, which nobody reverts to", { tip: null }],
-    ["the inventory does not verify", { owned: { trusted: false } }],
     ["the configuration wants it written over", { settings: { reverted: "overwrite" } }],
     ["nothing is known of what was published", { published: {} }],
     ["the files are those that were published", { there: { "mp-a": "new", "mp-b": "ours" } }],
   ])("is nothing where %s", (_, changes) => {
     expect(standing({ ...revert, ...changes })).toEqual({ reasons: new Map(), reverted: {} });
+  });
+
+  it("is told by the file itself where the inventory does not verify, and by nothing else", () => {
+    const merged = { ...revert, owned: { trusted: false, serial: 0 } };
+
+    expect([...standing(merged).reasons]).toEqual([["mp-a", "Reverted"]]);
+    // What was published last stands there: the Secrets alone are no proof.
+    expect([
+      ...standing({ ...merged, published: { "mp-a": { ...aPublished("mp-a", "new"), manifest: "old" } } }).reasons,
+    ]).toEqual([]);
+    expect([...standing({ ...merged, there: { "mp-b": "ours" } }).reasons]).toEqual([["mp-a", "Reverted"]]);
   });
 
   it("is a file that the agent wrote there before, whatever the serials say", () => {

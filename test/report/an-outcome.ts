@@ -16,8 +16,8 @@ export const aDecision = (changes: Partial<Decision> = {}): Decision => ({
   destinationChanges: [],
   needsSecondLook: false,
   approval: null,
-  usedApproval: null,
-  hold: null,
+  passing: [],
+  isRefuted: false,
   missing: {},
   reverted: {},
   ...changes,
@@ -39,8 +39,11 @@ export const aPlan = (changes: Partial<Plan> = {}): Plan => ({
   digest: `sha256:${"1".repeat(64)}`,
   committedDigest: `sha256:${"1".repeat(64)}`,
   decision: aDecision(),
+  approval: null,
+  usedApproval: null,
+  hold: null,
   published: {},
-  serial: 1,
+  inventory: { serial: 1, deletions: [] },
   ...changes,
 });
 

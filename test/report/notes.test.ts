@@ -20,7 +20,7 @@ describe("the notes on a plan", () => {
     expect(notes()).toEqual([]);
     expect(
       notes(
-        ofDecision({ held: [aHold("OverLimit")], hold: held }),
+        { ...ofDecision({ held: [aHold("OverLimit")] }), hold: held },
         {},
         { ...aSnapshot([], {}), unreadable: [{ id: "1", name: "mp-a" }] },
       ),
@@ -49,14 +49,14 @@ describe("the notes on a plan", () => {
 
   it("tell of an approval in a file that approves nothing, and what would", () => {
     expect(notes({}, { approvals: ["stale"] })).toEqual([".runtime-agent/approve names stale, but nothing is held"]);
-    expect(notes(ofDecision({ hold: held }), { approvals: ["0123abcd", "stale", "staler"] })).toEqual([
+    expect(notes({ hold: held }, { approvals: ["0123abcd", "stale", "staler"] })).toEqual([
       ".runtime-agent/approve names stale, but what is held is 0123abcd",
     ]);
   });
 
   it("do not mind the approval that counts, before and after it was used", () => {
-    expect(notes(ofDecision({ hold: held }), { approvals: ["0123abcd"] })).toEqual([]);
-    expect(notes(ofDecision({ usedApproval: "0123abcd" }), { approvals: ["0123abcd"] })).toEqual([]);
+    expect(notes({ hold: held }, { approvals: ["0123abcd"] })).toEqual([]);
+    expect(notes({ usedApproval: "0123abcd" }, { approvals: ["0123abcd"] })).toEqual([]);
   });
 
   it("let no path and no word of a file steer the terminal", () => {

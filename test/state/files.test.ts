@@ -115,7 +115,12 @@ describe("what is kept", () => {
         everything: { since, reason: null },
         applications: { "mp-c": { since, reason: "maintenance" } },
       },
-      published: { target: "target", serial: 7, applications: { "mp-a": { id: "id-1", intent: "i", tree: "t" } } },
+      published: {
+        target: "target",
+        serial: 7,
+        deletions: [{ at: since, applications: 1, secrets: 2, ofApplications: 3, ofSecrets: 4 }],
+        applications: { "mp-a": { id: "id-1", intent: "i", tree: "t", manifest: "m" } },
+      },
       reverted: { "mp-a": { tree: "t", intent: "i", since, resumed: true } },
       lastCycle: {
         finishedAt: since,
