@@ -392,10 +392,19 @@ async function planOn(planning: Planning, second: Snapshot | null): Promise<Plan
     ...(readable ? ["secrets.mode is plain: everybody who can read the repository can read the credentials"] : []),
     ...(owned.note === null ? [] : [owned.note]),
     ...(suspension === null ? [] : [`suspended by ${suspension}: nothing is written`]),
-    ...planNotes(plan, first, instructions),
+    ...planNotes(plan, {
+      snapshot: first,
+      approvals: instructions.approvals,
+      suspended: suspendedNames(memory, instructions),
+    }),
   ];
   return { plan, isSuspended: suspension !== null, notes };
 }
+
+const suspendedNames = ({ suspended }: Memory, instructions: Instructions): readonly string[] => [
+  ...Object.keys(suspended.applications),
+  ...(instructions.suspended === "everything" ? [] : instructions.suspended),
+];
 
 /** Who suspended everything, in words; null when nobody did. */
 function suspensionOf({ suspend }: Config, { suspended }: Memory, instructions: Instructions): string | null {

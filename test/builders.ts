@@ -153,6 +153,7 @@ export function aBase(tree: ReadonlyMap<string, Buffer> = new Map(), key: Buffer
     path: "clusters/test",
     tip: "0".repeat(40),
     listing: new Map([...tree].map(([path, bytes]) => [path, blobID(bytes)])),
+    obstacles: new Set(),
     inventory: inventory === undefined ? { state: "absent" } : readInventory(inventory, key),
     read: async (path) => tree.get(path) ?? Promise.reject(new Error(`${path} is not listed`)),
     readAll: async (paths) => new Map(paths.flatMap((path) => [[path, tree.get(path) ?? Buffer.alloc(0)] as const])),
@@ -209,6 +210,8 @@ export interface CycleChanges {
   readonly takeOver?: string;
   readonly tenant?: string | null;
   readonly nonce?: string;
+  /** Links and submodules in the tree. */
+  readonly obstacles?: ReadonlySet<string>;
   readonly now?: Date;
   readonly mode?: SealMode;
   readonly key?: Buffer;
@@ -253,7 +256,7 @@ export async function cycle(
   const remembered = changes.memory ?? noMemory;
   const memory = memoryFor(TARGET, { ...remembered, missing: changes.missing ?? remembered.missing });
   const { signal } = new AbortController();
-  const base = aBase(tree, key);
+  const base = { ...aBase(tree, key), obstacles: changes.obstacles ?? new Set<string>() };
   const { takeOver = null } = changes;
   const owned = await ownedFiles(base, {
     runtimeID,

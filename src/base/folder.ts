@@ -36,7 +36,7 @@ export async function folderBase(directory: string, sealKey: Buffer): Promise<Ba
     for (const path of paths) if (listing.has(path)) contents.set(path, await read(path));
     return contents;
   };
-  return { branch: directory, path: "", tip: null, listing, inventory, read, readAll, blobID };
+  return { branch: directory, path: "", tip: null, listing, obstacles: new Set(), inventory, read, readAll, blobID };
 }
 
 const notListed = () =>

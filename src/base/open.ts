@@ -13,6 +13,8 @@ export interface Base {
   readonly tip: string | null;
   /** Path relative to `path` → blob id, of regular files. */
   readonly listing: ReadonlyMap<string, string>;
+  /** Symbolic links and submodules under `path`, relative to it: nothing is written over or through one. */
+  readonly obstacles: ReadonlySet<string>;
   readonly inventory: InventoryReading;
   /** The bytes of one listed file. Throws for a path that is not listed. */
   read(path: string): Promise<Buffer>;
@@ -29,6 +31,9 @@ export interface BaseOptions {
   readonly sealKey: Buffer;
 }
 
+/** Places that every commit of ours writes to or through. */
+const INDISPENSABLE = /^(?:applications|kustomization\.yaml|revision\.yaml|\.runtime-agent(?:\/.*)?)$/;
+
 /** How many branches a message names. */
 const NAMED_BRANCHES = 5;
 
@@ -40,7 +45,17 @@ export async function openBase({ repository, branch, path, sealKey }: BaseOption
     if (tips.size > 0) throw branchNotFound(branch, [...tips.keys()]);
     const read = () => Promise.reject(notListed());
     const readAll = async () => new Map<string, Buffer>();
-    return { branch, path, tip: null, listing: new Map(), inventory: { state: "absent" }, read, readAll, blobID };
+    return {
+      branch,
+      path,
+      tip: null,
+      listing: new Map(),
+      obstacles: new Set(),
+      inventory: { state: "absent" },
+      read,
+      readAll,
+      blobID,
+    };
   }
   // The branch may have moved since: what was fetched counts.
   const tip = await repository.fetch(branch);
@@ -53,8 +68,14 @@ export async function openBase({ repository, branch, path, sealKey }: BaseOption
     if (found.at(-1)?.path === inventory) throw nested(`inside "${above === "" ? "the root" : above}", which is`);
   }
   const listing = new Map<string, string>();
+  const obstacles = new Set<string>();
   for (const [name, entry] of await repository.list(tip, path)) {
-    if (kindOf(entry) !== "file") throw inTheWay(path === "" ? name : `${path}/${name}`, entry);
+    if (kindOf(entry) !== "file") {
+      // Without these nothing can be published; any other stops at most one Application.
+      if (INDISPENSABLE.test(name)) throw inTheWay(path === "" ? name : `${path}/${name}`, entry);
+      obstacles.add(name);
+      continue;
+    }
     if (name.endsWith(`/${INVENTORY_PATH}`))
       throw nested(`around "${name.slice(0, -INVENTORY_PATH.length - 1)}", which is`);
     listing.set(name, entry.id);
@@ -75,7 +96,7 @@ export async function openBase({ repository, branch, path, sealKey }: BaseOption
   const inventory: InventoryReading = listing.has(INVENTORY_PATH)
     ? readInventory(await read(INVENTORY_PATH), sealKey)
     : { state: "absent" };
-  return { branch, path, tip, listing, inventory, read, readAll, blobID };
+  return { branch, path, tip, listing, obstacles, inventory, read, readAll, blobID };
 }
 
 function kindOf({ mode, type }: TreeEntry): "file" | "folder" | "symbolic link" | "submodule" {

@@ -101,7 +101,7 @@ function statusRefusal(operation: string, status: number, named: string): Failur
 function errorRefusal(operation: string, answer: Errors): Failure {
   const { status, partial, errors } = answer;
   const codes = errors.map(({ code }) => code);
-  const named = `code ${codes.map((code) => code ?? "none").join(", ")}, HTTP ${status}`;
+  const named = `code ${[...new Set(codes)].map((code) => code ?? "none").join(", ")}, HTTP ${status}`;
   if (codes.includes(28)) return timedOut(operation, named);
   if (status === 422 || status === 429 || status >= 500) return statusRefusal(operation, status, named);
   if (codes.includes(23)) {

@@ -146,7 +146,7 @@ function credentialsOf(auth: Auth | null, bundle: Bundle, application: string, a
       degrade(
         "IncompleteCredentials",
         bundle.id,
-        `a value of the ${type} credentials is empty: its APIs are called without`,
+        `a value of the ${type} credentials is empty: they are not published`,
       );
       return null;
     }
@@ -169,7 +169,7 @@ function credentialsOf(auth: Auth | null, bundle: Bundle, application: string, a
       degrade(
         "UnsupportedCredentials",
         bundle.id,
-        "the gateway cannot use certificate credentials: its APIs are called without",
+        "the gateway cannot use certificate credentials: they are not published",
       );
       return null;
     case undefined:
@@ -177,7 +177,7 @@ function credentialsOf(auth: Auth | null, bundle: Bundle, application: string, a
         degrade(
           "UnsupportedCredentials",
           bundle.id,
-          "a CSRF token without credentials cannot be fetched: its APIs are called without",
+          "a CSRF token without credentials cannot be fetched: it is not published",
         );
       }
       return null;

@@ -37,8 +37,10 @@ type Rule = (named: Named, surroundings: Surroundings) => readonly [SetAsideReas
 
 /** In this order: the first reason stands. */
 const rules: readonly Rule[] = [
-  ({ application, name }) =>
-    isUUID(application.id) && isName(name)
+  ({ application }) =>
+    isUUID(application.id) ? null : ["InvalidName", "its id in Compass is no UUID; register it there anew"],
+  ({ name }) =>
+    isName(name)
       ? null
       : ["InvalidName", "its name is no Kubernetes name of at most 63 lower-case characters; mend it in Compass"],
   // A bundle's id becomes part of the names of its Secrets, and of their paths.

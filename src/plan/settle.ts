@@ -80,7 +80,10 @@ export function settle(options: SettleOptions): Settlement {
 /** Those whose files would overwrite somebody else's are set aside with the others. */
 function withoutForeign({ base, owned, applications, setAside }: SettleOptions) {
   const ours = new Set(owned.files.map(({ path }) => path));
-  const isForeign = ({ row: { path } }: SealedFile) => base.listing.has(path) && !ours.has(path);
+  const isBlocked = (path: string) =>
+    [...base.obstacles].some((obstacle) => path === obstacle || path.startsWith(`${obstacle}/`));
+  const isForeign = ({ row: { path } }: SealedFile) =>
+    (base.listing.has(path) && !ours.has(path)) || (base.obstacles.size > 0 && isBlocked(path));
   const [free, foreign] = [false, true].map((wanted) =>
     applications.filter(({ files }) => files.some(isForeign) === wanted),
   );
@@ -91,7 +94,7 @@ const foreignFile = ({ application: { name, id } }: SealedApplication): SetAside
   name,
   id,
   reason: "ForeignFile",
-  message: `applications/${name} in git.path holds a file that this agent did not write; move it away`,
+  message: `applications/${name} in git.path holds a file that this agent did not write, or a link or submodule; move it away`,
 });
 
 /**

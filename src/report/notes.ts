@@ -1,15 +1,23 @@
 /** What a plan has to say beside its lists, one sentence each. */
 
-import type { Instructions } from "../base/index.js";
 import { forTerminal } from "../common/quote.js";
 import type { Snapshot } from "../fetch/index.js";
 import type { Plan } from "../plan/index.js";
 
-/** Paths that a sentence names. */
+export interface NotesInput {
+  readonly snapshot: Snapshot;
+  /** Hashes that a file in Git gives. */
+  readonly approvals: readonly string[];
+  /** Names of Applications, by command or by a file in Git. */
+  readonly suspended: readonly string[];
+}
+
+/** Paths and names that a sentence has. */
 const NAMED = 5;
 
-export function planNotes(plan: Plan, snapshot: Snapshot, { approvals }: Instructions): string[] {
-  const { overwritten, hold, usedApproval } = plan;
+export function planNotes(plan: Plan, { snapshot, approvals, suspended }: NotesInput): string[] {
+  const { overwritten, hold, usedApproval, held } = plan;
+  const known = new Set(held.map(({ name }) => name));
   const notes: string[] = [];
   if (overwritten.length > 0) {
     notes.push(`somebody changed what the agent writes over: ${listed(overwritten)}`);
@@ -24,6 +32,14 @@ export function planNotes(plan: Plan, snapshot: Snapshot, { approvals }: Instruc
     );
   }
   const hash = hold?.hash ?? usedApproval;
+  const nobody = suspended.filter((name) => !known.has(name));
+  if (nobody.length > 0) {
+    const names = nobody
+      .slice(0, NAMED)
+      .map((name) => forTerminal(name, 63))
+      .join(", ");
+    notes.push(`suspended by name, but neither in Compass nor in Git: ${names}`);
+  }
   const stale = approvals.filter((each) => each !== hash);
   if (stale.length > 0) {
     const named = `.runtime-agent/approve names ${forTerminal(stale[0] ?? "", 64)}`;

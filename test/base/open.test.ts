@@ -112,6 +112,19 @@ describe("a base that cannot be", () => {
     expect(many.hint).toContain("git.branch");
   });
 
+  it("knows of links and submodules that are in nobody's way but perhaps one Application's", async () => {
+    const base = await open([
+      {
+        files: { "clusters/prod/applications/mp-a/notes.md": "1" },
+        links: { "clusters/prod/a/b": "/etc" },
+        submodules: { "clusters/prod/applications/mp-b": "1".repeat(40) },
+      },
+    ]);
+
+    expect([...base.obstacles].sort()).toEqual(["a/b", "applications/mp-b"]);
+    expect([...base.listing.keys()]).toEqual(["applications/mp-a/notes.md"]);
+  });
+
   it.each([
     ["the path is a file", { files: { "clusters/prod": "1" } }, '"clusters/prod" on git.branch is a file'],
     ["a file is on the way", { files: { clusters: "1" } }, '"clusters" on git.branch is a file'],
@@ -123,14 +136,14 @@ describe("a base that cannot be", () => {
       '"clusters" on git.branch is a submodule',
     ],
     [
-      "a link is inside",
-      { links: { "clusters/prod/a/b": "/etc" } },
-      '"clusters/prod/a/b" on git.branch is a symbolic link',
+      "a link is where all Applications go",
+      { links: { "clusters/prod/applications": "/etc" } },
+      '"clusters/prod/applications" on git.branch is a symbolic link',
     ],
     [
-      "a submodule is inside",
-      { submodules: { "clusters/prod/module": "1".repeat(40) } },
-      '"clusters/prod/module" on git.branch is a submodule',
+      "a submodule is where the inventory goes",
+      { submodules: { "clusters/prod/.runtime-agent": "1".repeat(40) } },
+      '"clusters/prod/.runtime-agent" on git.branch is a submodule',
     ],
   ])("says where: %s", async (_, seed, message) => {
     const failure = await failureOf(open([{ files: { "README.md": "1" } }, seed]));

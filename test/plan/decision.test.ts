@@ -642,3 +642,142 @@ describe("an inventory that somebody tampered with", () => {
     expect(faults(agent.tree, sealKey)).toEqual([]);
   });
 });
+
+describe("a link or a submodule under the agent's path", () => {
+  it.each([
+    ["in the place of its folder", "applications/mp-shop"],
+    ["in the place of its file", "applications/mp-shop/application.yaml"],
+    ["in the place of its Secrets", "applications/mp-shop/secrets"],
+  ])("%s sets that Application aside and stops no other", async (_, obstacle) => {
+    const { plan } = await cycle(empty, aSnapshot([shop, crm]), { obstacles: new Set([obstacle]) });
+
+    expect(plan.created).toEqual(["mp-crm"]);
+    expect(plan.setAside).toMatchObject([{ name: "mp-shop", reason: "ForeignFile" }]);
+    expect([...plan.writes.keys()].filter((path) => path.startsWith(obstacle))).toEqual([]);
+  });
+
+  it("is nobody's business elsewhere", async () => {
+    const { plan } = await cycle(empty, aSnapshot([shop]), { obstacles: new Set(["applications/mp-sho", "link"]) });
+
+    expect(plan.created).toEqual(["mp-shop"]);
+  });
+});
+
+describe("what would be lost", () => {
+  const shopAt = (host: string, given: Application = shop): Application => ({
+    ...given,
+    bundles: given.bundles.map((bundle) => ({ ...bundle, apiDefinitions: [anAPI({ targetURL: `https://${host}/` })] })),
+  });
+  const bare = (one: Application): Application => ({
+    ...one,
+    bundles: one.bundles.map((bundle) => ({ ...bundle, defaultInstanceAuth: null })),
+  });
+  const patient: DeletionRules = { ...atOnce, credentials: { observations: 5, over: 0 } };
+
+  it("credentials that Compass gives no more and Git keeps are not sent to a new host", async () => {
+    const agent = anAgent({ rules: patient, settings: { destinationChange: "hold" } });
+    await agent.sync([shopAt("shop.example.com")]);
+    const before = agent.tree;
+
+    const { summary, plan } = await agent.sync([shopAt("evil.example.net", bare(shop))]);
+
+    expect(summary.held).toEqual(expect.arrayContaining(["mp-shop DestinationChanged"]));
+    expect(plan.destinationChanges).toMatchObject([
+      { from: ["shop.example.com"], to: ["evil.example.net"], isHeld: true },
+    ]);
+    expect(textOf(agent.tree, application("mp-shop"))).toBe(textOf(before, application("mp-shop")));
+  });
+
+  it("neither are they after the inventory was rebuilt", async () => {
+    const agent = anAgent({ settings: { destinationChange: "hold" } });
+    await agent.sync([shopAt("shop.example.com")]);
+    agent.edit(INVENTORY_PATH, textOf(agent.tree, INVENTORY_PATH).replace('"serial": 1', '"serial": 11'));
+
+    const { summary } = await agent.sync([shopAt("evil.example.net")]);
+
+    expect(summary.held).toEqual(["mp-shop DestinationChanged"]);
+  });
+
+  it("a Secret whose Application a person removed while the inventory was damaged waits like any other", async () => {
+    const agent = anAgent({ rules: patient, settings: { reverted: "overwrite" } });
+    await agent.sync([shop, crm]);
+    agent.edit(INVENTORY_PATH, textOf(agent.tree, INVENTORY_PATH).replace('"serial": 1', '"serial": 11'));
+    agent.edit(application("mp-shop"), null);
+
+    const first = await agent.sync([bare(shop), crm]);
+    const second = await agent.sync([bare(shop), crm]);
+
+    for (const { plan, summary } of [first, second]) {
+      expect(plan.deletes).toEqual([]);
+      expect(summary.held).toEqual([expect.stringMatching(/^mp-shop (?:InventoryRebuilt|CredentialsVanished)$/)]);
+    }
+  });
+
+  it.each([
+    [
+      "emptied in an inventory that does not verify",
+      (tree: Tree) => textOf(tree, INVENTORY_PATH).replace(/"deletions": \[.*\]/, '"deletions": []'),
+    ],
+    ["taken back with an older inventory", (_: Tree, before: Tree) => textOf(before, INVENTORY_PATH)],
+  ])("the day's deletions count although they are %s", async (_, inventoryOf) => {
+    const agent = anAgent({ rules: limited, settings: { reverted: "overwrite" } });
+    await agent.sync(many.slice(0, 8));
+    const before = agent.tree;
+    await agent.sync(many.slice(1, 8));
+
+    agent.edit(INVENTORY_PATH, inventoryOf(agent.tree, before));
+    await agent.sync(many.slice(2, 8), { now: later(minutes(3)) });
+    const { summary } = await agent.sync(many.slice(2, 8), { now: later(minutes(6)) });
+
+    expect(summary).toEqual({ ...nothing, held: ["mp-1 OverLimit"] });
+  });
+
+  it("an approval that nothing could pass by is still there", async () => {
+    const agent = anAgent({ rules: { ...atOnce, observations: 3, over: minutes(60) } });
+    await agent.sync([shop, crm]);
+    const huge = { ...shop, name: "mp-store", description: "x".repeat(1_100_000) };
+    const { plan } = await agent.sync([huge, crm]);
+    const hash = plan.approval?.hold.hash ?? "";
+
+    agent.approve(hash);
+    const waiting = await agent.sync([huge, crm], { nonce: "another" });
+    const passed = await agent.sync([{ ...shop, name: "mp-store" }, crm], { nonce: "third" });
+
+    expect(waiting.plan.deletes).toEqual([]);
+    expect(waiting.plan.approval?.hold.hash).toBe(hash);
+    expect(passed.summary).toEqual({ ...nothing, created: ["mp-store"], deleted: ["mp-shop"] });
+  });
+
+  it.each([
+    ["the older inventory", (before: Tree) => textOf(before, INVENTORY_PATH)],
+    ["the newest inventory", (_: Tree, after: Tree) => textOf(after, INVENTORY_PATH)],
+    ["one that was merged", (before: Tree) => textOf(before, INVENTORY_PATH).replace('"serial": 1', '"serial": 9')],
+  ])("a revert of an older commit, merged by hand with %s, is respected", async (_, inventoryOf) => {
+    const change = anAgent();
+    await change.sync([shop, crm]);
+    const before = change.tree;
+    await change.sync([{ ...shop, description: "changed" }, crm]);
+    const deletion = anAgent();
+    await deletion.sync([shop, crm]);
+    await deletion.sync([crm]);
+    const later = [{ ...crm, description: "later" }];
+    await change.sync([{ ...shop, description: "changed" }, ...later]);
+    await deletion.sync(later);
+
+    for (const agent of [change, deletion]) {
+      const after = agent.tree;
+      for (const [path, bytes] of before) if (path.includes("mp-shop")) agent.edit(path, bytes.toString());
+      agent.edit(INVENTORY_PATH, inventoryOf(before, after));
+    }
+    const changed = await change.sync([{ ...shop, description: "changed" }, ...later]);
+    const deleted = await deletion.sync(later);
+    const still = [await change.sync([{ ...shop, description: "changed" }, ...later]), await deletion.sync(later)];
+
+    for (const { summary } of [changed, deleted, ...still]) expect(summary.held).toEqual(["mp-shop Reverted"]);
+    for (const { tree } of [change, deletion]) {
+      expect(textOf(tree, application("mp-shop"))).toBe(textOf(before, application("mp-shop")));
+      expect(textOf(tree, "kustomization.yaml")).toContain(application("mp-shop"));
+      expect(faults(tree, sealKey)).toEqual([]);
+    }
+  });
+});

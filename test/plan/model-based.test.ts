@@ -330,7 +330,7 @@ class World {
         const ours = new Set([INVENTORY_PATH, ...this.#current.tree.keys()]);
         const others = [...this.tree].filter(([path]) => !ours.has(path));
         this.tree = new Map([...others, ...commit.tree]);
-        this.#records = commit.records;
+        // What went is remembered, whatever is put back.
         this.#current = commit;
         return;
       }
@@ -384,6 +384,7 @@ class World {
       case "lose state":
         this.memory = noMemory;
         this.model.loseMemory();
+        this.#records = this.#current.records;
         if (action.key) this.#key++;
         return;
     }

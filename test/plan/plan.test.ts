@@ -309,7 +309,8 @@ describe("a name that is taken in Git", () => {
         name: "mp-shop",
         id: uuid(1),
         reason: "ForeignFile",
-        message: "applications/mp-shop in git.path holds a file that this agent did not write; move it away",
+        message:
+          "applications/mp-shop in git.path holds a file that this agent did not write, or a link or submodule; move it away",
       },
     ]);
     expect(plan.created).toEqual(["mp-crm"]);

@@ -1,16 +1,18 @@
 import { describe, expect, it } from "vitest";
-import type { Instructions } from "../../src/base/index.js";
 import type { Decision, Hold, Plan } from "../../src/plan/index.js";
 import { planNotes } from "../../src/report/index.js";
 import { anApplication, aSnapshot, noon } from "../builders.js";
 import { aDecision, aPlan } from "./an-outcome.js";
 
-const nothing: Instructions = { approvals: [], suspended: [] };
+const nothing = { approvals: [], suspended: [] };
 const listed = aSnapshot([anApplication()], { scenarios: ["DEFAULT"] });
 const ofDecision = (changes: Partial<Decision>): Partial<Plan> => ({ decision: aDecision(changes) });
 
-const notes = (changes: Partial<Plan> = {}, instructions: Partial<Instructions> = {}, snapshot = listed) =>
-  planNotes(aPlan(changes), snapshot, { ...nothing, ...instructions });
+const notes = (
+  changes: Partial<Plan> = {},
+  given: { readonly approvals?: readonly string[]; readonly suspended?: readonly string[] } = {},
+  snapshot = listed,
+) => planNotes(aPlan(changes), { snapshot, ...nothing, ...given });
 
 const aHold = (reason: Hold["reason"]): Hold => ({ name: "mp-a", id: "1", secret: null, reason, until: null });
 const held = { set: "set", nonce: "nonce", hash: "0123abcd", since: noon.toISOString(), units: [] };
@@ -57,6 +59,14 @@ describe("the notes on a plan", () => {
   it("do not mind the approval that counts, before and after it was used", () => {
     expect(notes({ hold: held }, { approvals: ["0123abcd"] })).toEqual([]);
     expect(notes({ usedApproval: "0123abcd" }, { approvals: ["0123abcd"] })).toEqual([]);
+  });
+
+  it("name those that are suspended and nowhere to be found", () => {
+    const suspended = { ...aHold("Suspended"), name: "mp-there" };
+
+    expect(notes({ held: [suspended] }, { suspended: ["mp-there", "mp-typo"] })).toEqual([
+      "suspended by name, but neither in Compass nor in Git: mp-typo",
+    ]);
   });
 
   it("let no path and no word of a file steer the terminal", () => {
