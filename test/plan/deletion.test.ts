@@ -21,6 +21,7 @@ import {
   rules,
   uuid,
 } from "../builders.js";
+import { runs } from "../common/property.js";
 
 const a = { name: "mp-a", id: "1", secret: null };
 const b = { name: "mp-b", id: "2", secret: null };
@@ -130,7 +131,7 @@ describe("an Application that is missing", () => {
           expect(decision.missing["1/mp-a"]?.waited).toBeCloseTo(units / (observations - 1), 3);
         },
       ),
-      { numRuns: 1000 },
+      runs(1000),
     );
   });
 
@@ -400,7 +401,7 @@ describe("the limit", () => {
           expect(went).toBeLessThanOrEqual(Math.max(1, limit * (deletions[0]?.ofApplications ?? 0)));
         }
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 });
@@ -581,6 +582,18 @@ describe("what would go", () => {
       expect(
         isSeen({ ...secret, secret: pathOf("mp-a", "gone") }, first, anEstate([anApplicationNamed("mp-a", 1)])),
       ).toBe(false);
+      expect(isSeen({ ...secret, name: "mp-gone" }, first, anEstate([anApplicationNamed("mp-a", 1)]))).toBe(false);
+    });
+
+    it("by what is said of its own Application alone", () => {
+      const other = anApplicationNamed("mp-0", 2);
+      const setAside = anApplicationNamed("MP_0!", 2);
+
+      expect(isSeen(secret, first, anEstate([other, anApplicationNamed("mp-a", 1)]))).toBe(true);
+      expect(isSeen(secret, first, anEstate([other, without("mp-a", 1)]))).toBe(false);
+      expect(isSeen(secret, first, anEstate([{ ...without("mp-0", 2) }, anApplicationNamed("mp-a", 1)]))).toBe(true);
+      expect(isSeen(secret, first, anEstate([setAside, without("mp-a", 1)]))).toBe(false);
+      expect(isSeen(secret, first, anEstate([anApplicationNamed("MP_A!", 1)]))).toBe(true);
     });
   });
 });

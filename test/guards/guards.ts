@@ -1,0 +1,434 @@
+/** Everything that keeps something from being lost, and how it looks when it is gone: a test of each file must then fail. */
+
+export interface Guard {
+  /** What it keeps, as a sentence. */
+  readonly name: string;
+  readonly file: string;
+  /** Exact text of the source, there once. */
+  readonly find: string;
+  readonly replace: string;
+  /** Each of them must notice. */
+  readonly tests: readonly string[];
+}
+
+interface Change {
+  readonly find: string;
+  readonly replace: string;
+}
+
+const of =
+  (file: string, ...tests: readonly string[]) =>
+  (name: string, { find, replace }: Change, ...others: readonly string[]): Guard => ({
+    name,
+    file,
+    find,
+    replace,
+    tests: others.length > 0 ? others : tests,
+  });
+
+const without = (find: string): Change => ({ find, replace: "" });
+const instead = (find: string, replace: string): Change => ({ find, replace });
+
+const deletion = of("src/plan/deletion.ts", "test/plan/deletion.test.ts");
+const observation = of("src/plan/observation.ts", "test/plan/deletion.test.ts", "test/plan/observation.test.ts");
+const decision = of("src/plan/decision.ts", "test/plan/decision.test.ts");
+const secondLook = of("src/plan/decision.ts", "test/plan/second-look.test.ts");
+const approval = of("src/plan/approval.ts", "test/plan/approval.test.ts");
+const settle = of("src/plan/settle.ts", "test/plan/plan.test.ts");
+const standing = of("src/plan/standing.ts", "test/plan/standing.test.ts");
+const destination = of("src/plan/destination.ts", "test/plan/destination.test.ts");
+const memory = of("src/plan/memory.ts", "test/plan/memory.test.ts");
+const plan = of("src/plan/plan.ts", "test/plan/plan.test.ts");
+const ownership = of("src/base/ownership.ts", "test/base/ownership.test.ts");
+const inventory = of("src/base/inventory.ts", "test/base/inventory.test.ts");
+const open = of("src/base/open.ts", "test/base/open.test.ts");
+const drift = of("src/base/drift.ts", "test/base/drift.test.ts");
+const committed = of("src/base/committed-application.ts", "test/base/committed-application.test.ts");
+const estate = of("src/model/build-estate.ts", "test/model/build-estate.test.ts");
+const application = of("src/model/application.ts", "test/model/build-estate.test.ts");
+const vanished = of("src/model/vanished.ts", "test/model/vanished.test.ts");
+const pages = of("src/fetch/pages.ts", "test/fetch/pages.test.ts");
+const isolate = of("src/fetch/isolate.ts", "test/fetch/isolate.test.ts");
+
+export const guards: readonly Guard[] = [
+  // What Compass says is whole, or it is nothing.
+  pages("an item that came twice is no proof", instead("items.has(item.id)", "false")),
+  pages("the total is the same on every page", instead("page.totalCount !== first.totalCount", "false")),
+  pages("no fewer items come than the total says", instead("items.size !== first.totalCount", "false")),
+  pages(
+    "no more items come than the total says",
+    instead("items.size > first.totalCount", "items.size > first.totalCount + 1_000"),
+  ),
+  pages("the cursor advances", instead('endCursor === "" || cursors.has(endCursor)', "false")),
+  pages("only the last page may be empty", instead("page.data.length === 0", "false")),
+  isolate(
+    "a query that is refused whatever it asks is a failure",
+    instead("pages === 0 && unreadable === ENOUGH", "false"),
+  ),
+  isolate(
+    "other failures are no Applications that cannot be read",
+    without("if (!isUnprocessable(thrown)) throw thrown;"),
+  ),
+  isolate("only an Application asked for by itself is named unreadable", instead("if (first > 1) {", "if (false) {")),
+  of(
+    "src/fetch/director.ts",
+    "test/fetch/director.test.ts",
+    "test/fetch/told-apart.test.ts",
+  )(
+    "a refusal with code 23 never means that there are no Applications",
+    instead(
+      `if (answer.kind !== "data") throw refusal(operation, answer);`,
+      `if (answer.kind === "errors" && answer.errors.some(({ code }) => code === 23)) {
+          const none = { data: [], totalCount: 0, pageInfo: { hasNextPage: false, endCursor: "" } };
+          return { runtime: { name: "", labels: {} }, applicationsForRuntime: none } as never;
+        }
+        if (answer.kind !== "data") throw refusal(operation, answer);`,
+    ),
+  ),
+  of("src/fetch/fetch-snapshot.ts", "test/fetch/fetch-snapshot.test.ts")(
+    "a runtime that Director does not know has no empty list",
+    instead(
+      "if (answer.runtime === null) throw unknownRuntime();",
+      'if (answer.runtime === null) return { data: [], totalCount: 0, pageInfo: { hasNextPage: false, endCursor: "" } };',
+    ),
+  ),
+  of("src/fetch/fetch-snapshot.ts", "test/fetch/fetch-snapshot.test.ts")(
+    "a list whose parent went away is no empty list",
+    instead(
+      'return present(answer.application, "bundles").bundles;',
+      'return answer.application?.bundles ?? { data: [], totalCount: first.totalCount, pageInfo: { hasNextPage: false, endCursor: "" } };',
+    ),
+  ),
+
+  // Whose name it is.
+  estate("of several with one name none is taken for the right one", instead("(sharing.get(name) ?? 0) > 1", "false")),
+  estate(
+    "of several with one name only the one that Git has goes on",
+    instead("owners.get(name) !== application.id", "!owners.has(name)"),
+  ),
+  estate("one that cannot be read shares its name, too", instead("of [...named, ...unreadable])", "of [...named])")),
+  estate(
+    "one that cannot be read is set aside, not missing",
+    instead("unreadable.map((each): SetAside =>", "[].map((each): SetAside =>"),
+  ),
+
+  // What may go, and when.
+  deletion(
+    "an empty answer deletes nothing",
+    instead('estate.applications.length + estate.setAside.length === 0 ? "EmptyAnswer" : null', "null"),
+  ),
+  deletion("nothing is deleted in upsert-only", instead('rules.mode === "upsert-only" ? "UpsertOnly" : null', "null")),
+  deletion("a rebuilt inventory deletes nothing", instead('owned.trusted ? null : "InventoryRebuilt"', "null")),
+  deletion("who is set aside keeps its files", without(" || kept.has(id)")),
+  deletion("who is left alone is not deleted", without("isLeftAlone(name) || "), "test/plan/standing.test.ts"),
+  deletion(
+    "who is left alone is not deleted under its old name either",
+    without(' || isLeftAlone(names.get(id) ?? "")'),
+  ),
+  deletion("a Secret of somebody else's is not taken for a vanished one", without("row.id === application.id && ")),
+  deletion(
+    "credentials have a patience of their own",
+    instead("unit.secret === null ? input.rules : input.rules.credentials", "input.rules"),
+  ),
+  deletion(
+    "who was seen again begins anew",
+    instead(
+      "const missing: Record<string, Missing> = {};",
+      "const missing: Record<string, Missing> = { ...input.missing };",
+    ),
+  ),
+  observation("it must be missing from so many fetches", without("observations >= patience.observations && ")),
+  observation("it must be missing for so long", without(" && waited >= patience.over - ROUNDING")),
+  observation("a long silence counts no more than its share", instead("Math.min(elapsed, share)", "elapsed")),
+  observation(
+    "a clock set back counts nothing",
+    instead(
+      "Math.max(0, now.getTime() - Date.parse(before.lastSeenMissing))",
+      "now.getTime() - Date.parse(before.lastSeenMissing)",
+    ),
+  ),
+  deletion("no more than the limit goes in one cycle", instead("!isOverLimit(due, input)", "true")),
+  deletion("no more than the limit goes in one day", instead("spent + wanted >", "wanted >")),
+  deletion(
+    "the day's limit is a share of what was there when it began",
+    instead("first?.ofApplications ?? committed.applications", "committed.applications"),
+  ),
+  deletion(
+    "the day's limit of Secrets is a share of what was there when it began",
+    instead("first?.ofSecrets ?? committed.secrets", "committed.secrets"),
+  ),
+  deletion(
+    "records of the future count",
+    instead(
+      "now.getTime() - Date.parse(at) < DAY",
+      "now.getTime() >= Date.parse(at) && now.getTime() - Date.parse(at) < DAY",
+    ),
+  ),
+  plan(
+    "what goes is recorded for the day",
+    instead("[...ofTheDay(owned, now), ...recordOf(rows, settled, options)]", "[...ofTheDay(owned, now)]"),
+  ),
+  plan(
+    "what went before on that day stays recorded",
+    instead("[...ofTheDay(owned, now), ...recordOf(rows, settled, options)]", "[...recordOf(rows, settled, options)]"),
+  ),
+  ownership(
+    "deletions that cannot be read count as all that may go",
+    instead("inventory.deletions ?? spent(files, now)", "inventory.deletions ?? []"),
+  ),
+
+  // A second look.
+  secondLook(
+    "a second look is taken before a deletion",
+    instead("due.length + takeovers.length > 0", "takeovers.length > 0"),
+  ),
+  secondLook(
+    "a second look is taken before a takeover",
+    instead("due.length + takeovers.length > 0", "due.length > 0"),
+  ),
+  secondLook(
+    "who is seen by the second look holds all",
+    instead("due: seen.length === 0 ? due : [],", "due: due.filter((unit) => !seen.includes(unit)),"),
+  ),
+  secondLook(
+    "a name is taken over only when its owner is gone from both looks",
+    instead("[...due, ...takeovers].filter(", "[...due].filter("),
+  ),
+  secondLook(
+    "who was seen by the second look begins anew",
+    instead("of seen) delete missing[", "of [] as typeof seen) delete missing["),
+  ),
+  secondLook(
+    "an approval is not used up when the second look shows one of its own",
+    without(" && seen.length === 0 ? (approval"),
+    "test/plan/second-look.test.ts",
+  ),
+  deletion(
+    "who is set aside in the second look is seen",
+    instead("[...one.applications, ...one.setAside].find(", "[...one.applications].find("),
+  ),
+  deletion(
+    "the Secrets of one that the second look sets aside are not proven gone",
+    without("if (second.setAside.some((each) => each.id === id)) return true;"),
+  ),
+  decision(
+    "a name is not taken over while the inventory is rebuilt",
+    instead("!input.owned.trusted || seen.includes(unit)", "seen.includes(unit)"),
+    "test/plan/plan.test.ts",
+  ),
+  settle("who keeps its folder is not overwritten by who takes the name", without(", ...decision.keeping")),
+  settle("who is left alone keeps its folder", without(", ...decision.frozen"), "test/plan/standing.test.ts"),
+
+  // Approvals.
+  approval("an approval is of one set", instead("digest([set, used])", "digest([used])")),
+  approval("an approval is of one hold", instead("digest([set, used])", "digest([set])")),
+  approval(
+    "the same set held again needs another approval",
+    instead("known?.nonce ?? nonce", "memory.hold?.nonce ?? nonce"),
+  ),
+  approval(
+    "an approval is bound to its detail",
+    instead("JSON.stringify([id, name, secret, detail])", "JSON.stringify([id, name, secret])"),
+  ),
+  approval("an approval is bound to the runtime", instead("digest([runtimeID, ...lines])", "digest(lines)")),
+  approval("an approval ends", without(" && new Date(expires) > now")),
+  memory("an approval is used once", instead("valid.filter(({ hash }) => hash !== usedApproval)", "valid")),
+  memory(
+    "a cycle that wrote nothing uses no approval",
+    instead("usedApproval === null ? { ...seen, hold } : seen", "{ ...seen, hold }"),
+  ),
+  decision(
+    "a reason that no person may let pass is not approved",
+    instead("holds.filter(({ reason }) => APPROVABLE.has(reason))", "holds"),
+  ),
+  plan(
+    "the file with an approval is removed only when it was used",
+    instead("decision.usedApproval !== null && base.listing.has(APPROVE_PATH)", "base.listing.has(APPROVE_PATH)"),
+  ),
+
+  // Destinations.
+  decision("new destinations are held", instead('settings.destinationChange === "hold" ? changes : []', "[]")),
+  decision(
+    "what is held for a new destination is not written",
+    without('for (const { name, reason } of held) if (reason === "DestinationChanged") left.set(name, reason);'),
+  ),
+  decision("an approval of destinations is bound to every host", instead("[bundle, to])", "[bundle, to[0]])")),
+  decision(
+    "an approval of destinations is bound to every bundle",
+    instead("redirected.get(name)?.map(", "redirected.get(name)?.slice(0, 1).map("),
+  ),
+  destination(
+    "one new host among old ones is a change",
+    instead("return to.size === 0 ?", "return same.flatMap(({ now }) => now.hosts).some((host) => from.has(host)) ?"),
+  ),
+  destination(
+    "a new name hides no new destination",
+    instead(
+      "return estate.applications.flatMap(({ name, id, secrets }) => {",
+      "return estate.applications.flatMap(({ name, id, secrets }) => {\n    if (!folders.has(name)) return [];",
+    ),
+  ),
+  application(
+    "token endpoints are destinations, too",
+    instead("hostsOf([...targets, authenticationURL, csrfTokenEndpointURL])", "hostsOf(targets)"),
+  ),
+  committed(
+    "a host that is spoken to without TLS is another one",
+    instead('protocol === "https:" ? host :', "protocol ? host :"),
+  ),
+
+  // What a person wants.
+  standing(
+    "who is suspended by command is left alone",
+    without('add(Object.keys(memory.suspended.applications), "Suspended");'),
+  ),
+  standing(
+    "who is suspended by a file is left alone",
+    without('if (instructions.suspended !== "everything") add(instructions.suspended, "Suspended");'),
+  ),
+  standing("whose reconciling is disabled is left alone", without('add(drift.disabled, "ReconcileDisabled");')),
+  drift("the mark that disables reconciling is read", instead("readApplication(bytes).isDisabled", "false")),
+  standing(
+    "what a person changed is left alone where drift is preserve",
+    instead('settings.drift === "preserve"', "false"),
+  ),
+  standing("what a person changed stops the cycle where drift is fail", instead('settings.drift === "fail"', "false")),
+  standing("a revert of a commit is told by its serial", instead("owned.serial < serial", "false")),
+  standing(
+    "a revert of a deletion is told",
+    instead(
+      "isPutBack && published !== undefined &&",
+      'isPutBack && published !== undefined && published.tree !== "" &&',
+    ),
+  ),
+  standing("a file that was put back is told by what stood there before", instead("older.has(name) || (", "(")),
+  drift("what the agent wrote before is known", instead("row.former?.includes(blob) === true", "false")),
+  standing(
+    "a revert is held until Compass says something else",
+    instead("known?.tree === tree", "false"),
+    "test/plan/standing.test.ts",
+  ),
+  standing(
+    "a revert is not lifted by what cannot be compared",
+    instead("if (intent === null || intent === entry.intent)", "if (intent === entry.intent)"),
+  ),
+  plan(
+    "a deletion is remembered, so that its revert can be told",
+    without('...Object.fromEntries(settled.due.map(({ name, id }) => [name, { id, intent: "", tree: "" }])),'),
+  ),
+  plan(
+    "what a person removed does not come back",
+    without("for (const row of absentRows(options)) add(row, null);"),
+    "test/plan/standing.test.ts",
+  ),
+  memory(
+    "the serial that was published is never lowered",
+    instead("Math.max(published.serial, plan.serial)", "plan.serial"),
+  ),
+  plan(
+    "the next serial is higher than what a person took back",
+    instead("Math.max(owned.serial, serial) + 1", "owned.serial + 1"),
+    "test/plan/standing.test.ts",
+  ),
+  memory("what was published elsewhere does not count", instead("memory.published.target === target", "true")),
+
+  // Whose files they are.
+  inventory(
+    "an inventory is trusted only with the code that our key makes",
+    instead("!timingSafeEqual(Buffer.from(expected), Buffer.from(hmac))", "false"),
+  ),
+  inventory(
+    "an inventory names nothing outside of the layout",
+    instead("path: z.string().max(1024).regex(LAYOUT),", "path: z.string().max(1024),"),
+  ),
+  ownership(
+    "files outside of the layout are nobody's",
+    instead("[...base.listing.keys()].filter(isInLayout).sort()", "[...base.listing.keys()].sort()"),
+  ),
+  ownership("a path of another runtime is left alone", without('if (owner !== runtimeID) return "runtime";')),
+  ownership(
+    "a path of another tenant is left alone",
+    instead('named !== null && tenant !== null && named !== tenant ? "tenant" : null', "null"),
+  ),
+  ownership(
+    "an inventory that does not say whose it is stops the cycle",
+    instead("if (owner === null)\n", "if (false)\n"),
+  ),
+  ownership(
+    "a path is taken over only from the one that is named",
+    instead("takeOver !== null && takeOver === owner", "takeOver !== null"),
+  ),
+  ownership("a path that is taken over deletes nothing", instead("trusted: taken === null", "trusted: true")),
+  ownership("an inventory that is rebuilt deletes nothing", instead("trusted: false,", "trusted: true,")),
+  ownership(
+    "who was taken over from does not take it back",
+    without("if (former.includes(ours) && !taken) throw twoStates(owner);"),
+  ),
+  ownership("an inventory of a later version stops the cycle", instead("if (newer && !taken)", "if (false)")),
+  ownership(
+    "a kustomization of somebody else's stops the cycle",
+    instead("if (foreign === undefined) return NOTHING;", "return NOTHING;"),
+  ),
+  open(
+    "a path inside of another agent's stops the cycle",
+    instead("if (found.at(-1)?.path === inventory)", "if (false)"),
+  ),
+  open("a path around another agent's stops the cycle", instead("throw nested(`around", "nested(`around")),
+  open("a link in the way stops the cycle", instead('if (kindOf(entry) !== "file")', "if (false)")),
+  settle("a file of somebody else's is not overwritten", instead("base.listing.has(path) && !ours.has(path)", "false")),
+  plan(
+    "only what is the agent's own is deleted",
+    instead(
+      "const gone = owned.files.map(({ path }) => path).filter(",
+      "const gone = [...base.listing.keys()].filter(",
+    ),
+  ),
+
+  // Who waits, and what stays.
+  decision(
+    "Secrets that stay keep their references",
+    instead("rows.filter(({ path }) => stayingSecrets.has(path))", "[]"),
+  ),
+  vanished(
+    "credentials that come back in another form are not missing",
+    instead('bundle === other.bundle && (type === "Parameters") === (other.type === "Parameters")', "false"),
+  ),
+  settle(
+    "Secrets that are held stay",
+    without("if (decision.stayingSecrets.has(row.path) && row.id === names.get(name)) return [row];"),
+  ),
+  settle(
+    "nothing is left behind unrecorded in upsert-only",
+    instead('mode === "sync" && owned.trusted', "owned.trusted"),
+  ),
+  settle("what is left behind stays, as nobody's", instead("[{ ...row, id: null }]", "[]")),
+  settle("what a rebuilt inventory says is not tidied", instead('mode === "sync" && owned.trusted', 'mode === "sync"')),
+  settle(
+    "a rename waits while the old name is held",
+    instead("isTaken || !(namesOf.get(id) ?? []).every(isLeft)", "isTaken"),
+  ),
+  settle(
+    "a name is not given while its owner is set aside or held",
+    instead("(kept.has(owner) || waiting.has(owner))", "waiting.has(owner)"),
+  ),
+  settle(
+    "a name is not given while its owner waits itself",
+    instead("(kept.has(owner) || waiting.has(owner))", "kept.has(owner)"),
+  ),
+  settle(
+    "a chain of renames waits as a whole",
+    instead("for (let before = -1; before !== waiting.size; )", "for (let before = -1; before < 0; )"),
+  ),
+  settle(
+    "an old name is given up only to who is published",
+    instead("(next !== undefined && !waiting.has(next))", "next !== undefined"),
+  ),
+  settle("who waits keeps the folder of its old name", without("!waiting.has(id) && ")),
+  settle("who is set aside keeps the folder of its old name", without(" && !keptIDs.has(id)")),
+  settle("no Secret stands twice", instead("others.every(({ path }) => applicationOf(path) === name)", "true")),
+  of(
+    "src/render/common-files.ts",
+    "test/render/render-estate.test.ts",
+    "test/plan/plan.test.ts",
+  )("the kustomization is never empty", instead("[...manifests, REVISION_PATH]", "[...manifests]")),
+];

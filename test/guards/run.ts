@@ -1,0 +1,105 @@
+/** `npm run test:guards`: takes one guard after the other out of a copy of the sources, and demands that its tests fail. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
+import type { Guard } from "./guards.js";
+
+// Run as it is, it finds no file by the name that a build would give it.
+const { guards } = (await import(`${import.meta.dirname}/guards.ts`)) as typeof import("./guards.js");
+
+const root = resolve(import.meta.dirname, "../..");
+const COPIED = ["src", "templates", "test", "crds", "docs", "cdk8s.yaml", "package.json", "vitest.config.ts"];
+
+interface Report {
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
+}
+
+const copy = mkdtempSync(join(tmpdir(), "runtime-agent-guards-"));
+process.on("exit", () => {
+  stop();
+  rmSync(copy, { recursive: true, force: true });
+});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(1));
+
+/** Milliseconds for the tests of one guard; what is left without an end by its removal is stopped then. */
+const TIME_LIMIT = 120_000;
+
+let running: ChildProcess | null = null;
+
+/** Stops the tests with all that they started. */
+function stop() {
+  if (running?.pid !== undefined && running.exitCode === null) process.kill(-running.pid, "SIGKILL");
+}
+
+/** Titles of the tests that fail, by file; null when they do not end. A file that does not load has none: it notices nothing. */
+async function failing(tests: readonly string[], limit: number): Promise<Map<string, string[]> | null> {
+  const report = join(copy, "report.json");
+  rmSync(report, { force: true });
+  const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
+  const args = [vitest, "run", "--project", "unit", "--reporter=json", `--outputFile=${report}`, ...tests];
+  const env = { ...process.env, RUNTIME_AGENT_RUNS: process.env.RUNTIME_AGENT_RUNS ?? "50" };
+  const child = spawn(process.execPath, args, { cwd: copy, stdio: "ignore", detached: true, env });
+  running = child;
+  const timer = setTimeout(stop, limit);
+  await new Promise((done) => child.on("close", done));
+  clearTimeout(timer);
+  if (child.signalCode === "SIGKILL") return null;
+  const { testResults } = JSON.parse(readFileSync(report, "utf8")) as Report;
+  return new Map(
+    tests.map((test) => [
+      test,
+      testResults
+        .filter(({ name }) => name.replaceAll("\\", "/").endsWith(`/${test}`))
+        .flatMap(({ assertionResults }) => assertionResults)
+        .filter(({ status }) => status === "failed")
+        .map(({ fullName }) => fullName),
+    ]),
+  );
+}
+
+/** What its tests say when the guard is gone; what is wrong begins with "NOT". */
+async function verdict({ file, find, replace, tests }: Guard): Promise<string> {
+  const path = join(copy, file);
+  const text = readFileSync(path, "utf8");
+  const parts = text.split(find);
+  if (parts.length !== 2) return `NOT THERE: its text stands ${parts.length - 1} times in ${file}`;
+  writeFileSync(path, parts.join(replace));
+  try {
+    const failed = await failing(tests, TIME_LIMIT);
+    if (failed === null) return `${tests.map((test) => basename(test)).join(" and ")}: does not end`;
+    const silent = tests.filter((test) => failed.get(test)?.length === 0);
+    if (silent.length > 0) return `NOT NOTICED by ${silent.join(" and ")}`;
+    return tests.map((test) => `${basename(test)}: ${failed.get(test)?.[0]}${more(failed.get(test))}`).join("; ");
+  } finally {
+    writeFileSync(path, text);
+  }
+}
+
+const more = (titles: readonly string[] = []) => (titles.length > 1 ? ` (and ${titles.length - 1} more)` : "");
+
+for (const name of COPIED) cpSync(join(root, name), join(copy, name), { recursive: true });
+symlinkSync(join(root, "node_modules"), join(copy, "node_modules"), "dir");
+
+const words = process.argv.slice(2);
+const wanted = guards.filter(
+  ({ name, file }) => words.length === 0 || words.some((word) => `${file} ${name}`.includes(word)),
+);
+const all = [...new Set(wanted.flatMap(({ tests }) => tests))];
+const before = await failing(all, 5 * TIME_LIMIT);
+const broken = before === null ? ["all of them, which do not end"] : [...before.values()].flat();
+for (const title of broken) console.error(`fails with every guard in place: ${title}`);
+
+console.log("| Guard | Caught by |\n| --- | --- |");
+let faults = broken.length;
+for (const guard of wanted) {
+  const caught = await verdict(guard);
+  if (caught.startsWith("NOT")) faults += 1;
+  console.log(`| ${guard.name} | ${caught} |`);
+}
+console.log(`\n${wanted.length} guards, ${faults} faults`);
+if (wanted.length === 0 || faults > 0) process.exitCode = 1;
