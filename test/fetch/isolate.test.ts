@@ -115,6 +115,31 @@ const many = (count: number) => Array.from({ length: count }, (_, index) => anAp
 
 const ids = ({ applications }: Snapshot) => applications.map((application) => application.id);
 
+describe("narrowing after any other failure", () => {
+  it.each([1, 200])(
+    "does not happen, since that says nothing of an Application: from a page of %s",
+    async (pageSize) => {
+      const outage = refusal("Applications", { kind: "status", status: 503, empty: true, timedOut: false });
+      const asked: string[] = [];
+      const page = { data: [{ id: "1", name: "n-1" }], pageInfo: { endCursor: "", hasNextPage: false }, totalCount: 1 };
+      const next = isolate<Item>({
+        pageSize,
+        whole: async (first) => {
+          asked.push(`whole ${first}`);
+          throw outage;
+        },
+        skeleton: async () => {
+          asked.push("skeleton");
+          return page;
+        },
+      });
+
+      expect(await failureOf(next(null))).toBe(outage);
+      expect(asked).toEqual([`whole ${pageSize}`]);
+    },
+  );
+});
+
 describe("an Application that Director cannot write", () => {
   it("is named, and all others are read", async () => {
     const sandbox = await sandboxWith(many(21));

@@ -21,6 +21,12 @@ describe("the digest of what is applied", () => {
     expect(revisionDigest([...files, file("revision.yaml"), file(INVENTORY_PATH)])).toBe(revisionDigest(files));
   });
 
+  it("leaves out what a person removed, since nobody applies it", () => {
+    const files = [file("a"), file("b")];
+
+    expect(revisionDigest([...files, { ...file("c"), absent: true }])).toBe(revisionDigest(files));
+  });
+
   it("changes with each path, each file's bytes, and each file more or less", () => {
     const digests = [
       [file("a"), file("b")],

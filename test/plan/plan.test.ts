@@ -153,6 +153,19 @@ describe("a plan", () => {
     }
   });
 
+  it("writes the files over all Applications again, whatever is done about drift", async () => {
+    const first = await sync(empty, [shop]);
+    const tree = new Map(first.tree).set("kustomization.yaml", Buffer.from("resources: []\n"));
+    tree.delete("revision.yaml");
+
+    for (const drift of ["preserve", "fail"] as const) {
+      const { plan } = await sync(tree, [shop], { settings: { drift } });
+
+      expect([...plan.writes.keys()].sort()).toEqual(["kustomization.yaml", "revision.yaml"]);
+      expect(summary(plan)).toEqual({ ...nothing, unchanged: ["mp-shop"] });
+    }
+  });
+
   it("names the owner, the seal key and those in use before", async () => {
     const { tree } = await sync(empty, [shop]);
 
