@@ -89,14 +89,10 @@ export const guards: readonly Guard[] = [
     "a runtime that Director does not know has no empty list",
     instead(
       "if (answer.runtime === null) throw unknownRuntime();",
-      'if (answer.runtime === null) return { data: [], totalCount: 0, pageInfo: { hasNextPage: false, endCursor: "" } };',
-    ),
-  ),
-  of("src/fetch/fetch-snapshot.ts", "test/fetch/fetch-snapshot.test.ts")(
-    "a list whose parent went away is no empty list",
-    instead(
-      'return present(answer.application, "bundles").bundles;',
-      'return answer.application?.bundles ?? { data: [], totalCount: first.totalCount, pageInfo: { hasNextPage: false, endCursor: "" } };',
+      `if (answer.runtime === null) {
+      described = { id: runtimeID, name: "", labels: {} } as never;
+      return { data: [], totalCount: 0, pageInfo: { hasNextPage: false, endCursor: "" } };
+    }`,
     ),
   ),
 
@@ -120,7 +116,7 @@ export const guards: readonly Guard[] = [
   deletion("nothing is deleted in upsert-only", instead('rules.mode === "upsert-only" ? "UpsertOnly" : null', "null")),
   deletion("a rebuilt inventory deletes nothing", instead('owned.trusted ? null : "InventoryRebuilt"', "null")),
   deletion("who is set aside keeps its files", without(" || kept.has(id)")),
-  deletion("who is left alone is not deleted", without("isLeftAlone(name) || "), "test/plan/standing.test.ts"),
+  deletion("who is left alone is not deleted", without("isLeftAlone(name) || ")),
   deletion(
     "who is left alone is not deleted under its old name either",
     without(' || isLeftAlone(names.get(id) ?? "")'),
@@ -137,7 +133,11 @@ export const guards: readonly Guard[] = [
       "const missing: Record<string, Missing> = { ...input.missing };",
     ),
   ),
-  observation("it must be missing from so many fetches", without("observations >= patience.observations && ")),
+  observation(
+    "it must be missing from so many fetches",
+    without("observations >= patience.observations && "),
+    "test/plan/observation.test.ts",
+  ),
   observation("it must be missing for so long", without(" && waited >= patience.over - ROUNDING")),
   observation("a long silence counts no more than its share", instead("Math.min(elapsed, share)", "elapsed")),
   observation(
@@ -167,10 +167,12 @@ export const guards: readonly Guard[] = [
   plan(
     "what goes is recorded for the day",
     instead("[...ofTheDay(owned, now), ...recordOf(rows, settled, options)]", "[...ofTheDay(owned, now)]"),
+    "test/plan/decision.test.ts",
   ),
   plan(
     "what went before on that day stays recorded",
     instead("[...ofTheDay(owned, now), ...recordOf(rows, settled, options)]", "[...recordOf(rows, settled, options)]"),
+    "test/plan/decision.test.ts",
   ),
   ownership(
     "deletions that cannot be read count as all that may go",
@@ -185,6 +187,7 @@ export const guards: readonly Guard[] = [
   secondLook(
     "a second look is taken before a takeover",
     instead("due.length + takeovers.length > 0", "due.length > 0"),
+    "test/plan/decision.test.ts",
   ),
   secondLook(
     "who is seen by the second look holds all",
@@ -193,15 +196,17 @@ export const guards: readonly Guard[] = [
   secondLook(
     "a name is taken over only when its owner is gone from both looks",
     instead("[...due, ...takeovers].filter(", "[...due].filter("),
+    "test/plan/decision.test.ts",
   ),
   secondLook(
     "who was seen by the second look begins anew",
     instead("of seen) delete missing[", "of [] as typeof seen) delete missing["),
+    "test/plan/decision.test.ts",
   ),
   secondLook(
     "an approval is not used up when the second look shows one of its own",
     without(" && seen.length === 0 ? (approval"),
-    "test/plan/second-look.test.ts",
+    "test/plan/decision.test.ts",
   ),
   deletion(
     "who is set aside in the second look is seen",
@@ -216,8 +221,12 @@ export const guards: readonly Guard[] = [
     instead("!input.owned.trusted || seen.includes(unit)", "seen.includes(unit)"),
     "test/plan/plan.test.ts",
   ),
-  settle("who keeps its folder is not overwritten by who takes the name", without(", ...decision.keeping")),
-  settle("who is left alone keeps its folder", without(", ...decision.frozen"), "test/plan/standing.test.ts"),
+  settle(
+    "who keeps its folder is not overwritten by who takes the name",
+    without(", ...decision.keeping"),
+    "test/plan/decision.test.ts",
+  ),
+  settle("who is left alone keeps its folder", without(", ...decision.frozen"), "test/plan/decision.test.ts"),
 
   // Approvals.
   approval("an approval is of one set", instead("digest([set, used])", "digest([used])")),
@@ -244,6 +253,7 @@ export const guards: readonly Guard[] = [
   plan(
     "the file with an approval is removed only when it was used",
     instead("decision.usedApproval !== null && base.listing.has(APPROVE_PATH)", "base.listing.has(APPROVE_PATH)"),
+    "test/plan/decision.test.ts",
   ),
 
   // Destinations.
@@ -252,10 +262,15 @@ export const guards: readonly Guard[] = [
     "what is held for a new destination is not written",
     without('for (const { name, reason } of held) if (reason === "DestinationChanged") left.set(name, reason);'),
   ),
-  decision("an approval of destinations is bound to every host", instead("[bundle, to])", "[bundle, to[0]])")),
+  decision(
+    "an approval of destinations is bound to every host",
+    instead("[bundle, to])", "[bundle, to[0]])"),
+    "test/plan/second-look.test.ts",
+  ),
   decision(
     "an approval of destinations is bound to every bundle",
     instead("redirected.get(name)?.map(", "redirected.get(name)?.slice(0, 1).map("),
+    "test/plan/second-look.test.ts",
   ),
   destination(
     "one new host among old ones is a change",

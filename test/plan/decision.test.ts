@@ -120,6 +120,30 @@ describe("a second look at Compass", () => {
     expect(agent.tree).toEqual(before);
   });
 
+  it("is not taken for names that are exchanged, since nobody is gone", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+
+    const { plan, summary, lookedAgain } = await agent.sync([
+      { ...shop, name: "mp-crm" },
+      { ...crm, name: "mp-shop" },
+    ]);
+
+    expect(lookedAgain).toBe(false);
+    expect(summary).toEqual({ ...nothing, updated: ["mp-crm", "mp-shop"] });
+    expect(plan.replaced).toEqual([]);
+  });
+
+  it("is the last: after it none is asked for", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+
+    const { plan, lookedAgain } = await agent.sync([shop]);
+
+    expect(lookedAgain).toBe(true);
+    expect(plan.decision.needsSecondLook).toBe(false);
+  });
+
   it("that lacks the owner, too, lets the name be taken over", async () => {
     const agent = anAgent({ rules: { ...atOnce, observations: 3, over: minutes(30) } });
     await agent.sync([shop]);
@@ -201,6 +225,31 @@ describe("an approval", () => {
     expect(passed.summary.deleted).toHaveLength(5);
     expect(agent.tree.has(".runtime-agent/approve")).toBe(false);
     expect(faults(agent.tree, sealKey)).toEqual([]);
+  });
+
+  it("is not used up by a cycle in which it was not given, nor is another one's file removed", async () => {
+    const agent = anAgent({ rules: limited });
+    await agent.sync(many);
+    agent.edit(".runtime-agent/approve", "of-another-set\n");
+
+    const { plan } = await agent.sync(many.slice(5));
+
+    expect(plan.decision.usedApproval).toBeNull();
+    expect(plan.deletes).toEqual([]);
+    expect(agent.tree.has(".runtime-agent/approve")).toBe(true);
+  });
+
+  it.each<[string, CycleChanges]>([
+    ["upsert-only", { rules: { ...atOnce, mode: "upsert-only" } }],
+    ["a rebuilt inventory", { key: Buffer.alloc(32, 8) }],
+  ])("cannot be given for what is held by %s", async (_, changes) => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+
+    const { plan, summary } = await agent.sync([shop], changes);
+
+    expect(summary.held).toHaveLength(1);
+    expect(plan.decision).toMatchObject({ approval: null, hold: null });
   });
 
   it("that a second look contradicts is void", async () => {
@@ -494,6 +543,35 @@ describe("an Application suspended by name", () => {
     expect(gone.summary).toEqual({ ...nothing, held: ["mp-shop Suspended"] });
     expect(textOf(agent.tree, application("mp-shop"))).toBe(textOf(before, application("mp-shop")));
     expect(faults(agent.tree, sealKey)).toEqual([]);
+  });
+
+  it("keeps its folder from another one that takes the old name, while it has a new one itself", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    agent.memory = suspended(agent.memory, "mp-store");
+    const before = agent.tree;
+
+    const { summary, plan } = await agent.sync([{ ...shop, name: "mp-store" }, { ...erp, name: "mp-shop" }, crm]);
+
+    expect(summary).toEqual({ ...nothing, held: ["mp-shop Renamed", "mp-store Suspended"] });
+    expect(plan.deletes).toEqual([]);
+    expect(agent.tree).toEqual(before);
+  });
+
+  it("is told once, and not at all when there is nothing to leave alone", async () => {
+    const agent = anAgent({ settings: { destinationChange: "hold" } });
+    await agent.sync([shop, crm]);
+    agent.edit(".runtime-agent/suspend", "mp-shop\nmp-nowhere\n");
+    const [bundle] = shop.bundles;
+    const moved = {
+      ...shop,
+      bundles: bundle ? [{ ...bundle, apiDefinitions: [anAPI({ targetURL: "https://x.test" })] }] : [],
+    };
+
+    const { summary, plan } = await agent.sync([moved, crm]);
+
+    expect(summary).toEqual({ ...nothing, held: ["mp-shop Suspended"] });
+    expect(plan.decision.approval).toBeNull();
   });
 
   it("by a file in Git, too", async () => {

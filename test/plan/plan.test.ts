@@ -519,7 +519,7 @@ describe("a name that changes", () => {
     expect(faults(tree, sealKey)).toEqual([]);
   });
 
-  it.each([
+  it.each<[string, CycleChanges]>([
     ["upsert-only", { rules: upsertOnly }],
     ["a rebuilt inventory", { key: Buffer.alloc(32, 8) }],
   ])("leaves the Secrets of the former owner in Git with %s, as nobody's", async (_, changes) => {
@@ -528,7 +528,7 @@ describe("a name that changes", () => {
     // What a rebuilt inventory does not know, it leaves at that.
     const bare = textOf(first.tree, "applications/mp-shop/application.yaml").replace(/applicationId: \S+/, "none: x");
     const before =
-      "key" in changes
+      changes.key !== undefined
         ? new Map(first.tree).set("applications/mp-shop/application.yaml", Buffer.from(bare))
         : first.tree;
 
@@ -665,6 +665,15 @@ describe("a rebuilt inventory", () => {
       `applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml`,
     ]);
     expect(faults(third.tree, sealKey)).toEqual([]);
+  });
+
+  it("lets no name be taken over in that cycle", async () => {
+    const first = await sync(empty, [shop], { key: otherKey });
+
+    const { plan, tree } = await sync(first.tree, [{ ...erp, name: "mp-shop" }], { rules: atOnce });
+
+    expect(summary(plan)).toEqual({ ...nothing, held: ["mp-shop Renamed"] });
+    expect(filesOf(tree, "mp-shop")).toEqual(filesOf(first.tree, "mp-shop"));
   });
 
   it("finds what is as it was, and then writes nothing more", async () => {

@@ -13,6 +13,7 @@ import {
   later,
   minutes,
   noon,
+  rules,
   uuid,
 } from "../builders.js";
 
@@ -49,6 +50,25 @@ describe("an approval of new destinations", () => {
     const hold = await holdOf("new.example.com", "other.example.com");
 
     expect((await holdOf("evil.example.com", "other.example.com"))?.hash).not.toBe(hold?.hash);
+    expect((await holdOf("new.example.com", "evil.example.com"))?.hash).not.toBe(hold?.hash);
+  });
+
+  it("is bound to each new host of one bundle", async () => {
+    const withTwo = (second: string): Application => {
+      const [bundle = aBundle()] = withTargets("a.example.com", "b.example.com").bundles;
+      const apiDefinitions = ["a.new.example.com", second].map((host, index) =>
+        anAPI({ id: uuid(1001 + index), name: `API ${index}`, targetURL: `https://${host}/` }),
+      );
+      return anApplication({ bundles: [{ ...bundle, apiDefinitions }] });
+    };
+    const hashOf = async (second: string) => {
+      const { tree, memory } = await cycle(new Map(), aSnapshot([withTargets("a.example.com", "b.example.com")]));
+      const { plan } = await cycle(tree, aSnapshot([withTwo(second)]), { memory, settings });
+      return plan.decision.hold?.hash;
+    };
+
+    expect(await hashOf("b.new.example.com")).toBe(await hashOf("b.new.example.com"));
+    expect(await hashOf("b.new.example.com")).not.toBe(await hashOf("c.new.example.com"));
   });
 });
 
@@ -100,6 +120,31 @@ describe("a second look at Compass", () => {
     expect(held.plan.hold?.units).toEqual([{ name: "mp-1", id: uuid(1), secret: null }]);
     expect(after.plan.deleted).toEqual([]);
     expect(after.memory.approvals).toEqual(approvals);
+    expect(after.plan.decision.hold).toEqual(held.plan.decision.hold);
+  });
+});
+
+describe("a second look at Compass that shows one of those that were approved", () => {
+  it("ends their hold, whatever else it shows", async () => {
+    const all = [1, 2, 3].map((number) => anApplicationNamed(`mp-${number}`, number));
+    const { tree, memory } = await cycle(new Map(), aSnapshot(all));
+    const patience = { observations: 3, waited: minutes(30), lastSeenMissing: noon.toISOString() };
+    // The second is due by itself, the first only by the approval; both are seen again.
+    const look = { missing: { [`${uuid(2)}/mp-2`]: patience }, second: aSnapshot(all) };
+    const held = await cycle(tree, aSnapshot(all.slice(2)), {
+      ...look,
+      second: aSnapshot(all.slice(2)),
+      rules,
+      memory,
+    });
+    const hash = held.plan.decision.hold?.hash ?? "";
+    const approvals = [{ hash, expires: later(minutes(60)).toISOString() }];
+
+    const after = await cycle(tree, aSnapshot(all.slice(2)), { ...look, memory: { ...held.memory, approvals } });
+
+    expect(held.plan.decision.hold?.units).toEqual([{ name: "mp-1", id: uuid(1), secret: null }]);
+    expect(after.plan.deleted).toEqual([]);
+    expect(after.plan.decision).toMatchObject({ hold: null, approval: null, usedApproval: null });
   });
 });
 
