@@ -205,8 +205,8 @@ export const guards: readonly Guard[] = [
   ),
   secondLook(
     "an approval is not used up when the second look shows one of its own",
-    without(" && seen.length === 0 ? (approval"),
-    "test/plan/decision.test.ts",
+    instead("passing.length > 0 && seen.length === 0 ?", "passing.length > 0 ?"),
+    "test/plan/second-look.test.ts",
   ),
   deletion(
     "who is set aside in the second look is seen",
@@ -330,11 +330,12 @@ export const guards: readonly Guard[] = [
   plan(
     "a deletion is remembered, so that its revert can be told",
     without('...Object.fromEntries(settled.due.map(({ name, id }) => [name, { id, intent: "", tree: "" }])),'),
+    "test/plan/decision.test.ts",
   ),
   plan(
     "what a person removed does not come back",
     without("for (const row of absentRows(options)) add(row, null);"),
-    "test/plan/standing.test.ts",
+    "test/plan/decision.test.ts",
   ),
   memory(
     "the serial that was published is never lowered",
@@ -343,7 +344,7 @@ export const guards: readonly Guard[] = [
   plan(
     "the next serial is higher than what a person took back",
     instead("Math.max(owned.serial, serial) + 1", "owned.serial + 1"),
-    "test/plan/standing.test.ts",
+    "test/plan/decision.test.ts",
   ),
   memory("what was published elsewhere does not count", instead("memory.published.target === target", "true")),
 
@@ -403,6 +404,7 @@ export const guards: readonly Guard[] = [
   decision(
     "Secrets that stay keep their references",
     instead("rows.filter(({ path }) => stayingSecrets.has(path))", "[]"),
+    "test/plan/plan.test.ts",
   ),
   vanished(
     "credentials that come back in another form are not missing",

@@ -279,6 +279,18 @@ describe("an approval", () => {
 });
 
 describe("the limit", () => {
+  it("counts each deletion of the day, not the last one alone", async () => {
+    const agent = anAgent({ rules: limited });
+    await agent.sync(many);
+
+    const one = await agent.sync(many.slice(1));
+    const two = await agent.sync(many.slice(2), { now: later(minutes(60)) });
+    const three = await agent.sync(many.slice(3), { now: later(minutes(120)) });
+
+    expect([one, two, three].map(({ summary }) => summary.deleted)).toEqual([["mp-0"], ["mp-1"], []]);
+    expect(three.summary.held).toEqual(["mp-2 OverLimit"]);
+  });
+
   it("counts what went in the last day, and forgets it after a day", async () => {
     const agent = anAgent({ rules: limited });
     await agent.sync(many);

@@ -72,6 +72,19 @@ describe("what is learnt of a cycle", () => {
     });
   });
 
+  it("keeps the highest serial, so that what a person took back stays known as such", () => {
+    expect(learn(remembered, aPlan({ serial: 3 }), options).published.serial).toBe(7);
+  });
+
+  it("is that what was written again is put back no more, while the rest still is", () => {
+    const [entry] = Object.values(reverted);
+    const decision = aDecision({ reverted: entry === undefined ? {} : { "mp-a": entry, "mp-b": entry } });
+
+    const memory = learn(remembered, aPlan({ decision, published: published("mp-b") }), options);
+
+    expect(memory.reverted).toEqual(reverted);
+  });
+
   it("begins with nothing at a new target", () => {
     const memory = learn(remembered, aPlan({ inventory: { serial: 1, deletions: [] }, published: published("mp-z") }), {
       ...options,

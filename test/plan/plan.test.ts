@@ -458,6 +458,30 @@ describe("a name that changes", () => {
     expect(faults(moved.tree, sealKey)).toEqual([]);
   });
 
+  it("waits while who would take the old one has to wait itself", async () => {
+    const first = await sync(empty, [shop, crm]);
+
+    const { plan, tree } = await sync(first.tree, [renamed, { ...crm, name: "mp-shop" }]);
+
+    expect(summary(plan)).toEqual({
+      ...nothing,
+      held: ["mp-crm MissingTooBriefly", "mp-shop Renamed", "mp-store Renamed"],
+    });
+    expect(tree).toEqual(first.tree);
+  });
+
+  it("keeps the old folder while somebody else's file stands in the new one", async () => {
+    const first = await sync(empty, [shop]);
+    const path = "applications/mp-store/application.yaml";
+    const before = new Map(first.tree).set(path, Buffer.from("a person's\n"));
+
+    const { plan, tree } = await sync(before, [renamed], { rules: atOnce });
+
+    expect(plan.setAside).toMatchObject([{ name: "mp-store", reason: "ForeignFile" }]);
+    expect(plan.deletes).toEqual([]);
+    expect(filesOf(tree, "mp-shop")).toEqual(filesOf(first.tree, "mp-shop"));
+  });
+
   it("is published beside the old one in upsert-only mode", async () => {
     const first = await sync(empty, [shop]);
 
