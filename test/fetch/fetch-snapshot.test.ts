@@ -356,6 +356,16 @@ describe("a change while it is read", () => {
 });
 
 describe("who is not known", () => {
+  it("has no list, whatever comes with it", async () => {
+    const nobody = { data: [], totalCount: 0, pageInfo: { startCursor: "", endCursor: "", hasNextPage: false } };
+    const data = { runtime: null, applicationsForRuntime: nobody };
+    const { run } = await fetching(await sandboxWith(many(1)), {
+      between: () => async () => Response.json({ data }),
+    });
+
+    expect(await failureOf(run())).toMatchObject({ code: "RuntimeUnknown", stage: "fetch", retryable: false });
+  });
+
   it("is told: a runtime that is not registered", async () => {
     const sandbox = await sandboxWith(many(1));
     const { run } = await fetching(sandbox, { director: { runtimeID: id(999) } });

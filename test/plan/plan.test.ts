@@ -203,6 +203,96 @@ describe("a plan", () => {
   });
 });
 
+describe("what a plan tells of itself", () => {
+  const inventoryOf = (tree: Tree) => {
+    const reading = readInventory(tree.get(INVENTORY_PATH) ?? Buffer.alloc(0), sealKey);
+    return reading.state === "verified" ? reading.inventory : null;
+  };
+  const bare = { ...shop, bundles: shop.bundles.map((each) => ({ ...each, defaultInstanceAuth: null })) };
+
+  it("is a record of each kind that goes, and of how much there was", async () => {
+    const first = await sync(empty, [shop, crm, erp]);
+
+    const one = await sync(first.tree, [bare, crm, erp], { rules: atOnce });
+    const both = await sync(first.tree, [bare, crm], { rules: atOnce });
+    const none = await sync(first.tree, [{ ...shop, description: "new" }, crm, erp], { rules: atOnce });
+
+    const whole = { at: noon.toISOString(), ofApplications: 3, ofSecrets: 3 };
+    expect(inventoryOf(one.tree)?.deletions).toEqual([{ ...whole, applications: 0, secrets: 1 }]);
+    expect(inventoryOf(both.tree)?.deletions).toEqual([{ ...whole, applications: 1, secrets: 1 }]);
+    expect(inventoryOf(none.tree)?.deletions).toEqual([]);
+  });
+
+  it("is no record of a Secret that a person approved", async () => {
+    const first = await sync(empty, [shop, crm]);
+    const patient = { ...atOnce, credentials: { observations: 2, over: minutes(60) } };
+    const held = await sync(first.tree, [bare, crm], { memory: first.memory, rules: patient });
+    const hash = held.plan.decision.hold?.hash ?? "";
+    const approvals = [{ hash, expires: later(1).toISOString() }];
+
+    const passed = await sync(held.tree, [bare, crm], { memory: { ...held.memory, approvals }, rules: patient });
+
+    expect(passed.plan.deletes).toEqual([`applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml`]);
+    expect(inventoryOf(passed.tree)?.deletions).toEqual([]);
+  });
+
+  it("is whose name somebody else has now, sorted, and nobody whose name is new or their own", async () => {
+    const first = await sync(empty, [shop, crm, erp]);
+    const [next, other] = [anApplicationNamed("mp-shop", 4), anApplicationNamed("mp-crm", 5)];
+
+    const { plan } = await sync(first.tree, [next, other, erp, anApplicationNamed("mp-new", 6)]);
+
+    expect(plan.replaced).toEqual([
+      { name: "mp-crm", id: uuid(5), formerID: uuid(2) },
+      { name: "mp-shop", id: uuid(4), formerID: uuid(1) },
+    ]);
+  });
+
+  it("is which files it wrote over, and not those that it leaves or that go", async () => {
+    const first = await sync(empty, [shop, crm, erp]);
+    const changed = new Map(first.tree);
+    for (const name of ["mp-shop", "mp-crm", "mp-erp"]) {
+      changed.set(`applications/${name}/application.yaml`, Buffer.from("a person's\n"));
+    }
+    changed.delete(`applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml`);
+    changed.set(".runtime-agent/suspend", Buffer.from("mp-crm\n"));
+
+    const { plan } = await sync(changed, [shop, crm], { rules: { ...atOnce, limit: 1 } });
+    const left = await sync(changed, [shop, crm, erp], { settings: { drift: "preserve" } });
+
+    expect(plan.deleted).toEqual(["mp-erp"]);
+    expect(plan.overwritten).toEqual([
+      "applications/mp-shop/application.yaml",
+      `applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml`,
+    ]);
+    expect(left.plan.overwritten).toEqual([]);
+  });
+
+  it("is what is remembered of a deleted Application, and of none whose values are not known", async () => {
+    const first = await sync(empty, [shop, crm]);
+
+    const { plan } = await sync(first.tree, [crm], { rules: atOnce });
+
+    expect(plan.published["mp-shop"]).toEqual({ id: uuid(1), intent: "", tree: "" });
+    expect(plan.published["mp-crm"]?.tree).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it("is the five versions before the one that stands there, the latest first and none twice", async () => {
+    let { tree } = await sync(empty, [shop]);
+    const path = "applications/mp-shop/application.yaml";
+    const blobs: string[] = [];
+    for (const description of ["a", "b", "c", "d", "e", "f", "e"]) {
+      blobs.unshift(inventoryOf(tree)?.files.find((row) => row.path === path)?.blob ?? "");
+      ({ tree } = await sync(tree, [{ ...shop, description }]));
+    }
+
+    const row = inventoryOf(tree)?.files.find((each) => each.path === path);
+
+    expect(row?.former).toEqual([0, 2, 3, 4, 5].map((index) => blobs[index]));
+    expect(inventoryOf((await sync(empty, [shop])).tree)?.files.every((each) => !("former" in each))).toBe(true);
+  });
+});
+
 describe("deletions in a plan", () => {
   it("wait until the rules are met, and their files stay as they are", async () => {
     const first = await sync(empty, [shop, crm]);

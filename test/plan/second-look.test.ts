@@ -163,6 +163,7 @@ describe("what is said of new destinations", () => {
       { name: "mp-shop", id: uuid(1), secret: null, reason: "DestinationChanged", until: null },
     ]);
     expect(next.plan.decision.destinationChanges).toMatchObject([{ from: ["a.example.com"], to: ["new.example.com"] }]);
+    expect(next.plan.destinationChanges).toMatchObject([{ name: "mp-shop", isHeld: true }]);
     expect(next.tree).toEqual(tree);
   });
 
@@ -171,6 +172,17 @@ describe("what is said of new destinations", () => {
 
     expect(next.plan).toMatchObject({ held: [], updated: ["mp-shop"] });
     expect(next.plan.decision.destinationChanges).toHaveLength(1);
+    expect(next.plan.destinationChanges).toEqual([{ ...next.plan.decision.destinationChanges[0], isHeld: false }]);
+  });
+
+  it("is nothing where the Application waits for another reason", async () => {
+    const { tree } = await cycle(new Map(), aSnapshot([withTargets("a.example.com", "b.example.com")]));
+    const suspended = new Map(tree).set(".runtime-agent/suspend", Buffer.from("mp-shop\n"));
+
+    const { plan } = await cycle(suspended, moved, { settings });
+
+    expect(plan.held).toMatchObject([{ name: "mp-shop", reason: "Suspended" }]);
+    expect(plan.destinationChanges).toEqual([]);
   });
 
   it("passes by an approval, once", async () => {
