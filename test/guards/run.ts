@@ -33,7 +33,8 @@ let running: ChildProcess | null = null;
 
 /** Stops the tests with all that they started. */
 function stop() {
-  if (running?.pid !== undefined && running.exitCode === null) process.kill(-running.pid, "SIGKILL");
+  const isRunning = running !== null && running.exitCode === null && running.signalCode === null;
+  if (isRunning && running?.pid !== undefined) process.kill(-running.pid, "SIGKILL");
 }
 
 /** Titles of the tests that fail, by file; null when they do not end. A file that does not load has none: it notices nothing. */
