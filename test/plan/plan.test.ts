@@ -268,7 +268,7 @@ describe("what a plan tells of itself", () => {
     expect(left.plan.overwritten).toEqual([]);
   });
 
-  it("is what is remembered of a deleted Application, and of none whose values are not known", async () => {
+  it("is what is remembered of a deleted Application and of one that is there", async () => {
     const first = await sync(empty, [shop, crm]);
 
     const { plan } = await sync(first.tree, [crm], { rules: atOnce });
