@@ -137,10 +137,11 @@ describe("a second look at Compass that shows one of those that were approved", 
       rules,
       memory,
     });
-    const hash = held.plan.decision.hold?.hash ?? "";
+    const { hold } = held.plan.decision;
+    const hash = hold?.hash ?? "";
     const approvals = [{ hash, expires: later(minutes(60)).toISOString() }];
 
-    const after = await cycle(tree, aSnapshot(all.slice(2)), { ...look, memory: { ...held.memory, approvals } });
+    const after = await cycle(tree, aSnapshot(all.slice(2)), { ...look, memory: { ...memory, hold, approvals } });
 
     expect(held.plan.decision.hold?.units).toEqual([{ name: "mp-1", id: uuid(1), secret: null }]);
     expect(after.plan.deleted).toEqual([]);
