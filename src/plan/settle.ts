@@ -63,10 +63,9 @@ export function settle(options: SettleOptions): Settlement {
   };
   const published = withoutClashes(readyWithout, stayingWith);
   const due = dueWithout(published);
-  const reported = new Set(decision.held.map(({ name }) => name));
   const waiting = [
     ...free.filter((each) => !published.has(each)).map(({ application }) => application),
-    ...dueFolders.filter((each) => !due.includes(each) && !reported.has(each.name)),
+    ...dueFolders.filter((each) => !due.includes(each)),
   ].map(({ name, id }): Hold => ({ name, id, secret: null, reason: "Renamed", until: null }));
   return {
     published: [...published],

@@ -234,7 +234,7 @@ describe("an approval", () => {
 
     const { plan } = await agent.sync(many.slice(5));
 
-    expect(plan.decision.usedApproval).toBeNull();
+    expect(plan.usedApproval).toBeNull();
     expect(plan.deletes).toEqual([]);
     expect(agent.tree.has(".runtime-agent/approve")).toBe(true);
   });
@@ -249,7 +249,7 @@ describe("an approval", () => {
     const { plan, summary } = await agent.sync([shop], changes);
 
     expect(summary.held).toHaveLength(1);
-    expect(plan.decision).toMatchObject({ approval: null, hold: null });
+    expect(plan).toMatchObject({ approval: null, hold: null });
   });
 
   it("that a second look contradicts is void", async () => {

@@ -73,7 +73,7 @@ describe("what is learnt of a cycle", () => {
   });
 
   it("keeps the highest serial, so that what a person took back stays known as such", () => {
-    expect(learn(remembered, aPlan({ serial: 3 }), options).published.serial).toBe(7);
+    expect(learn(remembered, aPlan({ inventory: { serial: 3, deletions: [] } }), options).published.serial).toBe(7);
   });
 
   it("is that what was written again is put back no more, while the rest still is", () => {

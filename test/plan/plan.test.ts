@@ -227,7 +227,7 @@ describe("what a plan tells of itself", () => {
     const first = await sync(empty, [shop, crm]);
     const patient = { ...atOnce, credentials: { observations: 2, over: minutes(60) } };
     const held = await sync(first.tree, [bare, crm], { memory: first.memory, rules: patient });
-    const hash = held.plan.decision.hold?.hash ?? "";
+    const hash = held.plan.hold?.hash ?? "";
     const approvals = [{ hash, expires: later(1).toISOString() }];
 
     const passed = await sync(held.tree, [bare, crm], { memory: { ...held.memory, approvals }, rules: patient });
@@ -273,7 +273,7 @@ describe("what a plan tells of itself", () => {
 
     const { plan } = await sync(first.tree, [crm], { rules: atOnce });
 
-    expect(plan.published["mp-shop"]).toEqual({ id: uuid(1), intent: "", tree: "" });
+    expect(plan.published["mp-shop"]).toEqual({ id: uuid(1), intent: "", tree: "", manifest: "" });
     expect(plan.published["mp-crm"]?.tree).toMatch(/^[0-9a-f]{32}$/);
   });
 

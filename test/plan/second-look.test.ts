@@ -64,7 +64,7 @@ describe("an approval of new destinations", () => {
     const hashOf = async (second: string) => {
       const { tree, memory } = await cycle(new Map(), aSnapshot([withTargets("a.example.com", "b.example.com")]));
       const { plan } = await cycle(tree, aSnapshot([withTwo(second)]), { memory, settings });
-      return plan.decision.hold?.hash;
+      return plan.hold?.hash;
     };
 
     expect(await hashOf("b.new.example.com")).toBe(await hashOf("b.new.example.com"));
@@ -120,7 +120,7 @@ describe("a second look at Compass", () => {
     expect(held.plan.hold?.units).toEqual([{ name: "mp-1", id: uuid(1), secret: null }]);
     expect(after.plan.deleted).toEqual([]);
     expect(after.memory.approvals).toEqual(approvals);
-    expect(after.plan.decision.hold).toEqual(held.plan.decision.hold);
+    expect(after.plan.hold).toEqual(held.plan.hold);
   });
 });
 
@@ -137,15 +137,15 @@ describe("a second look at Compass that shows one of those that were approved", 
       rules,
       memory,
     });
-    const { hold } = held.plan.decision;
+    const { hold } = held.plan;
     const hash = hold?.hash ?? "";
     const approvals = [{ hash, expires: later(minutes(60)).toISOString() }];
 
     const after = await cycle(tree, aSnapshot(all.slice(2)), { ...look, memory: { ...memory, hold, approvals } });
 
-    expect(held.plan.decision.hold?.units).toEqual([{ name: "mp-1", id: uuid(1), secret: null }]);
+    expect(held.plan.hold?.units).toEqual([{ name: "mp-1", id: uuid(1), secret: null }]);
     expect(after.plan.deleted).toEqual([]);
-    expect(after.plan.decision).toMatchObject({ hold: null, approval: null, usedApproval: null });
+    expect(after.plan).toMatchObject({ hold: null, approval: null, usedApproval: null });
   });
 });
 
