@@ -31,6 +31,7 @@ import {
   type DeletionRecord,
   folderOf,
   type Listed,
+  ownPaths,
   ReferenceModel,
   readTree,
   type Settings,
@@ -384,7 +385,7 @@ class World {
       case "lose state":
         this.memory = noMemory;
         this.model.loseMemory();
-        this.#records = this.#current.records;
+        this.#records = [];
         if (action.key) this.#key++;
         return;
     }
@@ -455,7 +456,7 @@ class World {
       second: looks[1],
       settings: this.settings,
       now: this.now,
-      records: this.#records,
+      records: this.#knownRecords(),
     };
     const expected = this.model.failure(given);
     let result: CycleResult;
@@ -489,11 +490,21 @@ class World {
     if (said.hold !== null) this.#hashes.push(said.hold.hash);
     if (!isPublished) return against;
     this.tree = result.tree;
-    this.#records = records;
+    // Of the day that ends now; what Git says of earlier ones stays there until the inventory is written again.
+    this.#records = records.filter(({ at }) => this.now.getTime() - at < minutes(24 * 60));
     if (plan.writes.size + plan.deletes.length > 0) this.#commit(plan.writes);
     // 5. The tree fits together.
     against.push(...faults(this.tree, this.key, this.#foreignPaths()));
     return [...against, ...(await this.#unquiet(result, looks))];
+  }
+
+  /** What Git tells of deletions, and what is remembered, each once. */
+  #knownRecords(): readonly DeletionRecord[] {
+    const clock = this.now.getTime();
+    const inGit = this.#current.records;
+    const known = new Set(inGit.map(({ at }) => Math.min(at, clock)));
+    const all = [...inGit, ...this.#records.filter(({ at }) => !known.has(Math.min(at, clock)))];
+    return all.toSorted((a, b) => a.at - b.at);
   }
 
   #commit(writes: ReadonlyMap<string, Buffer>) {
@@ -513,7 +524,7 @@ class World {
   }
 
   #foreignPaths() {
-    const ours = new Set(readTree(this.tree, this.key).rows.map(({ path }) => path));
+    const ours = ownPaths(this.tree, readTree(this.tree, this.key));
     return [...this.tree.keys()].filter((path) => !ours.has(path) && path !== INVENTORY_PATH);
   }
 

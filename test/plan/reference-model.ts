@@ -144,7 +144,7 @@ export function readTree(tree: Tree, key: Buffer) {
  * Paths that are the agent's to change: what a verified inventory lists. Of one that does not verify, what it lists and
  * what shows by itself that the agent wrote it.
  */
-function ownPaths(tree: Tree, { state, rows, listed }: ReturnType<typeof readTree>): Set<string> {
+export function ownPaths(tree: Tree, { state, rows, listed }: ReturnType<typeof readTree>): Set<string> {
   if (state === "rebuilt") {
     const isOwn = (path: string) => {
       const application = textOf(tree, applicationPath(folderOf(path) ?? ""));
@@ -180,6 +180,14 @@ const filesDigest = (tree: Tree, paths: Iterable<string>) =>
     .map((path) => `${path} ${blobID(tree.get(path) ?? Buffer.alloc(0))}`)
     .join("\n");
 
+/** What the agent knows of its last commit, for one name; empty where it deleted it. */
+interface Published {
+  readonly id: string;
+  readonly files: string;
+  readonly intent: string;
+  readonly manifest: string;
+}
+
 /** Which bytes the Application's own file has. */
 const manifestIn = (tree: Tree, name: string) => blobID(tree.get(applicationPath(name)) ?? Buffer.alloc(0));
 
@@ -189,7 +197,7 @@ export class ReferenceModel {
   #hold: { readonly hash: string; readonly units: readonly Unit[] } | null = null;
   #approvals: { readonly hash: string; readonly expires: number }[] = [];
   #suspended = new Set<string>();
-  #published = new Map<string, { readonly files: string; readonly intent: string; readonly manifest: string }>();
+  #published = new Map<string, Published>();
   #serial = 0;
   #marks = new Map<string, Mark>();
 
@@ -267,7 +275,13 @@ export class ReferenceModel {
           published !== undefined &&
           published.files !== "" &&
           (folders.has(name) ? isAsWritten(text) && manifestIn(before, name) !== published.manifest : true);
-        const isNew = older.has(name) || isMerged || (isPutBack && published !== undefined);
+        // Deleted, and there again as the agent wrote it.
+        const isBack =
+          published?.files === "" &&
+          reading.serial <= this.#serial &&
+          folders.get(name)?.owner === published.id &&
+          isAsWritten(text);
+        const isNew = older.has(name) || isMerged || isBack || (isPutBack && published !== undefined);
         if (published?.files === files) continue;
         const mark =
           known?.files === files
@@ -543,7 +557,7 @@ export class ReferenceModel {
     this.#approvals = this.#approvals.filter(({ hash }) => hash !== said.usedApproval);
     this.#serial = Math.max(this.#serial, afterReading.serial);
     for (const name of said.deleted) {
-      this.#published.set(name, { files: "", intent: "", manifest: "" });
+      this.#published.set(name, { id: folders.get(name)?.owner ?? "", files: "", intent: "", manifest: "" });
       this.#marks.delete(name);
     }
     for (const name of names) {
@@ -551,7 +565,7 @@ export class ReferenceModel {
       if (listed === undefined) continue;
       const paths = (afterFolders.get(name)?.rows ?? []).map(({ path }) => path);
       const [files, manifest] = [filesDigest(after, paths), manifestIn(after, name)];
-      this.#published.set(name, { files, intent: intentOf(listed), manifest });
+      this.#published.set(name, { id: listed.id, files, intent: intentOf(listed), manifest });
       this.#marks.delete(name);
     }
     const isWritten = before.get(INVENTORY_PATH)?.equals(after.get(INVENTORY_PATH) ?? Buffer.alloc(0)) !== true;
