@@ -17,6 +17,7 @@ import {
   anApplicationNamed,
   applied,
   aSnapshot,
+  atOnce,
   blobID,
   cycle,
   later,
@@ -446,6 +447,50 @@ describe("a path with an inventory that does not verify", () => {
     expect(plan.held).toEqual([{ name: "mp-a", id: "", secret: null, reason: "InventoryRebuilt", until: null }]);
     expect(plan.deletes).toEqual([]);
     expect(applied(tree, plan).get("applications/mp-a/application.yaml")).toEqual(bytes("half: [finished"));
+  });
+});
+
+describe("an Application that the agent deleted and a person brought back", () => {
+  const manifest = "applications/mp-a/application.yaml";
+  const secret = `applications/mp-a/secrets/mp-a-${uuid(101)}.yaml`;
+  const deleted = new Map([["mp-a", uuid(1)]]);
+  /** Its files are those of before, and the inventory does not list them. */
+  const back = async (changes: Readonly<Record<string, string>> = {}): Promise<Base> => {
+    const both = await cycle(new Map(), aSnapshot([anApplicationNamed("mp-a", 1), anApplicationNamed("mp-b", 2)]));
+    const one = await cycle(both.tree, aSnapshot([anApplicationNamed("mp-b", 2)]), { rules: atOnce });
+    return aBase(new Map([...both.tree, ...one.tree, ...treeOf(changes)]));
+  };
+  const pathsOf = ({ files }: { readonly files: readonly InventoryFile[] }) =>
+    files.map(({ path }) => path).filter((path) => path.startsWith("applications/mp-a/"));
+
+  it("is the agent's again, with its Secrets", async () => {
+    const base = await back({ "applications/mp-a/secrets/mine.yaml": "mine" });
+
+    const found = await owned(base, { deleted });
+
+    expect(pathsOf(found)).toEqual([manifest, secret]);
+    expect(found.files.find(({ path }) => path === secret)).toMatchObject({
+      id: uuid(1),
+      blob: base.listing.get(secret),
+      reference: { bundle: uuid(101) },
+    });
+    expect(found).toMatchObject({ trusted: true, broughtBack: new Set(["mp-a"]) });
+  });
+
+  it("is nobody's where no deletion is remembered, or that of another one", async () => {
+    for (const others of [new Map<string, string>(), new Map([["mp-a", uuid(3)]])]) {
+      const found = await owned(await back(), { deleted: others });
+
+      expect(pathsOf(found)).toEqual([]);
+      expect(found.broughtBack).toEqual(new Set());
+    }
+  });
+
+  it("is that person's where it is not what the agent wrote", async () => {
+    const found = await owned(await back({ [manifest]: application(uuid(1)) }), { deleted });
+
+    expect(pathsOf(found)).toEqual([]);
+    expect(found.broughtBack).toEqual(new Set());
   });
 });
 

@@ -115,13 +115,27 @@ export const guards: readonly Guard[] = [
   ),
   deletion("nothing is deleted in upsert-only", instead('rules.mode === "upsert-only" ? "UpsertOnly" : null', "null")),
   deletion("a rebuilt inventory deletes nothing", instead('owned.trusted ? null : "InventoryRebuilt"', "null")),
+  deletion(
+    "an inventory that does not verify cannot be approved away",
+    instead(
+      '({ owned }) => (owned.trusted ? null : "InventoryRebuilt")',
+      '({ owned, estate }) => (owned.trusted || estate.applications.length + estate.setAside.length === 0 ? null : "InventoryRebuilt")',
+    ),
+  ),
   deletion("who is set aside keeps its files", without(" || kept.has(id)")),
   deletion("who is left alone is not deleted", without("isLeftAlone(name) || ")),
   deletion(
     "who is left alone is not deleted under its old name either",
     without(' || isLeftAlone(names.get(id) ?? "")'),
   ),
-  deletion("a Secret of somebody else's is not taken for a vanished one", without("row.id === application.id && ")),
+  deletion(
+    "a Secret of somebody else's is not taken for a vanished one",
+    without("(row.id ?? application.id) === application.id && "),
+  ),
+  deletion(
+    "a Secret of unknown owner waits like the others of its folder",
+    instead("(row.id ?? application.id) === application.id", "row.id === application.id"),
+  ),
   deletion(
     "credentials have a patience of their own",
     instead("unit.secret === null ? input.rules : input.rules.credentials", "input.rules"),
@@ -158,20 +172,25 @@ export const guards: readonly Guard[] = [
     instead("first?.ofSecrets ?? committed.secrets", "committed.secrets"),
   ),
   deletion(
-    "records of the future count",
-    instead(
-      "now.getTime() - Date.parse(at) < DAY",
-      "now.getTime() >= Date.parse(at) && now.getTime() - Date.parse(at) < DAY",
-    ),
+    "a record of the future counts for one day from now, and no longer",
+    instead("new Date(record.at) > now ? { ...record, at: now.toISOString() } : record", "record"),
+  ),
+  deletion(
+    "deletions that are remembered count, whatever Git says",
+    instead("[...told, ...untilNow(remembered, now).filter(({ at }) => !known.has(at))]", "[...told]"),
+  ),
+  decision(
+    "the rules are told of the deletions that are remembered",
+    instead("remembered: memory.published.deletions", "remembered: []"),
   ),
   plan(
     "what goes is recorded for the day",
-    instead("[...ofTheDay(owned, now), ...recordOf(rows, settled, options)]", "[...ofTheDay(owned, now)]"),
+    instead("[...before, ...recordOf(rows, settled, options)]", "[...before]"),
     "test/plan/decision.test.ts",
   ),
   plan(
     "what went before on that day stays recorded",
-    instead("[...ofTheDay(owned, now), ...recordOf(rows, settled, options)]", "[...recordOf(rows, settled, options)]"),
+    instead("[...before, ...recordOf(rows, settled, options)]", "[...recordOf(rows, settled, options)]"),
     "test/plan/decision.test.ts",
   ),
   ownership(
@@ -195,18 +214,13 @@ export const guards: readonly Guard[] = [
   ),
   secondLook(
     "a name is taken over only when its owner is gone from both looks",
-    instead("[...due, ...takeovers].filter(", "[...due].filter("),
+    instead("shown([...due, ...takeovers])", "shown(due)"),
     "test/plan/decision.test.ts",
   ),
   secondLook(
     "who was seen by the second look begins anew",
-    instead("of seen) delete missing[", "of [] as typeof seen) delete missing["),
+    without("for (const unit of shown(units)) delete missing[keyOf(unit)];"),
     "test/plan/decision.test.ts",
-  ),
-  secondLook(
-    "an approval is not used up when the second look shows one of its own",
-    instead("passing.length > 0 && seen.length === 0 ?", "passing.length > 0 ?"),
-    "test/plan/second-look.test.ts",
   ),
   deletion(
     "who is set aside in the second look is seen",
@@ -252,15 +266,28 @@ export const guards: readonly Guard[] = [
   ),
   plan(
     "the file with an approval is removed only when it was used",
-    instead("decision.usedApproval !== null && base.listing.has(APPROVE_PATH)", "base.listing.has(APPROVE_PATH)"),
+    instead("approval.used !== null && base.listing.has(APPROVE_PATH)", "base.listing.has(APPROVE_PATH)"),
     "test/plan/decision.test.ts",
+  ),
+  plan(
+    "an approval is used only when something passed by it",
+    instead("return hasPassed ?", "return passing.length > 0 ?"),
+    "test/plan/decision.test.ts",
+  ),
+  plan(
+    "an approval that the second look contradicts is void",
+    without("if (isRefuted) return { state: null, used: null };"),
+    "test/plan/second-look.test.ts",
   ),
 
   // Destinations.
-  decision("new destinations are held", instead('settings.destinationChange === "hold" ? changes : []', "[]")),
+  decision(
+    "new destinations are held",
+    instead('settings.destinationChange === "hold" ? changes.filter(({ name }) => !reasons.has(name)) : []', "[]"),
+  ),
   decision(
     "what is held for a new destination is not written",
-    without('for (const { name, reason } of held) if (reason === "DestinationChanged") left.set(name, reason);'),
+    without('for (const { name, reason } of stays) if (reason === "DestinationChanged") left.set(name, reason);'),
   ),
   decision(
     "an approval of destinations is bound to every host",
@@ -279,10 +306,12 @@ export const guards: readonly Guard[] = [
   destination(
     "a new name hides no new destination",
     instead(
-      "return estate.applications.flatMap(({ name, id, secrets }) => {",
-      "return estate.applications.flatMap(({ name, id, secrets }) => {\n    if (!folders.has(name)) return [];",
+      "const { name, id } = application;\n",
+      "const { name, id } = application;\n    if (!folders.has(name)) return [];\n",
     ),
   ),
+  destination("credentials that stay count for destinations", without(", ...kept(application, committed, staying)")),
+  destination("values that a rebuilt inventory does not know count as the same", without("values === null || ")),
   application(
     "token endpoints are destinations, too",
     instead("hostsOf([...targets, authenticationURL, csrfTokenEndpointURL])", "hostsOf(targets)"),
@@ -311,12 +340,17 @@ export const guards: readonly Guard[] = [
   standing("a revert of a commit is told by its serial", instead("owned.serial < serial", "false")),
   standing(
     "a revert of a deletion is told",
-    instead(
-      "isPutBack && published !== undefined &&",
-      'isPutBack && published !== undefined && published.tree !== "" &&',
-    ),
+    instead("published.tree !== tree &&\n", 'published.tree !== tree && published.tree !== "" &&\n'),
   ),
-  standing("a file that was put back is told by what stood there before", instead("older.has(name) || (", "(")),
+  standing(
+    "an Application merged back by hand is held, though its inventory does not verify",
+    without("isMergedBack(name, published) ||"),
+  ),
+  standing(
+    "a deleted Application that a person brought back is held",
+    instead('(published.tree === "" && owned.serial <= serial && owned.broughtBack.has(name))', "false"),
+  ),
+  standing("a file that was put back is told by what stood there before", without("older.has(name) ||\n")),
   drift("what the agent wrote before is known", instead("row.former?.includes(blob) === true", "false")),
   standing(
     "a revert is held until Compass says something else",
@@ -329,7 +363,9 @@ export const guards: readonly Guard[] = [
   ),
   plan(
     "a deletion is remembered, so that its revert can be told",
-    without('...Object.fromEntries(settled.due.map(({ name, id }) => [name, { id, intent: "", tree: "" }])),'),
+    without(
+      '...Object.fromEntries(settled.due.map(({ name, id }) => [name, { id, intent: "", tree: "", manifest: "" }])),',
+    ),
     "test/plan/decision.test.ts",
   ),
   plan(
@@ -339,11 +375,11 @@ export const guards: readonly Guard[] = [
   ),
   memory(
     "the serial that was published is never lowered",
-    instead("Math.max(published.serial, plan.serial)", "plan.serial"),
+    instead("Math.max(published.serial, plan.inventory.serial)", "plan.inventory.serial"),
   ),
   plan(
     "the next serial is higher than what a person took back",
-    instead("Math.max(owned.serial, serial) + 1", "owned.serial + 1"),
+    instead("Math.max(owned.serial, remembered.serial) + 1", "owned.serial + 1"),
     "test/plan/decision.test.ts",
   ),
   memory("what was published elsewhere does not count", instead("memory.published.target === target", "true")),
@@ -385,6 +421,17 @@ export const guards: readonly Guard[] = [
     "a kustomization of somebody else's stops the cycle",
     instead("if (foreign === undefined) return NOTHING;", "return NOTHING;"),
   ),
+  ownership("what a person brought back is the agent's again", instead("[...owned.files, ...rows]", "owned.files")),
+  ownership("a person's file under a deleted name is not the agent's", without(" || !isOurs(bytes)")),
+  ownership(
+    "a file of another Application under a deleted name is not the agent's",
+    without("id !== deleted.get(name) || "),
+  ),
+  ownership(
+    "what nobody lists is nobody's in a rebuild",
+    without("if (listed !== null && !listed.has(path) && !shows) return [];"),
+  ),
+  ownership("what shows that the agent wrote it is the agent's in a rebuild", without(" && !shows")),
   open(
     "a path inside of another agent's stops the cycle",
     instead("if (found.at(-1)?.path === inventory)", "if (false)"),
@@ -392,6 +439,11 @@ export const guards: readonly Guard[] = [
   open("a path around another agent's stops the cycle", instead("throw nested(`around", "nested(`around")),
   open("a link in the way stops the cycle", instead('if (kindOf(entry) !== "file")', "if (false)")),
   settle("a file of somebody else's is not overwritten", instead("base.listing.has(path) && !ours.has(path)", "false")),
+  settle(
+    "links and submodules are not written over",
+    instead("(base.obstacles.size > 0 && isBlocked(path))", "false"),
+    "test/plan/decision.test.ts",
+  ),
   plan(
     "only what is the agent's own is deleted",
     instead(
@@ -412,7 +464,7 @@ export const guards: readonly Guard[] = [
   ),
   settle(
     "Secrets that are held stay",
-    without("if (decision.stayingSecrets.has(row.path) && row.id === names.get(name)) return [row];"),
+    without("if (decision.stayingSecrets.has(row.path) && (row.id ?? id) === id) return [row];"),
   ),
   settle(
     "nothing is left behind unrecorded in upsert-only",
@@ -442,7 +494,14 @@ export const guards: readonly Guard[] = [
   ),
   settle("who waits keeps the folder of its old name", without("!waiting.has(id) && ")),
   settle("who is set aside keeps the folder of its old name", without(" && !keptIDs.has(id)")),
-  settle("no Secret stands twice", instead("others.every(({ path }) => applicationOf(path) === name)", "true")),
+  settle("no Secret stands twice", instead("others.some(({ path }) => applicationOf(path) !== name)", "false")),
+  settle(
+    "who wants the name of one whose Secret would stand twice waits, too",
+    instead(
+      "const all = waitingOnes(wanted, folders, keptIDs, mayBeLeft, waiting);",
+      "const all = new Set([...waitingOnes(wanted, folders, keptIDs, mayBeLeft, new Set()), ...waiting]);",
+    ),
+  ),
   of(
     "src/render/common-files.ts",
     "test/render/render-estate.test.ts",

@@ -305,6 +305,17 @@ describe("the limit", () => {
     expect(third.summary.deleted).toEqual(["mp-2"]);
   });
 
+  it("counts what Git tells of the whole day where nothing is remembered", async () => {
+    const agent = anAgent({ rules: { ...atOnce, limit: 0.3 } });
+    await agent.sync(many);
+    for (const hour of [1, 2, 3]) await agent.sync(many.slice(hour), { now: later(minutes(60 * hour)) });
+
+    agent.memory = noMemory;
+    const { summary } = await agent.sync(many.slice(4), { now: later(minutes(240)) });
+
+    expect(summary).toEqual({ ...nothing, held: ["mp-3 OverLimit"] });
+  });
+
   it("is no wider when the state is lost", async () => {
     const agent = anAgent({ rules: limited });
     await agent.sync(many);

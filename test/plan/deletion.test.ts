@@ -7,6 +7,7 @@ import {
   decideDeletions,
   gatherUnits,
   isSeen,
+  ofTheDay,
   type Unit,
 } from "../../src/plan/deletion.js";
 import type { DeletionRecord } from "../../src/state/index.js";
@@ -340,6 +341,21 @@ describe("the limit", () => {
     ["far in the future", 365 * day, true],
   ])("counts a record of %s: %s", (_, moment, counts) => {
     expect(isHeld(folderUnits(1), [aRecord({ at: later(moment).toISOString(), applications: 2 })])).toBe(counts);
+  });
+
+  it("counts a record of the future from now on, and so for one day", () => {
+    const ofNow = aRecord({ at: noon.toISOString(), applications: 2 });
+    const future = aRecord({ at: later(365 * day).toISOString(), applications: 2 });
+
+    expect(ofTheDay([future], [], noon)).toEqual([ofNow]);
+    expect(ofTheDay([], [future], noon)).toEqual([ofNow]);
+  });
+
+  it("counts what is remembered and Git does not tell, and what both tell once", () => {
+    const record = aRecord({ applications: 1 });
+
+    expect(isHeld(folderUnits(2), [], { remembered: [record] })).toBe(true);
+    expect(isHeld(folderUnits(1), [record], { remembered: [record] })).toBe(false);
   });
 
   it("is a share of what was committed when the day began, however little is left", () => {

@@ -591,6 +591,19 @@ describe("a name that changes", () => {
     expect(faults(tree, sealKey)).toEqual([]);
   });
 
+  it("waits for one that waits for its Secret, and leaves that one's folder as it is", async () => {
+    const long = (end: string) => anApplicationNamed(`mp-sap-commerce-cloud-production-${end}`, 1, "password of shop");
+    const first = await sync(empty, [long("eu"), crm]);
+    const wanting = { ...crm, name: long("eu").name };
+
+    const { plan, tree } = await sync(first.tree, [long("us"), wanting], { rules: upsertOnly });
+
+    expect(plan.held.filter(({ reason }) => reason === "Renamed").map(({ id }) => id)).toEqual([uuid(2), uuid(1)]);
+    expect(plan.created).toEqual([]);
+    expect(filesOf(tree, long("eu").name)).toEqual(filesOf(first.tree, long("eu").name));
+    expect(faults(tree, sealKey)).toEqual([]);
+  });
+
   it("swaps with another at once", async () => {
     const first = await sync(empty, [shop, crm]);
 
@@ -779,6 +792,21 @@ describe("a rebuilt inventory", () => {
       `applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml`,
     ]);
     expect(faults(third.tree, sealKey)).toEqual([]);
+  });
+
+  it("takes away nothing that an Application has no more, if it is no Secret either", async () => {
+    const { tree } = await sync(empty, [shop], { key: otherKey });
+    const path = "applications/mp-shop/configmaps/former.yaml";
+    const reading = readInventory(tree.get(INVENTORY_PATH) ?? Buffer.alloc(0), otherKey);
+    if (reading.state !== "verified") throw new Error("the inventory does not verify");
+    const row = { path, id: uuid(1), blob: "a".repeat(40), sha256: "b".repeat(64) };
+    const files = [...reading.inventory.files, row];
+    const listed = formatInventory({ ...reading.inventory, files }, otherKey);
+
+    const next = await sync(new Map([...tree, [path, Buffer.from("former\n")], [INVENTORY_PATH, listed]]), [shop]);
+
+    expect(next.plan.deletes).toEqual([]);
+    expect(textOf(next.tree, "kustomization.yaml")).toContain(path);
   });
 
   it("lets no name be taken over in that cycle", async () => {

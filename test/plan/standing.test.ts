@@ -292,6 +292,18 @@ describe("what a person put back", () => {
     expect(reasons({ ...world, estate })).toEqual({});
   });
 
+  it("is a deleted Application that stands there again as the agent wrote it, while Compass does not list it", () => {
+    const nobody = anEstate([anApplicationNamed("mp-b", 2)]);
+    const published = { "mp-a": aPublished("mp-a", "", "") };
+    const world: World = { published, estate: nobody, owned: { broughtBack: new Set(["mp-a"]) } };
+
+    expect(reasons(world)).toEqual({ "mp-a": "Reverted" });
+    expect(reasons({ ...world, estate })).toEqual({});
+    expect(reasons({ ...world, owned: {} })).toEqual({});
+    // An inventory later than the memory lists it by right.
+    expect(reasons({ ...world, serial: 6 })).toEqual({});
+  });
+
   it("is a creation taken back, while Compass says the same", () => {
     const world: World = { ...revert, there: { "mp-b": "ours" } };
     const changed = anEstate([{ ...anApplicationNamed("mp-a", 1), description: "Other" }]);
