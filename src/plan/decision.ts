@@ -78,7 +78,7 @@ export interface Decision {
   readonly needsSecondLook: boolean;
   /** Of what is held and may be approved; null when there is nothing. */
   readonly approval: ApprovalState | null;
-  /** What an approval lets pass, as far as this cycle can do it. */
+  /** What an approval lets pass; whether it does, the plan knows. */
   readonly passing: readonly Hold[];
   /** A second look contradicts the approval that was given. */
   readonly isRefuted: boolean;
@@ -170,7 +170,7 @@ export function decide(input: DecisionInput): Decision {
     destinationChanges: changes,
     needsSecondLook: second === null && due.length + takeovers.length > 0,
     approval,
-    passing: seen.length === 0 ? passing : [],
+    passing,
     // What the second look showed was not what was approved: it needs another approval, if it is held again.
     isRefuted: seen.some((unit) => passing.some(isSameUnit(unit))),
     missing,
