@@ -1,6 +1,7 @@
 /** One reconciliation: the stages as a short list, and what happens between them. */
 
 import { createHash, randomBytes } from "node:crypto";
+import { normalize } from "node:path/posix";
 import type { Repository } from "./adapters/git/index.js";
 import {
   type Base,
@@ -246,8 +247,8 @@ async function reconcile(running: Running): Promise<Reached> {
 
 /** However the repository's address is written: `file://` or not, with or without what may stand at its end. */
 function targetDigest({ git }: Config): string {
-  const address = git?.url.replace(/^file:\/\//, "").replace(/(?:\/|\.git)+$/, "") ?? null;
-  const fields = git === null ? [] : [address, git.branch, git.path];
+  const address = git?.url.replace(/^file:\/\/[^/]*/, "").replace(/(?:\/|\.git)+$/, "") ?? "";
+  const fields = git === null ? [] : [address.startsWith("/") ? normalize(address) : address, git.branch, git.path];
   return createHash("sha256").update(JSON.stringify(fields)).digest("hex").slice(0, 16);
 }
 

@@ -109,7 +109,10 @@ export function decide(input: DecisionInput): Decision {
     rules: settings.deletion,
     missing: memory.missing,
   });
-  const changes = destinationChanges(estate, folders, new Set(decided.held.flatMap(({ secret }) => secret ?? [])));
+  const shown = (each: readonly Unit[]) => (second === null ? [] : each.filter((unit) => isSeen(unit, input, second)));
+  const isContradicted = shown([...decided.due, ...takenOver(input, isLeftAlone)]).length > 0;
+  const waiting = [...decided.held, ...(isContradicted ? decided.due : [])];
+  const changes = destinationChanges(estate, folders, new Set(waiting.flatMap(({ secret }) => secret ?? [])));
   const redirected = Map.groupBy(
     settings.destinationChange === "hold" ? changes.filter(({ name }) => !reasons.has(name)) : [],
     ({ name }) => name,
@@ -138,7 +141,6 @@ export function decide(input: DecisionInput): Decision {
   // Nothing goes of an Application that is not written: it waits with what it has.
   const due = [...decided.due.map(dueUnit(false)), ...approved.map(dueUnit(true))].filter(({ id }) => !frozen.has(id));
   const takeovers = takenOver(input, (name) => left.has(name));
-  const shown = (each: readonly Unit[]) => (second === null ? [] : each.filter((unit) => isSeen(unit, input, second)));
   const seen = shown([...due, ...takeovers]);
   // A look that shows one of them is no proof for the others either: all of them wait for the next cycle.
   const seenAgain =

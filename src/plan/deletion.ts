@@ -95,9 +95,11 @@ export function gatherUnits(
 ): Unit[] {
   const wanted = new Map(estate.applications.map((application) => [application.name, application]));
   const names = new Map(estate.applications.map(({ id, name }) => [id, name]));
-  const kept = new Set(estate.setAside.map(({ id }) => id));
+  // By name, too: who was registered anew and cannot be published is still what the files are of.
+  const kept = new Set(estate.setAside.flatMap(({ id, name }) => [id, name]));
   return [...folders].flatMap(([name, { id, rows }]): Unit[] => {
     if (isLeftAlone(name) || isLeftAlone(names.get(id) ?? "") || kept.has(id)) return [];
+    if (kept.has(name) && !wanted.has(name)) return [];
     const application = wanted.get(name);
     if (application === undefined) return [{ name, id, secret: null }];
     if (id !== "" && application.id !== id) return [];

@@ -882,4 +882,23 @@ describe("what would be lost", () => {
       expect(faults(tree, sealKey)).toEqual([]);
     }
   });
+
+  it.each<[string, (next: Application) => Snapshot]>([
+    ["UnprintableName", (next) => aSnapshot([{ ...next, auths: ["\u0007"] }, crm])],
+    ["Unreadable", ({ id, name }) => ({ ...aSnapshot([crm]), unreadable: [{ id, name }] })],
+    ["InvalidName", (next) => aSnapshot([{ ...next, id: "not-a-uuid" }, crm])],
+    ["DuplicateName", (next) => aSnapshot([next, { ...next, id: uuid(8) }, crm])],
+    ["TooLarge", (next) => aSnapshot([{ ...next, description: "x".repeat(1_100_000) }, crm])],
+  ])("the files of one that was registered anew and is set aside (%s)", async (reason, snapshotOf) => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    const before = agent.tree;
+
+    for (const _ of [1, 2, 3]) {
+      const { plan } = await agent.sync(snapshotOf({ ...shop, id: uuid(7) }));
+      expect(plan.setAside.map((each) => each.reason)).toContain(reason);
+      expect(plan.held).toEqual([]);
+    }
+    expect(agent.tree).toEqual(before);
+  });
 });

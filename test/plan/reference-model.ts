@@ -436,6 +436,7 @@ export class ReferenceModel {
       );
     if (overLimit(applications, secrets)) against.push(`${applications} and ${secrets} went, over the limit`);
 
+    const isDrifted = new Set(drifted(before, reading));
     // 2. What is left alone.
     const isChanged = (name: string) =>
       pathsOf(name).some((path) => !isSame(path)) || (pathsOf(name).length === 0 && afterFolders.has(name));
@@ -443,7 +444,8 @@ export class ReferenceModel {
     const unsound = first.filter((each) => !sound.includes(each));
     for (const { id, name } of unsound) {
       for (const [folder, { owner }] of folders)
-        if (owner === id && isChanged(folder)) against.push(`${folder} was changed though ${name} is set aside`);
+        if ((owner === id || (folder === name && !sound.some((each) => each.name === name))) && isChanged(folder))
+          against.push(`${folder} was changed though ${name} is set aside`);
       if (!said.setAside.some((each) => each.id === id)) against.push(`${name} is not set aside`);
     }
     for (const path of before.keys()) {
@@ -463,6 +465,18 @@ export class ReferenceModel {
 
     // 6. Everything is accounted for.
     const names = [...said.created, ...said.updated, ...said.unchanged];
+    if (settings.destinationChange === "hold" && said.usedApproval === null) {
+      // As a consumer sees it: the same Secret, used for another host.
+      const targetOf = (tree: Tree, name: string) => /targetUrl: (\S+)/.exec(textOf(tree, applicationPath(name)))?.[1];
+      for (const name of names) {
+        const secret = pathsOf(name).find((path) => isSecret(path) && before.has(path) && isSame(path));
+        const isUsed = /secretName: mp-/.test(textOf(after, applicationPath(name)));
+        const isOwn = folders.get(name)?.owner === afterFolders.get(name)?.owner;
+        if (secret !== undefined && isUsed && isOwn && own.has(applicationPath(name)) && !isDrifted.has(name))
+          if (targetOf(before, name) !== targetOf(after, name))
+            against.push(`${name} goes on with its Secret elsewhere`);
+      }
+    }
     for (const each of first) {
       const isAccounted =
         [...said.held, ...said.setAside].some(({ id }) => id === each.id) ||
@@ -473,7 +487,7 @@ export class ReferenceModel {
       const isAccounted =
         names.includes(name) ||
         said.held.some((each) => each.name === name || each.id === owner) ||
-        said.setAside.some(({ id }) => id === owner);
+        said.setAside.some((each) => each.id === owner || each.name === name);
       if (!isAccounted) against.push(`the folder ${name} is neither published nor held`);
     }
     const heldSecrets = new Set(said.held.flatMap(({ secret }) => secret ?? []));
@@ -481,7 +495,13 @@ export class ReferenceModel {
       const listed = sound.find((each) => each.name === name);
       if (listed === undefined) against.push(`${name} is published, and no sound Application has the name`);
       else {
-        const wrong = wrongContent(after, listed, heldSecrets);
+        // Where neither the inventory nor the Application's file tells of a Secret, there is no reference to keep.
+        const isKnown =
+          reading.rows.some(({ path, reference }) => path === secretPath(listed) && reference !== undefined) ||
+          textOf(before, applicationPath(name)).includes(secretPath(listed).replace(/^.*\/|\.yaml$/g, ""));
+        const wrong = wrongContent(after, listed, heldSecrets).filter(
+          (each) => isKnown || listed.password !== null || !each.endsWith("another reference"),
+        );
         // What a former owner of the name left behind stays where nothing is deleted.
         const mayStay = settings.mode === "upsert-only" || reading.state === "rebuilt";
         against.push(...wrong.filter((each) => !mayStay || !each.endsWith("another Secret")));
@@ -528,7 +548,10 @@ export class ReferenceModel {
         const isListed = unit.secret === null && first.some(({ id }) => id === unit.id);
         const isThere = unit.secret === null ? afterFolders.has(unit.name) : after.has(unit.secret);
         const wasAlone = (this.#lately.get(unit.name) ?? 0) > 0;
-        if (!isListed && !wasAlone && said.isPublished && isThere) against.push(`${keyOf(unit)} is due and did not go`);
+        // Nothing goes of one whose destination is held.
+        const isHeld = said.held.some(({ id, reason }) => id === unit.id && reason === "DestinationChanged");
+        if (!isListed && !wasAlone && !isHeld && said.isPublished && isThere)
+          against.push(`${keyOf(unit)} is due and did not go`);
       }
     }
 
@@ -622,6 +645,8 @@ function missingIn(name: string, { owner, rows }: Folder, sound: readonly Listed
   const listed = first.find(({ id }) => id === owner);
   if (listed !== undefined && !sound.includes(listed)) return [];
   const now = sound.find((each) => each.name === name);
+  // Somebody who is set aside has the name: the files are still of what it is called.
+  if (now === undefined && first.some((each) => each.name === name)) return [];
   if (now === undefined) return [{ name, id: owner, secret: null }];
   if (now.id !== owner || now.password !== null) return [];
   return rows
