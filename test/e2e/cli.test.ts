@@ -211,7 +211,7 @@ describe("config", () => {
 
     expect(view.stdout).toMatch(/^git\.branch\s+main\s+RUNTIME_AGENT_GIT_BRANCH$/m);
     expect(view.stdout).toMatch(/^git\.path\s+clusters\/test\s+.*agent\.yaml:\d+$/m);
-    expect(view.stdout).toMatch(/^deletion\.mode\s+upsert-only\s+default$/m);
+    expect(view.stdout).toMatch(/^deletion\.mode\s+sync\s+default$/m);
     expect(view.stdout).not.toContain("a-secret-token");
   });
 
