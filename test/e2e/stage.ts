@@ -51,7 +51,7 @@ export async function aStage(): Promise<Stage> {
   const after = await idOf("main");
   const folderThatWas = async (filter: "M" | "D") => {
     const range = [before, after, "--", "*/application.yaml"];
-    return dirname(await git(repository, "diff", "--name-only", `--diff-filter=${filter}`, ...range));
+    return dirname(await git(repository, "diff", "--no-renames", "--name-only", `--diff-filter=${filter}`, ...range));
   };
   const [changedFolder, removedFolder] = [await folderThatWas("M"), await folderThatWas("D")];
 
