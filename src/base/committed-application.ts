@@ -1,7 +1,7 @@
 /** What an `application.yaml` in Git tells by itself, where the inventory cannot be asked. */
 
-import { createHash } from "node:crypto";
 import { parseYaml } from "../adapters/yaml/index.js";
+import { sha256 } from "../common/sha256.js";
 import type { SecretReference } from "./inventory.js";
 
 /** On each Application: the SHA-256 of its file without this annotation's line. */
@@ -24,7 +24,7 @@ const DIGEST_LINE = /^ {4}runtime-agent\.kyma-project\.io\/digest: sha256:([0-9a
 export function isOurs(bytes: Buffer): boolean {
   const text = bytes.toString("utf8");
   const digest = DIGEST_LINE.exec(text)?.[1];
-  return digest === createHash("sha256").update(text.replace(DIGEST_LINE, "")).digest("hex");
+  return digest === sha256(text.replace(DIGEST_LINE, ""));
 }
 
 /** Reads as far as it can be read: a person's half-finished edit says nothing. */

@@ -1,8 +1,8 @@
 /** Where the files in Git are not those that the agent wrote: somebody changed, removed or put back one. */
 
-import { createHash } from "node:crypto";
+import { sha256 } from "../common/sha256.js";
 import { readApplication } from "./committed-application.js";
-import { applicationOf, type InventoryFile } from "./inventory.js";
+import { applicationOf, applicationPath, type InventoryFile } from "./inventory.js";
 import type { Base } from "./open.js";
 
 export interface DriftedFile {
@@ -33,11 +33,9 @@ export async function findDrift(base: Base, rows: readonly InventoryFile[]): Pro
       files.set(row.path, { row, now: null, older: false });
       continue;
     }
-    const sha256 = createHash("sha256").update(bytes).digest("hex");
-    files.set(row.path, { row, now: { blob, sha256 }, older: row.former?.includes(blob) === true });
+    files.set(row.path, { row, now: { blob, sha256: sha256(bytes) }, older: row.former?.includes(blob) === true });
     const name = applicationOf(row.path);
-    const isApplication = row.path === `applications/${name}/application.yaml`;
-    if (name !== null && isApplication && readApplication(bytes).isDisabled) disabled.add(name);
+    if (name !== null && row.path === applicationPath(name) && readApplication(bytes).isDisabled) disabled.add(name);
   }
   return { files, disabled };
 }

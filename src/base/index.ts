@@ -6,6 +6,7 @@ export { folderBase } from "./folder.js";
 export { APPROVE_PATH, type Instructions, readInstructions } from "./instructions.js";
 export {
   applicationOf,
+  applicationPath,
   formatInventory,
   INVENTORY_PATH,
   type Inventory,
@@ -15,6 +16,7 @@ export {
   readInventory,
   type SecretReference,
   sealKeyID,
+  secretNameOf,
 } from "./inventory.js";
 export { type Base, type BaseOptions, openBase } from "./open.js";
 export { type Folder, foldersOf, type Ownership, type OwnershipOptions, ownedFiles } from "./ownership.js";

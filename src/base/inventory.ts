@@ -226,6 +226,12 @@ const unverified = (reason: string, claims: Omit<Unverified, "state" | "reason">
 /** The name of the Application whose folder a path is in; null for the files over all of them. */
 export const applicationOf = (path: string): string | null => /^applications\/([^/]+)\//.exec(path)?.[1] ?? null;
 
+/** Where the Application itself stands in its folder. */
+export const applicationPath = (name: string): string => `applications/${name}/application.yaml`;
+
+/** The name of the Secret at a path. */
+export const secretNameOf = (path: string): string => path.replace(/^.*\/|\.yaml$/g, "");
+
 /** True for the place of a sealed or readable Secret of an Application. */
 export const isSecretPath = (path: string): boolean => /^applications\/[^/]+\/secrets\//.test(path);
 

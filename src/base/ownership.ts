@@ -1,11 +1,19 @@
 /** Which files of the base are ours: what the verified inventory says, and what is done when it cannot be trusted. */
 
-import { createHash } from "node:crypto";
-import { posix } from "node:path";
 import { Failure } from "../common/failure.js";
+import { sha256 } from "../common/sha256.js";
 import type { DeletionRecord } from "../state/index.js";
 import { isOurs, readApplication } from "./committed-application.js";
-import { applicationOf, type InventoryFile, isInLayout, isSecretPath, sealKeyID } from "./inventory.js";
+import {
+  applicationOf,
+  applicationPath,
+  type InventoryFile,
+  isInLayout,
+  isSecretPath,
+  type SecretReference,
+  sealKeyID,
+  secretNameOf,
+} from "./inventory.js";
 import type { Base } from "./open.js";
 
 export interface Ownership {
@@ -64,29 +72,38 @@ async function broughtBack(
   { files }: Ownership,
   deleted: ReadonlyMap<string, string>,
 ): Promise<Map<string, InventoryFile[]>> {
-  const pathOf = (name: string) => `applications/${name}/application.yaml`;
-  const names = [...deleted.keys()].filter((name) => base.listing.has(pathOf(name)));
-  const contents = await base.readAll(names.map(pathOf));
+  const known = new Map(files.map((row) => [row.path, row]));
+  const names = [...deleted.keys()].filter((name) => base.listing.has(applicationPath(name)));
+  const contents = await base.readAll(names.map(applicationPath));
   const found = new Map<string, InventoryFile[]>();
   for (const name of names) {
-    const bytes = contents.get(pathOf(name)) ?? Buffer.alloc(0);
+    const bytes = contents.get(applicationPath(name)) ?? Buffer.alloc(0);
     const { id, references } = readApplication(bytes);
     if (id !== deleted.get(name) || !isOurs(bytes)) continue;
-    const secrets = [...references.keys()].map((secret) => `applications/${name}/secrets/${secret}.yaml`);
-    const paths = [pathOf(name), ...secrets].filter((path) => base.listing.has(path));
-    const all = await base.readAll(paths);
-    const rowOf = (path: string): InventoryFile => {
-      const reference = references.get(posix.basename(path, ".yaml"));
-      const row = { path, id, blob: base.listing.get(path) ?? "", sha256: sha256(all.get(path) ?? Buffer.alloc(0)) };
-      return reference === undefined ? row : { ...row, reference };
-    };
-    const known = new Map(files.map((row) => [row.path, row]));
+    const secrets = new Map(
+      [...references].map(([secret, reference]) => [`applications/${name}/secrets/${secret}.yaml`, reference]),
+    );
+    const sealed = await base.readAll([...secrets.keys()].filter((path) => base.listing.has(path)));
     found.set(
       name,
-      paths.map((path) => known.get(path) ?? rowOf(path)),
+      [[applicationPath(name), bytes] as const, ...sealed].map(
+        ([path, each]) => known.get(path) ?? rowOf(base, path, id, each, secrets.get(path)),
+      ),
     );
   }
   return found;
+}
+
+/** What a file tells of itself, where no inventory does. */
+function rowOf(
+  { listing }: Base,
+  path: string,
+  id: string | null,
+  bytes: Buffer,
+  reference: SecretReference | undefined,
+): InventoryFile {
+  const row = { path, id, blob: listing.get(path) ?? "", sha256: sha256(bytes) };
+  return reference === undefined ? row : { ...row, reference };
 }
 
 /**
@@ -187,8 +204,6 @@ async function givenBack({ listing, readAll }: Base, rows: readonly InventoryFil
   });
 }
 
-const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
-
 /**
  * Rows for every file in our layout, as far as the tree tells: whose they are, but not what they were made from. What the
  * inventory does not list was somebody else's before, too, unless it shows by itself that the agent wrote it: an
@@ -198,7 +213,7 @@ async function rebuild(base: Base, listed: ReadonlySet<string> | null): Promise<
   const paths = [...base.listing.keys()].filter(isInLayout).sort();
   const contents = await base.readAll(paths);
   const bytesOf = (path: string) => contents.get(path) ?? Buffer.alloc(0);
-  const isApplication = (path: string) => path === `applications/${applicationOf(path)}/application.yaml`;
+  const isApplication = (path: string) => path === applicationPath(applicationOf(path) ?? "");
   const applications = new Map(
     paths
       .filter(isApplication)
@@ -206,13 +221,12 @@ async function rebuild(base: Base, listed: ReadonlySet<string> | null): Promise<
   );
   return paths.flatMap((path): InventoryFile[] => {
     const application = applications.get(applicationOf(path));
-    const reference = isSecretPath(path) ? application?.references.get(posix.basename(path, ".yaml")) : undefined;
+    const reference = isSecretPath(path) ? application?.references.get(secretNameOf(path)) : undefined;
     const shows = application?.isOurs === true && (isApplication(path) || reference !== undefined);
     if (listed !== null && !listed.has(path) && !shows) return [];
-    const blob = base.listing.get(path) ?? "";
-    const row = { path, id: application?.id ?? null, blob, sha256: sha256(bytesOf(path)) };
-    if (isApplication(path)) return [application?.isOurs ? row : { ...row, written: "0".repeat(blob.length) }];
-    return [reference === undefined ? row : { ...row, reference }];
+    const row = rowOf(base, path, application?.id ?? null, bytesOf(path), reference);
+    const isChanged = isApplication(path) && application?.isOurs !== true;
+    return [isChanged ? { ...row, written: "0".repeat(row.blob.length) } : row];
   });
 }
 

@@ -2,6 +2,7 @@
 
 import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
+import { secretNameOf } from "../base/index.js";
 import { Failure } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
 import { parseDuration } from "../config/index.js";
@@ -76,7 +77,7 @@ function heldBy(hash: string, hold: HeldSet | null): HeldSet {
 }
 
 const describe = ({ name, secret }: HeldUnit) =>
-  forTerminal(secret === null ? name : `${name}, its Secret ${secret.replace(/^.*\/|\.yaml$/g, "")}`, 200);
+  forTerminal(secret === null ? name : `${name}, its Secret ${secretNameOf(secret)}`, 200);
 
 /** Asks on stderr, so that stdout holds the result alone. Throws a Failure unless the answer is yes. */
 async function confirm({ stdin, stderr, signal }: Context, question: string): Promise<void> {

@@ -3,9 +3,9 @@
 import { Command } from "commander";
 import { forTerminal } from "../common/quote.js";
 import { readCertificate } from "../connect/index.js";
-import { EXIT, paint } from "../report/index.js";
+import { EXIT, named, paint } from "../report/index.js";
 import { openState } from "../setup.js";
-import type { Approval, HeldSet, HeldUnit, Suspension } from "../state/index.js";
+import type { Approval, HeldSet, Suspension } from "../state/index.js";
 import type { Context } from "./context.js";
 import type { Register } from "./run.js";
 
@@ -20,16 +20,6 @@ const why = ({ reason }: Suspension) => (reason === null ? "" : ` (${forTerminal
 
 const approvedUntil = ({ hash }: HeldSet, approvals: readonly Approval[], now: Date) =>
   approvals.find((each) => each.hash === hash && new Date(each.expires) > now)?.expires ?? null;
-
-/** Names shown before it counts. */
-const SHOWN = 8;
-
-function namesOf(units: readonly HeldUnit[]): string {
-  const names = [...new Set(units.map(({ name }) => forTerminal(name, 63)))];
-  return names.length > SHOWN
-    ? `${names.slice(0, SHOWN).join(", ")} and ${names.length - SHOWN} more`
-    : names.join(", ");
-}
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -99,7 +89,7 @@ async function status(context: Context): Promise<number> {
   if (data.held !== null) {
     const { hash, since, approvedUntil: until, units } = data.held;
     const approved = until === null ? `\`runtime-agent approve ${hash}\` lets them pass` : `approved until ${until}`;
-    rows.push(["held", `${namesOf(units)}, since ${since}; ${approved}`]);
+    rows.push(["held", `${named([...new Set(units.map(({ name }) => name))])}, since ${since}; ${approved}`]);
   }
   if (!valid) {
     const unfinished =

@@ -1,9 +1,9 @@
 /** A one-time token as people get it: the raw text, or `rawEncoded` with the Connector's address in it (contract 1.3). */
 
-import { createHash } from "node:crypto";
 import { z } from "zod";
 import { Failure } from "../common/failure.js";
 import { Secret } from "../common/secret.js";
+import { sha256 } from "../common/sha256.js";
 
 export interface OneTimeToken {
   readonly token: Secret;
@@ -33,7 +33,7 @@ export function readToken(given: Secret): OneTimeToken {
   return {
     token: Secret.of(token),
     connectorURL: decoded?.connectorURL ?? null,
-    digest: createHash("sha256").update(token).digest("hex"),
+    digest: sha256(token),
   };
 }
 

@@ -1,8 +1,8 @@
 /** One Application from Director to the fields of its custom resource (contract 4.1). */
 
-import { createHash } from "node:crypto";
 import { hostsOf, type SecretReference } from "../base/index.js";
 import type { Secret } from "../common/secret.js";
+import { sha256 } from "../common/sha256.js";
 import type { Application, Auth, Bundle } from "../fetch/index.js";
 import type { ModelOptions } from "./build-estate.js";
 import type {
@@ -41,7 +41,7 @@ export function modelApplication(
     const keys = values.map(([key, value]) => ({ key, fingerprint: fingerprint({ secret, key }, value) }));
     // At a place that no name of the Application changes: the same values are the same under another name.
     const places = values.map(([key, value]) => fingerprint({ secret: reference.bundle, key }, value));
-    const digest = places.includes(null) ? null : sha256([reference.type, ...places]).slice(0, 32);
+    const digest = places.includes(null) ? null : digestOf([reference.type, ...places]).slice(0, 32);
     const names = values.map(([key]) => key);
     secrets.push({
       name: secret,
@@ -105,12 +105,16 @@ export function withDigests(
 ): ApplicationModel {
   const { secrets, id, name, description, clientIDs, services } = model;
   const places = [...secrets, ...others].map(({ name, reference }) => JSON.stringify([name, reference.keys])).sort();
-  const digest = sha256([{ id, name, description, clientIDs, services }, places]);
+  const digest = digestOf([{ id, name, description, clientIDs, services }, places]);
   const fingerprints = secrets.flatMap(({ keys }) => keys.map(({ fingerprint }) => fingerprint));
-  return { ...model, digest, intent: fingerprints.includes(null) ? null : sha256([digest, fingerprints]).slice(0, 32) };
+  return {
+    ...model,
+    digest,
+    intent: fingerprints.includes(null) ? null : digestOf([digest, fingerprints]).slice(0, 32),
+  };
 }
 
-const sha256 = (value: unknown) => createHash("sha256").update(JSON.stringify(value)).digest("hex");
+const digestOf = (value: unknown) => sha256(JSON.stringify(value));
 
 const referenceOf = (
   { id, apiDefinitions }: Bundle,

@@ -1,6 +1,6 @@
 /** Credentials that Director gives no more, but whose Secret is still in Git: the Application keeps referring to them. */
 
-import type { InventoryFile } from "../base/index.js";
+import { type InventoryFile, secretNameOf } from "../base/index.js";
 import { withDigests } from "./application.js";
 import type { APIEntryModel, ApplicationModel, SecretModel } from "./estate.js";
 
@@ -21,7 +21,7 @@ const standsFor = ({ reference: { bundle, type } }: SecretModel, other: NonNulla
 /** The model with the references to Secrets that stay in Git, where Director gives nothing in their place. */
 export function withReferences(model: ApplicationModel, staying: readonly InventoryFile[]): ApplicationModel {
   const references = staying.flatMap(({ path, reference }) =>
-    reference === undefined ? [] : [{ name: path.replace(/^.*\/|\.yaml$/g, ""), reference }],
+    reference === undefined ? [] : [{ name: secretNameOf(path), reference }],
   );
   if (references.length === 0) return model;
   const services = model.services.map((service) => {

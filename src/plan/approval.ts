@@ -1,6 +1,6 @@
 /** What a person approves: exactly one held set, once. Pure. */
 
-import { createHash } from "node:crypto";
+import { sha256 } from "../common/sha256.js";
 import type { Approval, HeldSet, HeldUnit } from "../state/index.js";
 
 export interface ApprovalInput {
@@ -48,5 +48,4 @@ export function approvalOf({ runtimeID, units, memory, given, nonce, now }: Appr
   return { hold, isApproved, expires: approval?.expires ?? null };
 }
 
-const digest = (parts: readonly string[]) =>
-  createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
+const digest = (parts: readonly string[]) => sha256(JSON.stringify(parts)).slice(0, 32);

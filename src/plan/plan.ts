@@ -1,9 +1,9 @@
 /** What a cycle will do to Git: writes, deletes and holds, each with its reason. Pure. */
 
-import { createHash } from "node:crypto";
 import {
   APPROVE_PATH,
   applicationOf,
+  applicationPath,
   type Drift,
   formatInventory,
   INVENTORY_PATH,
@@ -11,6 +11,7 @@ import {
   type InventoryFile,
   sealKeyID,
 } from "../base/index.js";
+import { sha256 } from "../common/sha256.js";
 import type { Degraded, SetAside } from "../model/index.js";
 import {
   ATTRIBUTES_PATH,
@@ -158,7 +159,7 @@ function publishedEntries(
   const own = Map.groupBy(rows.values(), ({ path }) => applicationOf(path));
   const entries = published.flatMap(({ application: { name, id, intent } }): [string, PublishedApplication][] => {
     const files = (own.get(name) ?? []).map(({ path, blob }) => [path, blob] as const);
-    const [, manifest = ""] = files.find(([path]) => path.endsWith("/application.yaml")) ?? [];
+    const [, manifest = ""] = files.find(([path]) => path === applicationPath(name)) ?? [];
     return intent === null ? [] : [[name, { id, intent, tree: treeDigest(files), manifest }]];
   });
   return Object.fromEntries(entries);
@@ -186,9 +187,9 @@ function assemble(settled: Settlement, options: PlanOptions): Tree {
   };
   const addCommon = (path: string, text: string) => {
     const content = Buffer.from(text);
-    const sha256 = createHash("sha256").update(content).digest("hex");
-    rows.set(path, { path, id: null, blob: base.blobID(content), sha256 });
-    if (base.listing.get(path) !== base.blobID(content)) writes.set(path, content);
+    const blob = base.blobID(content);
+    rows.set(path, { path, id: null, blob, sha256: sha256(content) });
+    if (base.listing.get(path) !== blob) writes.set(path, content);
   };
 
   for (const row of settled.staying) add(asItStands(row, drift), null);
@@ -203,17 +204,20 @@ function assemble(settled: Settlement, options: PlanOptions): Tree {
   const digest = revisionDigest(there());
   addCommon(REVISION_PATH, revisionText(digest, namespace));
 
-  const inventory = inventoryOf(rows, settled, options);
-  const bytes = formatInventory(inventory, options.sealKey);
-  if (base.listing.get(INVENTORY_PATH) !== base.blobID(bytes)) writes.set(INVENTORY_PATH, bytes);
+  const { inventory, bytes } = inventoryOf(rows, settled, options);
+  if (bytes !== null) writes.set(INVENTORY_PATH, bytes);
   return { rows, writes, digest, inventory };
 }
 
 /**
- * The inventory of these files: the one that is there when it says the same, else the next one. Its serial is higher
- * than every one before, also than those that a person took back.
+ * The inventory of these files: the one that is there when it says the same, without bytes to write; else the next one.
+ * Its serial is higher than every one before, also than those that a person took back.
  */
-function inventoryOf(rows: ReadonlyMap<string, InventoryFile>, settled: Settlement, options: PlanOptions): Inventory {
+function inventoryOf(
+  rows: ReadonlyMap<string, InventoryFile>,
+  settled: Settlement,
+  options: PlanOptions,
+): { readonly inventory: Inventory; readonly bytes: Buffer | null } {
   const { base, owned, runtimeID, tenant, sealKey, remembered, now } = options;
   const common = {
     owner: runtimeID,
@@ -223,10 +227,12 @@ function inventoryOf(rows: ReadonlyMap<string, InventoryFile>, settled: Settleme
     files: [...rows.values()],
   };
   const standing = { ...common, serial: owned.serial, deletions: untilNow(owned.deletions, now) };
-  if (base.listing.get(INVENTORY_PATH) === base.blobID(formatInventory(standing, sealKey))) return standing;
+  const isThere = base.listing.get(INVENTORY_PATH) === base.blobID(formatInventory(standing, sealKey));
+  if (isThere) return { inventory: standing, bytes: null };
   const before = ofTheDay(owned.deletions, remembered.deletions, now);
   const deletions = [...before, ...recordOf(rows, settled, options)];
-  return { ...common, serial: Math.max(owned.serial, remembered.serial) + 1, deletions };
+  const inventory = { ...common, serial: Math.max(owned.serial, remembered.serial) + 1, deletions };
+  return { inventory, bytes: formatInventory(inventory, sealKey) };
 }
 
 /** What goes with this commit by the agent's own decision. */

@@ -1,5 +1,7 @@
 /** A rendered object, and where it goes. */
 
+import { applicationPath } from "../base/index.js";
+
 export interface KubernetesObject {
   readonly apiVersion: string;
   readonly kind: string;
@@ -25,7 +27,6 @@ export const SUBSTITUTION_OPT_OUT = { "kustomize.toolkit.fluxcd.io/substitute": 
 
 /** Where an object of an Application goes (design 4). */
 export function manifestPath(application: string, object: KubernetesObject): string {
-  const folder = `applications/${application}`;
-  if (object.kind === "Application") return `${folder}/application.yaml`;
-  return `${folder}/${object.kind.toLowerCase()}s/${object.metadata.name}.yaml`;
+  if (object.kind === "Application") return applicationPath(application);
+  return `applications/${application}/${object.kind.toLowerCase()}s/${object.metadata.name}.yaml`;
 }

@@ -1,7 +1,7 @@
 /** Renders what changed and says what need not be. */
 
 import { setImmediate } from "node:timers/promises";
-import { type Base, type InventoryFile, isSecretPath } from "../base/index.js";
+import { applicationPath, type Base, type InventoryFile, isSecretPath } from "../base/index.js";
 import { type ApplicationModel, type Estate, isVanished, type SetAside } from "../model/index.js";
 import type { Manifest } from "./manifest.js";
 import type { Renderer } from "./renderer.js";
@@ -63,7 +63,7 @@ function isUnchanged(
   rows: readonly InventoryFile[],
   { base, fingerprint }: RenderOptions,
 ): boolean {
-  const manifest = rows.find(({ path }) => path === `applications/${application.name}/application.yaml`);
+  const manifest = rows.find(({ path }) => path === applicationPath(application.name));
   if (manifest?.input !== input) return false;
   if (rows.some(({ path, blob, written }) => written !== undefined || base.listing.get(path) !== blob)) return false;
   return application.secrets.every((secret) => {

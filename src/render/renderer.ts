@@ -1,10 +1,10 @@
 /** Renders one Application in a cdk8s App of its own: one App for many is quadratic (docs/decisions/0004-render.md). */
 
-import { createHash } from "node:crypto";
 import { App, Chart } from "cdk8s";
 import { readPlaceholder, template as shipped, type TemplateSettings } from "../../templates/index.js";
 import { formatYaml } from "../adapters/yaml/index.js";
 import { DIGEST_ANNOTATION } from "../base/index.js";
+import { sha256 } from "../common/sha256.js";
 import { type ApplicationModel, NO_DESCRIPTION, type SetAside } from "../model/index.js";
 import { REVISION_NAME } from "./common-files.js";
 import { type LoadedTemplate, loadTemplate } from "./load-template.js";
@@ -227,5 +227,3 @@ function annotate(object: KubernetesObject, annotations: Record<string, string>)
     metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, ...annotations } },
   };
 }
-
-const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");

@@ -5,4 +5,4 @@ export { diffFiles, type FileChange, type FileDiff } from "./diff.js";
 export { EXIT, exitCode, exitCodeOfFailure } from "./exit-code.js";
 export { planNotes } from "./notes.js";
 export { buildOutcome, describeFailure, failedOutcome, type Outcome, type OutcomeFailure } from "./outcome.js";
-export { count, diffText, failureText, outcomeText, paint, type TextOptions } from "./terminal.js";
+export { count, diffText, failureText, named, outcomeText, paint, type TextOptions } from "./terminal.js";

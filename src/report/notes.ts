@@ -3,6 +3,7 @@
 import { forTerminal } from "../common/quote.js";
 import type { Snapshot } from "../fetch/index.js";
 import type { Plan } from "../plan/index.js";
+import { named } from "./terminal.js";
 
 export interface NotesInput {
   readonly snapshot: Snapshot;
@@ -20,7 +21,7 @@ export function planNotes(plan: Plan, { snapshot, approvals, suspended }: NotesI
   const known = new Set(held.map(({ name }) => name));
   const notes: string[] = [];
   if (overwritten.length > 0) {
-    notes.push(`somebody changed what the agent writes over: ${listed(overwritten)}`);
+    notes.push(`somebody changed what the agent writes over: ${named(overwritten, NAMED, 200)}`);
   }
   if (snapshot.applications.length + snapshot.unreadable.length === 0) {
     const { scenarios } = snapshot.runtime.labels;
@@ -46,9 +47,4 @@ export function planNotes(plan: Plan, { snapshot, approvals, suspended }: NotesI
     notes.push(hash === null ? `${named}, but nothing is held` : `${named}, but what is held is ${hash}`);
   }
   return notes;
-}
-
-function listed(paths: readonly string[]): string {
-  const shown = paths.slice(0, NAMED).map((path) => forTerminal(path, 200));
-  return paths.length > NAMED ? `${shown.join(", ")} and ${paths.length - NAMED} more` : shown.join(", ");
 }

@@ -1,5 +1,6 @@
 /** The one value that every view of a cycle is made from (docs/reference/outcome.md). */
 
+import { secretNameOf } from "../base/index.js";
 import { asFailure, type Failure, type FailureCode, type Stage } from "../common/failure.js";
 import type { DegradedReason, SetAsideReason } from "../model/index.js";
 import type { ApprovalState, DestinationChange, HoldReason, Plan } from "../plan/index.js";
@@ -144,7 +145,7 @@ function applicationsOf(plan: Plan | null): OutcomeApplications {
   const held = plan.held.map(({ name, id, secret, reason, until }) => ({
     name,
     id,
-    secret: secret?.replace(/^.*\/|\.yaml$/g, "") ?? null,
+    secret: secret && secretNameOf(secret),
     reason,
     until: until?.toISOString() ?? null,
   }));

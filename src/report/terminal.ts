@@ -145,9 +145,10 @@ export function diffText(diffs: readonly FileDiff[], options: TextOptions, width
     .join("\n");
 }
 
-function named(names: readonly string[]): string {
-  const shown = names.slice(0, NAMED).map((name) => forTerminal(name, 63));
-  return names.length > NAMED ? `${shown.join(", ")} and ${names.length - NAMED} more` : shown.join(", ");
+/** The first of them, each no longer than `width`, and how many more there are. */
+export function named(names: readonly string[], most = NAMED, width = 63): string {
+  const shown = names.slice(0, most).map((name) => forTerminal(name, width));
+  return names.length > most ? `${shown.join(", ")} and ${names.length - most} more` : shown.join(", ");
 }
 
 /** `1 Application`, `5 Applications`. */

@@ -1,10 +1,10 @@
 /** From manifests to the bytes of each file; the only place where secret values and files meet. */
 
-import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { readPlaceholder } from "../../templates/index.js";
 import type { Base, InventoryFile } from "../base/index.js";
 import { Failure } from "../common/failure.js";
+import { sha256 } from "../common/sha256.js";
 import type { Snapshot } from "../fetch/index.js";
 import type { ApplicationModel, SetAside } from "../model/index.js";
 import type { Manifest, RenderedApplication } from "../render/index.js";
@@ -118,7 +118,7 @@ async function sealSecret(
   { sealer, base, fingerprint, now }: SealOptions,
 ): Promise<SealedFile> {
   // Over the manifest with its placeholders: a changed label is a change, too.
-  const input = createHash("sha256").update(text).digest("hex");
+  const input = sha256(text);
   const places = placesOf(object);
   const current = fingerprint(secretOf(object.metadata.name, places, application));
   const unchanged =
@@ -187,7 +187,7 @@ function textsOf(value: unknown): string[] {
 
 const identified = (content: Buffer, base: Base) => ({
   blob: base.blobID(content),
-  sha256: createHash("sha256").update(content).digest("hex"),
+  sha256: sha256(content),
 });
 
 const unresolved = (path: string) =>

@@ -1,12 +1,13 @@
 /** State in a directory: mode 0700, files 0600, each replaced by rename so that no reader sees half of one. */
 
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { link as hardLink, open, readdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { Failure } from "../common/failure.js";
 import { makeFolder } from "../common/make-folder.js";
 import { Secret } from "../common/secret.js";
+import { sha256 } from "../common/sha256.js";
 import type { Identity, State } from "./state.js";
 
 const urls = { connectorURL: z.string(), secureConnectorURL: z.string(), directorURL: z.string() };
@@ -143,7 +144,7 @@ export function openFileState(directory: string): State {
     discardPending,
 
     promote: async ({ key, ...issued }, connection) => {
-      const folder = createHash("sha256").update(issued.certificate).digest("hex").slice(0, 16);
+      const folder = sha256(issued.certificate).slice(0, 16);
       await replace(join(identityAt(folder), "key.pem"), key.reveal());
       await writeIssued(folder, issued);
       // Beside the certificate, so that the link switches both.
