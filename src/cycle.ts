@@ -1,29 +1,27 @@
 /** One reconciliation: the stages as a short list, and what happens between them. */
 
-import { createHash, randomBytes } from "node:crypto";
-import { normalize } from "node:path/posix";
+import { randomBytes } from "node:crypto";
 import type { Repository } from "./adapters/git/index.js";
-import {
-  type Base,
-  findDrift,
-  folderBase,
-  foldersOf,
-  type Instructions,
-  openBase,
-  ownedFiles,
-  readInstructions,
-} from "./base/index.js";
+import { type Base, findDrift, folderBase, foldersOf, openBase, ownedFiles, readInstructions } from "./base/index.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure, Failure, type Stage } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
-import { forTerminal } from "./common/quote.js";
 import { retry } from "./common/retry.js";
 import { createStopwatch, type Stopwatch } from "./common/stopwatch.js";
 import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
 import { openSession, type Session } from "./connect/index.js";
 import { createDirector, fetchSnapshot, type Snapshot } from "./fetch/index.js";
 import { buildEstate } from "./model/index.js";
-import { decide, deletedBefore, learn, makePlan, memoryFor, type Plan } from "./plan/index.js";
+import {
+  decide,
+  deletedBefore,
+  learn,
+  makePlan,
+  memoryFor,
+  type Plan,
+  suspendedNames,
+  suspensionOf,
+} from "./plan/index.js";
 import { publishCommit } from "./publish/index.js";
 import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
 import { buildOutcome, commitMessage, type FileChange, type Outcome, planNotes } from "./report/index.js";
@@ -35,6 +33,7 @@ import {
   type Environment,
   openState,
   settingMissing,
+  targetDigest,
   targetRepository,
 } from "./setup.js";
 import type { Memory, State } from "./state/index.js";
@@ -155,16 +154,12 @@ async function reconcile(running: Running): Promise<Reached> {
   const target = targetDigest(config);
   const memory = memoryFor(target, await state.memory());
 
-  const director = running.snapshot === undefined ? await openDirector(running) : null;
-  const first = running.snapshot ?? (await director?.());
-  if (first === undefined) throw new TypeError("neither a snapshot nor Director");
+  const recorded = running.snapshot ?? null;
+  const look = recorded === null ? await openDirector(running) : async () => recorded;
+  const first = await look();
   log.info("fetched", { applications: first.applications.length });
-  // What a second look lacks as well may go; one is enough for a cycle. A recording cannot be looked at twice.
-  let second: Snapshot | null = director === null ? first : null;
-  const lookAgain = async () => {
-    second ??= (await director?.()) ?? first;
-    return second;
-  };
+  // A recording cannot be looked at twice.
+  const looks: Looks = { first, second: recorded, again: look };
   // A plan writes nothing, not even a key: without one, everything counts as new.
   const sealKey = (await state.sealKey(!planOnly)) ?? randomBytes(32);
 
@@ -180,13 +175,8 @@ async function reconcile(running: Running): Promise<Reached> {
   const nonce = randomBytes(16).toString("hex");
 
   const onBase = async (base: Base, repository: Repository | null): Promise<Reached> => {
-    const planning = { ...running, base, first, memory, sealKey, renderer, settings, nonce, target };
-    let planned = await planOn(planning, second);
-    if (planned.plan.decision.needsSecondLook) {
-      log.info("looking again", { deletions: planned.plan.decision.due.length });
-      planned = await planOn(planning, await lookAgain());
-    }
-    const { plan, isSuspended, notes } = planned;
+    const planning = { ...running, base, looks, memory, sealKey, renderer, settings, nonce };
+    const { plan, isSuspended, notes } = await planOn(planning);
     running.notes.splice(0, Infinity, ...configurationNotes(config), ...notes);
     const changes = planOnly || running.withChanges ? await changesOf(plan, base) : [];
     const isNewHold = plan.hold?.set !== memory.hold?.set;
@@ -245,13 +235,6 @@ async function reconcile(running: Running): Promise<Reached> {
   );
 }
 
-/** However the repository's address is written: `file://` or not, with or without what may stand at its end. */
-function targetDigest({ git }: Config): string {
-  const address = git?.url.replace(/^file:\/\/[^/]*/, "").replace(/(?:\/|\.git)+$/, "") ?? "";
-  const fields = git === null ? [] : [address.startsWith("/") ? normalize(address) : address, git.branch, git.path];
-  return createHash("sha256").update(JSON.stringify(fields)).digest("hex").slice(0, 16);
-}
-
 /** Stages connect and fetch alone, for `snapshot`. Throws a `Failure`. */
 export async function recordSnapshot(options: CycleOptions): Promise<Snapshot> {
   requireBuilt(options.config);
@@ -291,9 +274,16 @@ async function openDirector(running: Running): Promise<() => Promise<Snapshot>> 
     );
 }
 
+/** What Compass was seen to list. What a second look lacks as well may go; one is enough for a cycle. */
+interface Looks {
+  readonly first: Snapshot;
+  second: Snapshot | null;
+  readonly again: () => Promise<Snapshot>;
+}
+
 interface Planning extends Running {
   readonly base: Base;
-  readonly first: Snapshot;
+  readonly looks: Looks;
   readonly memory: Memory;
   readonly sealKey: Buffer;
   readonly renderer: Renderer;
@@ -308,9 +298,10 @@ interface Planned {
 }
 
 /** Stages model, render, seal and plan. Reasons to set an Application aside add up on the way. */
-async function planOn(planning: Planning, second: Snapshot | null): Promise<Planned> {
-  const { config, clock, signal, base, memory, watch, first, sealKey, renderer, settings, nonce } = planning;
-  const progress = progressOf(planning.log);
+async function planOn(planning: Planning): Promise<Planned> {
+  const { config, clock, signal, log, base, memory, watch, looks, sealKey, renderer, settings, nonce } = planning;
+  const { first } = looks;
+  const progress = progressOf(log);
   const { namespace } = config.applications;
   const { runtimeID, sealing: seal } = settings;
   const { tenant } = config.runtime;
@@ -334,22 +325,17 @@ async function planOn(planning: Planning, second: Snapshot | null): Promise<Plan
   const modelOf = (snapshot: Snapshot) => buildEstate(snapshot, { fingerprint: fingerprints.value, owners });
 
   const listed = await watch.time("model", async () => modelOf(first));
-  const decision = await watch.time("plan", async () =>
-    decide({
-      base,
-      owned,
-      folders,
-      drift,
-      instructions,
-      estate: listed,
-      second: second === null ? null : modelOf(second),
-      runtimeID,
-      settings: config,
-      memory,
-      nonce,
-      now,
-    }),
-  );
+  const given = { base, owned, folders, drift, instructions, runtimeID, settings: config, memory, nonce, now };
+  const decideBy = (second: Snapshot | null) =>
+    watch.time("plan", async () =>
+      decide({ ...given, estate: listed, second: second === null ? null : modelOf(second) }),
+    );
+  let decision = await decideBy(looks.second);
+  if (decision.needsSecondLook) {
+    log.info("looking again", { deletions: decision.due.length });
+    looks.second = await looks.again();
+    decision = await decideBy(looks.second);
+  }
   const { estate } = decision;
   const rendering = await watch.time("render", () =>
     renderEstate({ renderer, estate, base, committed, fingerprint, signal, onProgress: progress("render") }),
@@ -388,7 +374,7 @@ async function planOn(planning: Planning, second: Snapshot | null): Promise<Plan
       now,
     }),
   );
-  const suspension = suspensionOf(config, memory, instructions);
+  const suspension = suspensionOf(config.suspend, memory, instructions);
   const notes = [
     ...(readable ? ["secrets.mode is plain: everybody who can read the repository can read the credentials"] : []),
     ...(owned.note === null ? [] : [owned.note]),
@@ -400,21 +386,6 @@ async function planOn(planning: Planning, second: Snapshot | null): Promise<Plan
     }),
   ];
   return { plan, isSuspended: suspension !== null, notes };
-}
-
-const suspendedNames = ({ suspended }: Memory, instructions: Instructions): readonly string[] => [
-  ...Object.keys(suspended.applications),
-  ...(instructions.suspended === "everything" ? [] : instructions.suspended),
-];
-
-/** Who suspended everything, in words; null when nobody did. */
-function suspensionOf({ suspend }: Config, { suspended }: Memory, instructions: Instructions): string | null {
-  if (suspend) return "the setting `suspend`";
-  if (instructions.suspended === "everything") return "the file .runtime-agent/suspend in Git";
-  const { everything } = suspended;
-  if (everything === null) return null;
-  const reason = everything.reason === null ? "" : ` (${forTerminal(everything.reason, 200)})`;
-  return `\`runtime-agent suspend\` since ${everything.since}${reason}`;
 }
 
 const progressOf = (log: Logger) => (stage: Stage) => (done: number, total: number) =>

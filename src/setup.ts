@@ -1,13 +1,14 @@
 /** From a configuration to what the stages are called with: transports, credentials, the place of the state. */
 
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { getCACertificates } from "node:tls";
 import { type GitAuth, openRepository, type Repository } from "./adapters/git/index.js";
 import type { HTTPClientOptions } from "./adapters/http/index.js";
 import { Failure, type Stage } from "./common/failure.js";
 import { makeFolder } from "./common/make-folder.js";
 import type { Secret } from "./common/secret.js";
+import { sha256 } from "./common/sha256.js";
 import { type Config, readSecret, type SecretReference } from "./config/index.js";
 import type { SealMode } from "./seal/index.js";
 import { openFileState, type State } from "./state/index.js";
@@ -101,6 +102,14 @@ export async function targetRepository(
     signal,
     ...ca,
   });
+}
+
+/** Of repository, branch and path: however the address is written, `file://` or not, with or without what may stand at its end. */
+export function targetDigest({ git }: Config): string {
+  const address = git?.url.replace(/^file:\/\/[^/]*/, "").replace(/(?:\/|\.git)+$/, "") ?? "";
+  const fields =
+    git === null ? [] : [address.startsWith("/") ? posix.normalize(address) : address, git.branch, git.path];
+  return sha256(JSON.stringify(fields)).slice(0, 16);
 }
 
 /** Of one remote call, in milliseconds. */

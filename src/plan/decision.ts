@@ -99,7 +99,7 @@ const APPROVABLE: ReadonlySet<HoldReason> = new Set([
 /** Throws `Drifted` where the configuration wants that. */
 export function decide(input: DecisionInput): Decision {
   const { estate, folders, second, memory, instructions, settings, runtimeID, nonce, now } = input;
-  const { reasons, reverted } = findStanding({ ...input, settings });
+  const { reasons, reverted } = findStanding(input);
   const isLeftAlone = (name: string) => reasons.has(name);
 
   const units = gatherUnits(input, isLeftAlone);

@@ -6,3 +6,4 @@ export type { DeletionRules } from "./deletion.js";
 export type { DestinationChange } from "./destination.js";
 export { deletedBefore, learn, memoryFor } from "./memory.js";
 export { makePlan, type Plan, type PlanOptions } from "./plan.js";
+export { suspendedNames, suspensionOf } from "./suspension.js";

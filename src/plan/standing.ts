@@ -1,26 +1,17 @@
 /** Applications that a person wants left alone: suspended, marked, changed or put back in Git. Pure. */
 
-import { createHash } from "node:crypto";
-import { applicationOf, type Base, type Drift, type Folder, type Instructions, type Ownership } from "../base/index.js";
+import { applicationOf, applicationPath } from "../base/index.js";
 import { Failure } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
-import type { Estate } from "../model/index.js";
+import { sha256 } from "../common/sha256.js";
 import type { Memory, PublishedApplication, Reverted } from "../state/index.js";
-import type { HoldReason } from "./decision.js";
+import type { DecisionInput, HoldReason } from "./decision.js";
+import { suspendedNames } from "./suspension.js";
 
-export interface StandingInput {
-  readonly base: Pick<Base, "listing" | "tip">;
-  readonly owned: Ownership;
-  readonly folders: ReadonlyMap<string, Folder>;
-  readonly drift: Drift;
-  readonly instructions: Instructions;
-  readonly estate: Estate;
+export interface StandingInput
+  extends Pick<DecisionInput, "base" | "owned" | "folders" | "drift" | "instructions" | "estate" | "now"> {
   readonly memory: Pick<Memory, "published" | "reverted" | "suspended">;
-  readonly settings: {
-    readonly drift: "overwrite" | "preserve" | "fail";
-    readonly reverted: "hold" | "overwrite";
-  };
-  readonly now: Date;
+  readonly settings: Pick<DecisionInput["settings"], "drift" | "reverted">;
 }
 
 export interface Standing {
@@ -39,8 +30,7 @@ export function findStanding(input: StandingInput): Standing {
     for (const name of names) if (!reasons.has(name)) reasons.set(name, reason);
   };
   // The first reason stands.
-  add(Object.keys(memory.suspended.applications), "Suspended");
-  if (instructions.suspended !== "everything") add(instructions.suspended, "Suspended");
+  add(suspendedNames(memory, instructions), "Suspended");
   add(drift.disabled, "ReconcileDisabled");
   add(
     Object.keys(reverted).filter((name) => reverted[name]?.resumed === false),
@@ -72,9 +62,12 @@ function findReverted(input: StandingInput): Record<string, Reverted> {
   // it is gone, where nobody else could say that it was there.
   const isMergedBack = (name: string, { tree, manifest }: PublishedApplication) => {
     if (owned.trusted || tree === "") return false;
-    const row = folders.get(name)?.rows.find(({ path }) => path === `applications/${name}/application.yaml`);
+    const row = folders.get(name)?.rows.find(({ path }) => path === applicationPath(name));
     return row === undefined ? !folders.has(name) : row.written === undefined && row.blob !== manifest;
   };
+  // Deleted by us and there again; a later inventory than ours may list it rightly.
+  const isBroughtBack = (name: string, { tree }: PublishedApplication) =>
+    tree === "" && owned.serial <= serial && owned.broughtBack.has(name);
   const older = new Set([...drift.files].flatMap(([path, file]) => (file.older ? (applicationOf(path) ?? []) : [])));
   const intents = new Map(estate.applications.map(({ name, intent }) => [name, intent]));
   const unknown = new Set(estate.setAside.map(({ name }) => name));
@@ -86,19 +79,13 @@ function findReverted(input: StandingInput): Record<string, Reverted> {
     const known = memory.reverted[name];
     // Null where Compass tells nothing that could be compared: as good as unchanged.
     const intent = unknown.has(name) ? null : intents.has(name) ? (intents.get(name) ?? null) : "";
-    const entry =
-      known?.tree === tree
-        ? known
-        : older.has(name) ||
-            (published !== undefined &&
-              published.tree !== tree &&
-              (isPutBack ||
-                isMergedBack(name, published) ||
-                (published.tree === "" && owned.serial <= serial && owned.broughtBack.has(name))))
-          ? { tree, intent: published?.intent ?? intent ?? "", since: now.toISOString(), resumed: false }
-          : null;
-    if (entry === null || published?.tree === tree) continue;
-    if (intent === null || intent === entry.intent) reverted[name] = entry;
+    if (published?.tree === tree) continue;
+    const isTakenBack =
+      older.has(name) ||
+      (published !== undefined && (isPutBack || isMergedBack(name, published) || isBroughtBack(name, published)));
+    const fresh = { tree, intent: published?.intent ?? intent ?? "", since: now.toISOString(), resumed: false };
+    const entry = known?.tree === tree ? known : isTakenBack ? fresh : null;
+    if (entry !== null && (intent === null || intent === entry.intent)) reverted[name] = entry;
   }
   return reverted;
 }
@@ -107,7 +94,7 @@ function findReverted(input: StandingInput): Record<string, Reverted> {
 export function treeDigest(files: readonly (readonly [path: string, blob: string])[]): string {
   if (files.length === 0) return "";
   const lines = files.map(([path, blob]) => `${path}\0${blob}\n`).sort();
-  return createHash("sha256").update(lines.join("")).digest("hex").slice(0, 32);
+  return sha256(lines.join("")).slice(0, 32);
 }
 
 const drifted = (name: string) =>

@@ -36,6 +36,7 @@ const secondLook = of("src/plan/decision.ts", "test/plan/second-look.test.ts");
 const approval = of("src/plan/approval.ts", "test/plan/approval.test.ts");
 const settle = of("src/plan/settle.ts", "test/plan/plan.test.ts");
 const standing = of("src/plan/standing.ts", "test/plan/standing.test.ts");
+const suspension = of("src/plan/suspension.ts", "test/plan/standing.test.ts");
 const destination = of("src/plan/destination.ts", "test/plan/destination.test.ts");
 const memory = of("src/plan/memory.ts", "test/plan/memory.test.ts");
 const plan = of("src/plan/plan.ts", "test/plan/plan.test.ts");
@@ -322,13 +323,10 @@ export const guards: readonly Guard[] = [
   ),
 
   // What a person wants.
-  standing(
-    "who is suspended by command is left alone",
-    without('add(Object.keys(memory.suspended.applications), "Suspended");'),
-  ),
-  standing(
+  suspension("who is suspended by command is left alone", without("...Object.keys(suspended.applications),")),
+  suspension(
     "who is suspended by a file is left alone",
-    without('if (instructions.suspended !== "everything") add(instructions.suspended, "Suspended");'),
+    without('...(instructions.suspended === "everything" ? [] : instructions.suspended),'),
   ),
   standing("whose reconciling is disabled is left alone", without('add(drift.disabled, "ReconcileDisabled");')),
   drift("the mark that disables reconciling is read", instead("readApplication(bytes).isDisabled", "false")),
@@ -340,7 +338,10 @@ export const guards: readonly Guard[] = [
   standing("a revert of a commit is told by its serial", instead("owned.serial < serial", "false")),
   standing(
     "a revert of a deletion is told",
-    instead("published.tree !== tree &&\n", 'published.tree !== tree && published.tree !== "" &&\n'),
+    instead(
+      "(published !== undefined && (isPutBack",
+      '(published !== undefined && published.tree !== "" && (isPutBack',
+    ),
   ),
   standing(
     "an Application merged back by hand is held, though its inventory does not verify",
@@ -348,7 +349,7 @@ export const guards: readonly Guard[] = [
   ),
   standing(
     "a deleted Application that a person brought back is held",
-    instead('(published.tree === "" && owned.serial <= serial && owned.broughtBack.has(name))', "false"),
+    instead('tree === "" && owned.serial <= serial && owned.broughtBack.has(name)', "false"),
   ),
   standing("a file that was put back is told by what stood there before", without("older.has(name) ||\n")),
   drift("what the agent wrote before is known", instead("row.former?.includes(blob) === true", "false")),
@@ -359,7 +360,7 @@ export const guards: readonly Guard[] = [
   ),
   standing(
     "a revert is not lifted by what cannot be compared",
-    instead("if (intent === null || intent === entry.intent)", "if (intent === entry.intent)"),
+    instead("(intent === null || intent === entry.intent)", "intent === entry.intent"),
   ),
   plan(
     "a deletion is remembered, so that its revert can be told",
