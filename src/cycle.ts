@@ -81,7 +81,7 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
   let failure: Failure | null = null;
   try {
     requireBuilt(config);
-    state = openState(config);
+    state = openState(config, options.env);
     if (!planOnly) stop = await state.lock();
     reached = await reconcile({ ...options, state, watch, used, notes });
   } catch (thrown) {
@@ -242,7 +242,13 @@ export async function recordSnapshot(options: CycleOptions): Promise<Snapshot> {
   const used: Used = { session: null, git: 0 };
   const watch = createStopwatch(options.clock);
   try {
-    const look = await openDirector({ ...options, state: openState(options.config), watch, used, notes: [] });
+    const look = await openDirector({
+      ...options,
+      state: openState(options.config, options.env),
+      watch,
+      used,
+      notes: [],
+    });
     return await look();
   } finally {
     await used.session?.client.close();

@@ -32,7 +32,7 @@ function validUntil(identity: Identity | null): Date | null {
 /** Throws a `Failure`; `Usage` when there is a valid identity and `force` is not set. */
 export async function pairRuntime(options: PairingOptions): Promise<Paired> {
   const { config, env, clock, signal, token, force = false, onHost } = options;
-  const state = openState(config);
+  const state = openState(config, env);
   const unlock = await state.lock();
   try {
     const until = validUntil(await state.identity());

@@ -41,7 +41,7 @@ export const settingMissing = (setting: string, what: string) =>
   });
 
 /** The state's place. Throws where it is one that is not built yet. */
-export function openState({ state }: Config): State {
+export function openState({ state }: Config, _env: Environment): State {
   if ("directory" in state) return openFileState(state.directory);
   throw new Failure("state.kubernetes is not built yet in this version", {
     code: "NotBuiltYet",

@@ -195,6 +195,14 @@ export const noMemory: Memory = {
   published: { target: "", serial: 0, deletions: [], applications: {} },
   reverted: {},
   lastCycle: null,
+  certificate: {
+    renewal: null,
+    lastIssuance: null,
+    rejected: null,
+    triedTokens: {},
+    lastContact: null,
+    clockSkew: null,
+  },
 };
 
 export const TARGET = "target";

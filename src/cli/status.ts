@@ -25,7 +25,7 @@ const DAY = 24 * 60 * 60 * 1000;
 
 async function status(context: Context): Promise<number> {
   const config = await context.resolve();
-  const state = openState(config);
+  const state = openState(config, context.env);
   const [identity, connection, pending, { lastCycle, hold, approvals, suspended, reverted }] = [
     await state.identity(),
     await state.connection(),

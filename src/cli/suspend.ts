@@ -32,7 +32,7 @@ export function resumeCommand(register: Register): void {
 }
 
 async function suspend(context: Context, { reason }: SuspendFlags, [name]: string[]): Promise<number> {
-  const state = openState(await context.resolve());
+  const state = openState(await context.resolve(), context.env);
   const suspension: Suspension = { since: context.clock.now().toISOString(), reason: reason ?? null };
   await changeMemory(context, state, (memory) => {
     const { everything, applications } = memory.suspended;
@@ -52,7 +52,7 @@ async function suspend(context: Context, { reason }: SuspendFlags, [name]: strin
 }
 
 async function resume(context: Context, _flags: object, [name]: string[]): Promise<number> {
-  const state = openState(await context.resolve());
+  const state = openState(await context.resolve(), context.env);
   await changeMemory(context, state, (memory) =>
     name === undefined ? resumeEverything(memory) : resumeOne(memory, name),
   );

@@ -49,7 +49,7 @@ async function sync(context: Context, { detailedExitCode = false, timeout, takeO
 async function pairIfNeeded(context: Context, config: Config, signal: AbortSignal): Promise<Failure | null> {
   const { env, clock } = context;
   try {
-    const state = openState(config);
+    const state = openState(config, env);
     if ((await state.identity()) !== null) return null;
     if (config.compass.token === null && (await state.pending()) === null) return null;
     const token = await configuredToken(config, env);

@@ -19,6 +19,12 @@ const flag = (value: string): unknown => {
 
 const number = (value: string): unknown => (/^\d+$/.test(value) ? Number(value) : value);
 
+/** It names the share that is left; ours the share that has passed. */
+const elapsed = (value: string): unknown => {
+  const left = Number(value);
+  return value.trim() === "" || Number.isNaN(left) ? value : Number((1 - left).toFixed(6));
+};
+
 /** The Go agent's own default is a placeholder that must not reach Compass. */
 const unless = (placeholder: string) => (value: string) => (value === placeholder ? undefined : value);
 
@@ -39,13 +45,13 @@ const COUNTERPARTS: Readonly<Record<string, Counterpart>> = {
   RUNTIME_EVENTS_URL: { path: ["runtime", "eventsURL"], convert: unless("https://gateway.kyma.local") },
   RUNTIME_CONSOLE_URL: { path: ["runtime", "consoleURL"], convert: unless("https://console.kyma.local") },
   HEALTH_PORT: { path: ["server", "health"], convert: number },
+  CERT_VALIDITY_RENEWAL_THRESHOLD: { path: ["certificate", "renewAt"], convert: elapsed },
+  CLUSTER_CERTIFICATES_SECRET: { path: ["certificate", "secret"], convert: namespacedName },
+  CA_CERTIFICATES_SECRET: { path: ["certificate", "caSecret"], convert: namespacedName },
 };
 
 const IGNORED = [
   "MINIMAL_COMPASS_SYNC_TIME",
-  "CERT_VALIDITY_RENEWAL_THRESHOLD",
-  "CLUSTER_CERTIFICATES_SECRET",
-  "CA_CERTIFICATES_SECRET",
   "GATEWAY_PORT",
   "QUERY_LOGGING",
   "METRICS_LOGGING_TIME_INTERVAL",

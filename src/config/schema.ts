@@ -212,6 +212,12 @@ export const schema = z
     certificate: section("The client certificate.", {
       keySize: integer("Bits of the RSA key.", 2048, 8192).prefault(4096),
       renewAt: share("The share of its life after which it is renewed.", { open: true }).prefault(0.67),
+      secret: namespacedName("Where it is kept with state.kubernetes: keys crt, key and crtChain.").prefault(
+        "kyma-system/cluster-client-certificates",
+      ),
+      caSecret: namespacedName("Where the authority is kept for Istio with state.kubernetes: key cacert.").prefault(
+        "istio-system/kyma-gateway-certs-cacert",
+      ),
     }).prefault({}),
     schedule: section("When `run` starts a cycle.", {
       every: duration("The time between two starts.", { positive: true }).prefault("3m"),

@@ -7,7 +7,7 @@ import { createSigningRequest } from "../adapters/x509/index.js";
 import type { Clock } from "../common/clock.js";
 import { Failure } from "../common/failure.js";
 import { Secret } from "../common/secret.js";
-import type { PendingPairing, State } from "../state/index.js";
+import type { PendingIdentity, State } from "../state/index.js";
 import { type CertificateDates, checkIssued, readKey } from "./certificate.js";
 import { AnsweredByConnector, askCertificate, askConfiguration } from "./connector.js";
 import { parseSubject } from "./subject.js";
@@ -55,8 +55,8 @@ export async function pair(options: PairOptions): Promise<Paired> {
 }
 
 /** First token call, and everything that the second one needs stored. */
-async function begin(token: OneTimeToken, connectorURL: string, options: PairOptions): Promise<PendingPairing> {
-  const { state, client, hosts, keySize } = options;
+async function begin(token: OneTimeToken, connectorURL: string, options: PairOptions): Promise<PendingIdentity> {
+  const { state, client, hosts, keySize, clock } = options;
   // Before the call, so that nothing slow stands between its answer and the disk.
   const key = await generateKey(keySize);
   const call = { url: connectorURL, fetch: client.fetch, token: token.token };
@@ -70,7 +70,8 @@ async function begin(token: OneTimeToken, connectorURL: string, options: PairOpt
     checkAnsweredURL(secureConnectorURL, connectorURL, hosts);
     parseSubject(subject);
     const urls = { connectorURL, secureConnectorURL, directorURL };
-    const pending = { tokenDigest: token.digest, subject, urls, key, nextToken, issued: null };
+    const since = clock.now().toISOString();
+    const pending = { tokenDigest: token.digest, since, subject, urls, key, nextToken, issued: null };
     await state.savePending(pending);
     return pending;
   } finally {
@@ -79,7 +80,7 @@ async function begin(token: OneTimeToken, connectorURL: string, options: PairOpt
 }
 
 /** Second token call unless its answer is stored already; then the checks, then the switch. */
-async function finish(pending: PendingPairing, resumed: boolean, options: PairOptions): Promise<Paired> {
+async function finish(pending: PendingIdentity, resumed: boolean, options: PairOptions): Promise<Paired> {
   const { state, clock } = options;
   const { issued, urls, key } =
     pending.issued === null ? await sign(pending, options) : { ...pending, issued: pending.issued };
@@ -92,14 +93,20 @@ async function finish(pending: PendingPairing, resumed: boolean, options: PairOp
     if (!(thrown instanceof Failure && thrown.retryable)) await state.discardPending();
     throw thrown;
   }
-  const connection = { ...urls, clientID: dates.commonName, establishedAt: clock.now().toISOString() };
+  const connection = {
+    ...urls,
+    clientID: dates.commonName,
+    subject: pending.subject,
+    establishedAt: clock.now().toISOString(),
+    renewedAt: null,
+  };
   await state.promote({ key, ...issued }, connection);
   return { ...dates, host: new URL(urls.connectorURL).host, resumed };
 }
 
-type Complete = PendingPairing & { issued: NonNullable<PendingPairing["issued"]> };
+type Complete = PendingIdentity & { issued: NonNullable<PendingIdentity["issued"]> };
 
-async function sign(pending: PendingPairing, { state, client }: PairOptions): Promise<Complete> {
+async function sign(pending: PendingIdentity, { state, client }: PairOptions): Promise<Complete> {
   const { nextToken, subject, key, urls } = pending;
   if (nextToken === null) throw tokenNeeded();
   const csr = createSigningRequest(parseSubject(subject), readKey(key));

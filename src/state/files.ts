@@ -3,69 +3,13 @@
 import { randomBytes } from "node:crypto";
 import { link as hardLink, open, readdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import type { z } from "zod";
 import { Failure } from "../common/failure.js";
 import { makeFolder } from "../common/make-folder.js";
 import { Secret } from "../common/secret.js";
 import { sha256 } from "../common/sha256.js";
+import { connectionSchema, memorySchema, pendingSchema } from "./schemas.js";
 import type { Identity, State } from "./state.js";
-
-const urls = { connectorURL: z.string(), secureConnectorURL: z.string(), directorURL: z.string() };
-const connectionSchema = z.object({ ...urls, clientID: z.string(), establishedAt: z.string() });
-const pairingSchema = z.object({ tokenDigest: z.string(), subject: z.string(), urls: z.object(urls) });
-const missingSchema = z.object({ observations: z.number(), waited: z.number(), lastSeenMissing: z.string() });
-const suspensionSchema = z.object({ since: z.string(), reason: z.string().nullable() });
-const memorySchema = z.object({
-  spentTokens: z.array(z.string()).default([]),
-  missing: z.record(z.string(), missingSchema).default({}),
-  hold: z
-    .object({
-      set: z.string(),
-      nonce: z.string(),
-      hash: z.string(),
-      since: z.string(),
-      units: z.array(z.object({ name: z.string(), id: z.string(), secret: z.string().nullable() })),
-    })
-    .nullable()
-    .default(null),
-  approvals: z.array(z.object({ hash: z.string(), expires: z.string() })).default([]),
-  suspended: z
-    .object({ everything: suspensionSchema.nullable(), applications: z.record(z.string(), suspensionSchema) })
-    .default({ everything: null, applications: {} }),
-  published: z
-    .object({
-      target: z.string(),
-      serial: z.number(),
-      deletions: z.array(
-        z.object({
-          at: z.string(),
-          applications: z.number(),
-          secrets: z.number(),
-          ofApplications: z.number(),
-          ofSecrets: z.number(),
-        }),
-      ),
-      applications: z.record(
-        z.string(),
-        z.object({ id: z.string(), intent: z.string(), tree: z.string(), manifest: z.string() }),
-      ),
-    })
-    .default({ target: "", serial: 0, deletions: [], applications: {} }),
-  reverted: z
-    .record(z.string(), z.object({ tree: z.string(), intent: z.string(), since: z.string(), resumed: z.boolean() }))
-    .default({}),
-  lastCycle: z
-    .object({
-      finishedAt: z.string(),
-      result: z.string(),
-      commit: z.string().nullable(),
-      digest: z.string().nullable(),
-      failure: z.string().nullable(),
-      applications: z.object({ total: z.number(), held: z.number(), setAside: z.number(), degraded: z.number() }),
-    })
-    .nullable()
-    .default(null),
-});
 
 const SEAL_KEY_BYTES = 32;
 
@@ -120,7 +64,7 @@ export function openFileState(directory: string): State {
     connection: () => inUse((folder) => parse(join(identityAt(folder), "connection.json"), connectionSchema)),
 
     pending: async () => {
-      const pairing = await parse(join(identityAt("pending"), "pairing.json"), pairingSchema);
+      const pairing = await parse(join(identityAt("pending"), "pairing.json"), pendingSchema);
       const { key, certificate, chain, ca } = await readIdentity("pending");
       if (pairing === null || key === null) return null;
       const token = await read(join(identityAt("pending"), "token"));
@@ -156,6 +100,13 @@ export function openFileState(directory: string): State {
       for (const other of await readdir(at("identity"))) {
         if (other !== "current" && other !== folder) await remove(identityAt(other));
       }
+    },
+
+    forgetIdentity: async () => {
+      // First: without it none is in use, however far the removal comes.
+      await remove(identityAt("current"));
+      await remove(at("connection.json"));
+      await remove(at("identity"));
     },
 
     memory: async () => (await parse(at("memory.json"), memorySchema)) ?? memorySchema.parse({}),

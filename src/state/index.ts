@@ -3,15 +3,17 @@
 export { openFileState } from "./files.js";
 export type {
   Approval,
+  CertificateMemory,
   Connection,
   DeletionRecord,
+  FailedAttempts,
   HeldSet,
   HeldUnit,
   Identity,
   LastCycle,
   Memory,
   Missing,
-  PendingPairing,
+  PendingIdentity,
   PublishedApplication,
   Reverted,
   State,

@@ -21,18 +21,24 @@ export interface Connection {
   readonly directorURL: string;
   /** Common name of the certificate: the id of the system auth (contract 0.3). */
   readonly clientID: string;
-  /** ISO 8601. */
+  /** What Compass wanted as subject when it was last asked; null when it is not known. */
+  readonly subject: string | null;
+  /** Of the pairing, ISO 8601. */
   readonly establishedAt: string;
+  /** Of the last renewal, ISO 8601; null before the first. */
+  readonly renewedAt: string | null;
 }
 
-/** A pairing between its two token calls, or after them and before the identity is in use. */
-export interface PendingPairing {
-  /** SHA-256 of the one-time token that it began with. */
-  readonly tokenDigest: string;
+/** An identity on its way, by pairing or by renewal: from its key to the moment in which it is put in use. */
+export interface PendingIdentity {
+  /** SHA-256 of the one-time token that it began with; null for a renewal, which needs none. */
+  readonly tokenDigest: string | null;
+  /** When it began, ISO 8601. */
+  readonly since: string;
   readonly subject: string;
   readonly urls: Pick<Connection, "connectorURL" | "secureConnectorURL" | "directorURL">;
   readonly key: Secret;
-  /** The token for the signing request; null once it is used. */
+  /** The token for the signing request; null once it is used, and for a renewal. */
   readonly nextToken: Secret | null;
   /** What the signing request was answered with; null before. */
   readonly issued: Omit<Identity, "key"> | null;
@@ -53,6 +59,33 @@ export interface Memory {
   /** Applications that a person put back to an older version, by name. */
   readonly reverted: Readonly<Record<string, Reverted>>;
   readonly lastCycle: LastCycle | null;
+  readonly certificate: CertificateMemory;
+}
+
+/** What is known of the certificate beyond what stands in it. */
+export interface CertificateMemory {
+  /** Attempts to renew that failed since the last that worked; null when there is none. */
+  readonly renewal: FailedAttempts | null;
+  /** When the agent last sent a signing request over mTLS by its own decision, ISO 8601: written before it is sent. */
+  readonly lastIssuance: string | null;
+  /** Compass does not accept the certificate in use, which may be a passing fault (contract 12.2); null when it does. */
+  readonly rejected: FailedAttempts | null;
+  /** Tokens that were sent and ambiguously refused, by SHA-256: not known to be spent. */
+  readonly triedTokens: Readonly<Record<string, FailedAttempts>>;
+  /** When Director last answered this identity, ISO 8601. */
+  readonly lastContact: string | null;
+  /** How far Compass's clock was ahead of ours when it was last seen, in milliseconds. */
+  readonly clockSkew: number | null;
+}
+
+export interface FailedAttempts {
+  /** Of the first, ISO 8601. */
+  readonly since: string;
+  /** Of the newest, ISO 8601. */
+  readonly last: string;
+  readonly times: number;
+  /** Code of the newest failure. */
+  readonly failure: string;
 }
 
 /** Something held: an Application, or one of its Secrets by its path. */
@@ -166,11 +199,13 @@ export interface State {
   lock(): Promise<() => Promise<void>>;
   identity(): Promise<Identity | null>;
   connection(): Promise<Connection | null>;
-  pending(): Promise<PendingPairing | null>;
-  savePending(pending: PendingPairing): Promise<void>;
+  pending(): Promise<PendingIdentity | null>;
+  savePending(pending: PendingIdentity): Promise<void>;
   discardPending(): Promise<void>;
-  /** Puts an identity in use and drops the pending pairing. May be cut anywhere and done again. */
+  /** Puts an identity in use and drops the pending one. May be cut anywhere and done again. */
   promote(identity: Identity, connection: Connection): Promise<void>;
+  /** Drops the identity in use and the pending one; everything else stays. */
+  forgetIdentity(): Promise<void>;
   memory(): Promise<Memory>;
   saveMemory(memory: Memory): Promise<void>;
   /** 32 random bytes, made when first asked for; null when there are none yet and `create` is false. */

@@ -80,6 +80,28 @@ describe("the environment of the Go agent", () => {
       { secret: { namespace: "default", name: "agent" } },
     ],
     ["APP_HEALTH_PORT", "8099", "server.health", ({ server }) => server.health, 8099],
+    // It names the share that is left, ours the share that has passed.
+    [
+      "APP_CERT_VALIDITY_RENEWAL_THRESHOLD",
+      "0.3",
+      "certificate.renewAt",
+      ({ certificate }) => certificate.renewAt,
+      0.7,
+    ],
+    [
+      "APP_CLUSTER_CERTIFICATES_SECRET",
+      "kyma-system/certificates",
+      "certificate.secret",
+      ({ certificate }) => certificate.secret,
+      { namespace: "kyma-system", name: "certificates" },
+    ],
+    [
+      "APP_CA_CERTIFICATES_SECRET",
+      "ca",
+      "certificate.caSecret",
+      ({ certificate }) => certificate.caSecret,
+      { namespace: "default", name: "ca" },
+    ],
   ])("gives %s=%s to %s", async (name, value, path, pick, expected) => {
     const { config, origins } = await load({ [name]: value });
 

@@ -1,7 +1,7 @@
 /** Identities and pairings by a name that is in each of their parts, so that a mixture of two shows. */
 
 import { Secret } from "../../src/common/secret.js";
-import type { Connection, Identity, PendingPairing } from "../../src/state/index.js";
+import type { Connection, Identity, PendingIdentity } from "../../src/state/index.js";
 
 export const identityOf = (name: string): Identity => ({
   key: Secret.of(`key of ${name}`),
@@ -19,12 +19,15 @@ const urlsOf = (name: string) => ({
 export const connectionOf = (name: string): Connection => ({
   ...urlsOf(name),
   clientID: `client ${name}`,
+  subject: `CN=${name}`,
   establishedAt: "2026-03-01T12:00:00.000Z",
+  renewedAt: null,
 });
 
 /** Between the two token calls. */
-export const beginning = (name: string): PendingPairing => ({
+export const beginning = (name: string): PendingIdentity => ({
   tokenDigest: `digest of ${name}`,
+  since: "2026-03-01T12:00:00.000Z",
   subject: `CN=${name}`,
   urls: urlsOf(name),
   key: Secret.of(`key of ${name}`),
@@ -33,7 +36,7 @@ export const beginning = (name: string): PendingPairing => ({
 });
 
 /** After the second. */
-export const completed = (name: string): PendingPairing => {
+export const completed = (name: string): PendingIdentity => {
   const { key, ...issued } = identityOf(name);
   return { ...beginning(name), key, nextToken: null, issued };
 };

@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Secret } from "../../src/common/secret.js";
-import { type Memory, openFileState, type PendingPairing, type State } from "../../src/state/index.js";
+import { type Memory, openFileState, type PendingIdentity, type State } from "../../src/state/index.js";
 import { noMemory } from "../builders.js";
 import { failureOf, told } from "../common/failure-of.js";
 import { beginning, completed, connectionOf, identityOf } from "./examples.js";
@@ -129,6 +129,14 @@ describe("what is kept", () => {
         digest: "d",
         failure: null,
         applications: { total: 4, held: 3, setAside: 2, degraded: 1 },
+      },
+      certificate: {
+        renewal: { since, last: since, times: 2, failure: "ServerError" },
+        lastIssuance: since,
+        rejected: { since, last: since, times: 1, failure: "CredentialsRejected" },
+        triedTokens: { digest: { since, last: since, times: 3, failure: "TokenRejected" } },
+        lastContact: since,
+        clockSkew: -7000,
       },
     };
 
@@ -243,9 +251,9 @@ const summary = async (state: State) => ({
 });
 
 /** Throws when it is a mixture of two. */
-function describePending(pending: PendingPairing | null): string | null {
+function describePending(pending: PendingIdentity | null): string | null {
   if (pending === null) return null;
-  const name = pending.tokenDigest.replace("digest of ", "");
+  const name = pending.tokenDigest?.replace("digest of ", "") ?? "";
   const parts = [
     pending.key.reveal(),
     pending.subject,

@@ -1,0 +1,96 @@
+/** What is kept, as it is read back: checked at the door, wherever it was kept. */
+
+import { z } from "zod";
+
+const urls = { connectorURL: z.string(), secureConnectorURL: z.string(), directorURL: z.string() };
+
+/** Of a `Connection`. */
+export const connectionSchema = z.object({
+  ...urls,
+  clientID: z.string(),
+  subject: z.string().nullable().default(null),
+  establishedAt: z.string(),
+  renewedAt: z.string().nullable().default(null),
+});
+
+/** Of a `PendingIdentity` without what is kept apart: key, token and what was issued. */
+export const pendingSchema = z.object({
+  tokenDigest: z.string().nullable(),
+  since: z.string().default("1970-01-01T00:00:00.000Z"),
+  subject: z.string(),
+  urls: z.object(urls),
+});
+
+const attemptsSchema = z.object({ since: z.string(), last: z.string(), times: z.number(), failure: z.string() });
+const missingSchema = z.object({ observations: z.number(), waited: z.number(), lastSeenMissing: z.string() });
+const suspensionSchema = z.object({ since: z.string(), reason: z.string().nullable() });
+
+/** Of the `Memory`; each part that is not there begins empty. */
+export const memorySchema = z.object({
+  spentTokens: z.array(z.string()).default([]),
+  missing: z.record(z.string(), missingSchema).default({}),
+  hold: z
+    .object({
+      set: z.string(),
+      nonce: z.string(),
+      hash: z.string(),
+      since: z.string(),
+      units: z.array(z.object({ name: z.string(), id: z.string(), secret: z.string().nullable() })),
+    })
+    .nullable()
+    .default(null),
+  approvals: z.array(z.object({ hash: z.string(), expires: z.string() })).default([]),
+  suspended: z
+    .object({ everything: suspensionSchema.nullable(), applications: z.record(z.string(), suspensionSchema) })
+    .default({ everything: null, applications: {} }),
+  published: z
+    .object({
+      target: z.string(),
+      serial: z.number(),
+      deletions: z.array(
+        z.object({
+          at: z.string(),
+          applications: z.number(),
+          secrets: z.number(),
+          ofApplications: z.number(),
+          ofSecrets: z.number(),
+        }),
+      ),
+      applications: z.record(
+        z.string(),
+        z.object({ id: z.string(), intent: z.string(), tree: z.string(), manifest: z.string() }),
+      ),
+    })
+    .default({ target: "", serial: 0, deletions: [], applications: {} }),
+  reverted: z
+    .record(z.string(), z.object({ tree: z.string(), intent: z.string(), since: z.string(), resumed: z.boolean() }))
+    .default({}),
+  lastCycle: z
+    .object({
+      finishedAt: z.string(),
+      result: z.string(),
+      commit: z.string().nullable(),
+      digest: z.string().nullable(),
+      failure: z.string().nullable(),
+      applications: z.object({ total: z.number(), held: z.number(), setAside: z.number(), degraded: z.number() }),
+    })
+    .nullable()
+    .default(null),
+  certificate: z
+    .object({
+      renewal: attemptsSchema.nullable(),
+      lastIssuance: z.string().nullable(),
+      rejected: attemptsSchema.nullable(),
+      triedTokens: z.record(z.string(), attemptsSchema),
+      lastContact: z.string().nullable(),
+      clockSkew: z.number().nullable(),
+    })
+    .default({
+      renewal: null,
+      lastIssuance: null,
+      rejected: null,
+      triedTokens: {},
+      lastContact: null,
+      clockSkew: null,
+    }),
+});
