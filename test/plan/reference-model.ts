@@ -539,11 +539,15 @@ export class ReferenceModel {
       (unit) => (isDue(unit) || wasGlimpsed(unit)) && !alone.has(unit.name) && !alone.has(nameNow(unit, sound)),
     );
     const isSeenAgain = said.held.some(({ reason }) => reason === "SeenAgain");
-    if (
-      isCounted &&
-      !isSeenAgain &&
-      !overLimit(due.filter(({ secret }) => secret === null).length, due.filter(({ secret }) => secret !== null).length)
-    ) {
+    // Names that were swapped while the inventory was rebuilt: each folder keeps the other's Secret, which is to go as well.
+    const leftBehind = [...folders].flatMap(([name, { owner, rows }]) => {
+      const now = sound.find((each) => each.name === name && each.id === owner && each.password !== null);
+      return now === undefined
+        ? []
+        : rows.filter(({ path }) => isSecret(path) && path !== secretPath(now));
+    });
+    const dueApplications = due.filter(({ secret }) => secret === null).length;
+    if (isCounted && !isSeenAgain && !overLimit(dueApplications, due.length - dueApplications + leftBehind.length)) {
       for (const unit of due.filter(isDue)) {
         const isListed = unit.secret === null && first.some(({ id }) => id === unit.id);
         const isThere = unit.secret === null ? afterFolders.has(unit.name) : after.has(unit.secret);
