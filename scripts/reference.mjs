@@ -259,7 +259,8 @@ These are read and checked, but the feature is still to come. \`sync\`, \`plan\`
 /** The Go agent's variables, each proven by what the program makes of it. */
 function goAgentText() {
   const text = source("src/config/go-agent.ts");
-  const [, counterparts = "", ignored = ""] = /COUNTERPARTS[^{]*\{(.*?)\n\};.*?IGNORED = \[(.*?)\]/s.exec(text) ?? [];
+  const [, counterparts = "", ignored = ""] =
+    /COUNTERPARTS[^{]*\{(.*?)\n\};.*?IGNORED[^{]*\{(.*?)\n\};/s.exec(text) ?? [];
   const names = [...counterparts.matchAll(/^ {2}([A-Z_]+): \{ path: \[(.*?)\]/gm)].map(([, name = "", path = ""]) => ({
     name: `APP_${name}`,
     path: path.replaceAll('"', "").split(", "),
@@ -269,9 +270,17 @@ function goAgentText() {
     const value = path.reduce((/** @type {any} */ tree, key) => tree?.[key], layer.tree);
     if (value === undefined) throw new Error(`${name} does not set ${path.join(".")}`);
   }
-  const without = [...ignored.matchAll(/"([A-Z_]+)"/g)].map(([, name]) => `APP_${name}`);
-  for (const name of without) {
-    if (goAgentLayer({ [name]: "probe" }).notes.length !== 1) throw new Error(`${name} is not ignored with a note`);
+  const without = [...ignored.matchAll(/^ {2}([A-Z_]+): "(.*)",$/gm)].map(([, name, why = ""]) => ({
+    name: `APP_${name}`,
+    why,
+  }));
+  for (const { name, why } of without) {
+    if (
+      !goAgentLayer({ [name]: "probe" })
+        .notes.join()
+        .endsWith(why)
+    )
+      throw new Error(`${name} is not ignored with a note`);
   }
   if (names.length === 0 || without.length === 0) throw new Error("src/config/go-agent.ts has a form not known here");
   return [
@@ -284,7 +293,12 @@ function goAgentText() {
     `\`APP_AGENT_CONFIGURATION_SECRET\` without a namespace means namespace \`default\`, and it steps back when the configuration says
 what that Secret would hold. The Go agent's placeholders \`https://gateway.kyma.local\` and \`https://console.kyma.local\` count as not
 set.`,
-    `These are accepted, named in the log and ignored: ${without.map(code).join(", ")}.`,
+    "`APP_CERT_VALIDITY_RENEWAL_THRESHOLD` names the share of the life that is left, the setting the share that has passed.",
+    "These are accepted, named in the log and ignored:",
+    table(
+      ["Variable", "Why"],
+      without.map(({ name, why }) => [code(name), why]),
+    ),
   ].join("\n\n");
 }
 
@@ -325,6 +339,18 @@ const commands = {
   resume: [
     "JSON: the [Suspension](outcome.md#approve-suspend-resume).",
     "0; 1 when there is nothing to resume; 75; 78.",
+  ],
+  renew: [
+    "JSON: the [Renewal](outcome.md#renew-revoke-reconnect).",
+    "0; 3 when there is no certificate to renew with, or Compass does not accept it; 75 also when a cycle holds the state for a minute; 78; 1. The certificate in use stays unless it is 0.",
+  ],
+  revoke: [
+    "JSON: the [Revocation](outcome.md#renew-revoke-reconnect).",
+    "0 when the Connector confirmed it; 1 or 75 when not, and the identity is kept; 3 when there is nothing to revoke; 64 without `--yes` where nobody can be asked, or when the answer is no; 78.",
+  ],
+  reconnect: [
+    "JSON: the [Pairing](outcome.md#pair).",
+    "0; 3 when a token is needed, malformed, spent or rejected; 64 without `--yes` where nobody can be asked, or when the answer is no; 75; 78; 1. The identity in use stays unless it is 0.",
   ],
   sandbox: [
     "JSON: one [document](outcome.md#sandbox), once it is ready; then it runs until it is stopped.",

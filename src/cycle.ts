@@ -9,8 +9,9 @@ import type { Logger } from "./common/logger.js";
 import { retry } from "./common/retry.js";
 import { createStopwatch, type Stopwatch } from "./common/stopwatch.js";
 import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
-import { openSession, type Session } from "./connect/index.js";
+import { anotherFailure, openSession, type Session } from "./connect/index.js";
 import { createDirector, fetchSnapshot, type Snapshot } from "./fetch/index.js";
+import { maintainIdentity } from "./maintain.js";
 import { buildEstate } from "./model/index.js";
 import {
   decide,
@@ -53,6 +54,8 @@ export interface CycleOptions {
   readonly snapshot?: Snapshot;
   /** Plan against this folder instead of the repository. @default the repository */
   readonly baseFolder?: string;
+  /** Told before a token is spent: the host it goes to. @default nobody */
+  readonly onHost?: (host: string) => void;
   /** Runtime id of the agent whose `git.path` is taken over. @default no path of another agent is touched */
   readonly takeOver?: string;
 }
@@ -73,8 +76,9 @@ const HOST_ATTEMPTS = 3;
 export async function runCycle(options: CycleOptions): Promise<CycleResult> {
   const { config, clock, log, planOnly = false } = options;
   const watch = createStopwatch(clock);
-  const used: Used = { session: null, git: 0 };
+  const used: Used = { session: null, git: 0, connector: 0 };
   const notes = configurationNotes(config);
+  const lasting = [...notes];
   let stop: (() => Promise<void>) | null = null;
   let state: State | null = null;
   let reached: Reached | null = null;
@@ -82,12 +86,22 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
   try {
     requireBuilt(config);
     state = openState(config, options.env);
-    if (!planOnly) stop = await state.lock();
-    reached = await reconcile({ ...options, state, watch, used, notes });
+    if (!planOnly) {
+      stop = await state.lock();
+      const maintaining = { ...options, state };
+      const maintained = await watch.time("connect", () => maintainIdentity(maintaining));
+      used.connector = maintained.requests;
+      lasting.push(...maintained.notes);
+      notes.push(...maintained.notes);
+    }
+    reached = await reconcile({ ...options, state, watch, used, notes, lasting });
   } catch (thrown) {
     failure = options.signal.aborted ? stopped(options.signal, watch.stage) : asFailure(thrown, watch.stage);
     log.debug("cycle failed", { stage: failure.stage, code: failure.code, cause: failure.cause });
   }
+  const { session } = used;
+  const skew = session?.client.clockSkew ?? null;
+  if (skew !== null && Math.abs(skew) > TOLERATED_SKEW) notes.push(skewNote(skew));
   const outcome = buildOutcome({
     result: resultOf(reached, planOnly),
     runtime: config.runtime.id,
@@ -96,12 +110,12 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     // A plan keeps nothing: a hash that it makes up could not be approved.
     approval: planOnly && reached?.isNewHold !== false ? null : (reached?.plan.approval ?? null),
     suspended: reached?.isSuspended ?? false,
-    requests: { director: used.session?.client.requests ?? 0, connector: 0, git: used.git },
+    requests: { director: used.session?.client.requests ?? 0, connector: used.connector, git: used.git },
     durations: watch.durations(),
     notes,
     failure,
   });
-  if (state !== null && stop !== null) await remember(state, outcome, reached, clock, log);
+  if (state !== null && stop !== null) await remember(state, outcome, reached, session, clock, log);
   await used.session?.client.close();
   await stop?.();
   return { outcome, changes: reached?.changes ?? [] };
@@ -127,7 +141,14 @@ function stopped(signal: AbortSignal, stage: Stage): Failure {
 interface Used {
   session: Session | null;
   git: number;
+  connector: number;
 }
+
+/** From here on a clock that is wrong is told, in milliseconds. */
+const TOLERATED_SKEW = 5_000;
+
+const skewNote = (skew: number) =>
+  `the clock of this machine is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? "behind" : "ahead of"} Compass's: check it`;
 
 interface Reached {
   readonly plan: Plan;
@@ -146,6 +167,8 @@ interface Running extends CycleOptions {
   readonly watch: Stopwatch;
   readonly used: Used;
   readonly notes: string[];
+  /** Notes that hold for every attempt of the cycle. */
+  readonly lasting: readonly string[];
 }
 
 async function reconcile(running: Running): Promise<Reached> {
@@ -177,7 +200,7 @@ async function reconcile(running: Running): Promise<Reached> {
   const onBase = async (base: Base, repository: Repository | null): Promise<Reached> => {
     const planning = { ...running, base, looks, memory, sealKey, renderer, settings, nonce };
     const { plan, isSuspended, notes } = await planOn(planning);
-    running.notes.splice(0, Infinity, ...configurationNotes(config), ...notes);
+    running.notes.splice(0, Infinity, ...running.lasting, ...notes);
     const changes = planOnly || running.withChanges ? await changesOf(plan, base) : [];
     const isNewHold = plan.hold?.set !== memory.hold?.set;
     const reached = { plan, changes, isSuspended, isNewHold, target };
@@ -239,7 +262,7 @@ async function reconcile(running: Running): Promise<Reached> {
 export async function recordSnapshot(options: CycleOptions): Promise<Snapshot> {
   requireBuilt(options.config);
   if (options.config.runtime.id === null) throw settingMissing("runtime.id", "the runtime's id in Compass");
-  const used: Used = { session: null, git: 0 };
+  const used: Used = { session: null, git: 0, connector: 0 };
   const watch = createStopwatch(options.clock);
   try {
     const look = await openDirector({
@@ -248,6 +271,7 @@ export async function recordSnapshot(options: CycleOptions): Promise<Snapshot> {
       watch,
       used,
       notes: [],
+      lasting: [],
     });
     return await look();
   } finally {
@@ -259,7 +283,12 @@ export async function recordSnapshot(options: CycleOptions): Promise<Snapshot> {
 async function openDirector(running: Running): Promise<() => Promise<Snapshot>> {
   const { config, clock, signal, log, watch, used, state, env } = running;
   const session = await watch.time("connect", async () =>
-    openSession({ state, transport: await compassTransport(config, env, signal), hosts: config.compass.hosts, clock }),
+    openSession({
+      state,
+      transport: await compassTransport(config, env, signal, clock),
+      hosts: config.compass.hosts,
+      clock,
+    }),
   );
   used.session = session;
   log.debug("connected", { until: session.certificate.notAfter.toISOString() });
@@ -411,6 +440,7 @@ async function remember(
   state: State,
   outcome: Outcome,
   reached: Reached | null,
+  session: Session | null,
   clock: Clock,
   log: Logger,
 ): Promise<void> {
@@ -422,6 +452,7 @@ async function remember(
     await state.saveMemory({
       ...memory,
       ...(reached === null ? {} : learn(memory, reached.plan, { ...reached, isPublished: !reached.isSuspended, now })),
+      certificate: { ...memory.certificate, ...contactOf(memory, outcome, session, now) },
       lastCycle: {
         finishedAt: now.toISOString(),
         result,
@@ -439,4 +470,14 @@ async function remember(
   } catch (thrown) {
     log.warn("the memory of this cycle could not be kept", { code: asFailure(thrown, "report").code });
   }
+}
+
+/** What the cycle showed of the certificate: taken by Director, or refused, which may be a passing fault (contract 12.2). */
+function contactOf({ certificate }: Memory, { failure }: Outcome, session: Session | null, now: Date) {
+  const clockSkew = session?.client.clockSkew ?? certificate.clockSkew;
+  if (failure?.code === "CredentialsRejected" && failure.stage === "fetch") {
+    return { clockSkew, rejected: anotherFailure(certificate.rejected, failure.code, now) };
+  }
+  const isTaken = session !== null && session.client.requests > 0 && failure?.stage !== "fetch";
+  return isTaken ? { clockSkew, rejected: null, lastContact: now.toISOString() } : { clockSkew };
 }

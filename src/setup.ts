@@ -5,6 +5,7 @@ import { join, posix } from "node:path";
 import { getCACertificates } from "node:tls";
 import { type GitAuth, openRepository, type Repository } from "./adapters/git/index.js";
 import type { HTTPClientOptions } from "./adapters/http/index.js";
+import type { Clock } from "./common/clock.js";
 import { Failure, type Stage } from "./common/failure.js";
 import { makeFolder } from "./common/make-folder.js";
 import type { Secret } from "./common/secret.js";
@@ -55,6 +56,7 @@ export async function compassTransport(
   { compass, proxy }: Config,
   env: Environment,
   signal: AbortSignal,
+  clock: Clock,
 ): Promise<Omit<HTTPClientOptions, "stage" | "peer" | "identity">> {
   const ca = compass.ca === null ? undefined : await reveal(compass.ca, env, "connect", "authorities of Compass");
   return {
@@ -64,6 +66,7 @@ export async function compassTransport(
     timeout: compass.timeout,
     maxBytes: compass.maxBytes,
     signal,
+    now: () => clock.now(),
   };
 }
 

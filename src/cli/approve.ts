@@ -1,6 +1,5 @@
 /** `approve`: lets exactly one held set pass, once. */
 
-import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
 import { secretNameOf } from "../base/index.js";
 import { Failure } from "../common/failure.js";
@@ -10,6 +9,7 @@ import { EXIT, paint } from "../report/index.js";
 import { openState } from "../setup.js";
 import type { HeldSet, HeldUnit } from "../state/index.js";
 import { changeMemory } from "./change-memory.js";
+import { confirm } from "./confirm.js";
 import type { Context } from "./context.js";
 import type { Register } from "./run.js";
 
@@ -40,14 +40,15 @@ async function approve(
   const duration = parseDuration(expires);
   if (!("value" in duration) || duration.value <= 0)
     throw usage("--expires is not a duration", "Give it as 30m, 24h or 7d.");
-  const state = openState(await context.resolve(), context.env);
+  const config = await context.resolve();
+  const state = openState(config, context.env);
   const hold = heldBy(hash, (await state.memory()).hold);
   const names = hold.units.slice(0, SHOWN).map((unit) => `  ${describe(unit)}`);
   if (hold.units.length > SHOWN) names.push(`  and ${hold.units.length - SHOWN} more`);
   if (!yes) await confirm(context, [`Held since ${hold.since}:`, ...names, "Let them pass?"].join("\n"));
 
   const until = new Date(clock.now().getTime() + duration.value).toISOString();
-  await changeMemory(context, state, (memory) => {
+  await changeMemory(context, config, (memory) => {
     const current = heldBy(hash, memory.hold);
     const others = memory.approvals.filter((each) => each.hash !== current.hash);
     return { ...memory, approvals: [...others, { hash: current.hash, expires: until }] };
@@ -78,19 +79,5 @@ function heldBy(hash: string, hold: HeldSet | null): HeldSet {
 
 const describe = ({ name, secret }: HeldUnit) =>
   forTerminal(secret === null ? name : `${name}, its Secret ${secretNameOf(secret)}`, 200);
-
-/** Asks on stderr, so that stdout holds the result alone. Throws a Failure unless the answer is yes. */
-async function confirm({ stdin, stderr, signal }: Context, question: string): Promise<void> {
-  if (!("isTTY" in stdin) || stdin.isTTY !== true) {
-    throw usage("nobody can be asked: the input is no terminal", "Add --yes when you are sure.");
-  }
-  const asking = createInterface({ input: stdin, output: stderr });
-  try {
-    const answer = await asking.question(`${question} [y/N] `, { signal });
-    if (!/^y(es)?$/i.test(answer.trim())) throw usage("not approved", "Nothing was changed.");
-  } finally {
-    asking.close();
-  }
-}
 
 const usage = (message: string, hint: string) => new Failure(message, { code: "Usage", stage: "config", hint });

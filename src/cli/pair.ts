@@ -5,9 +5,11 @@ import { Command } from "commander";
 import { Failure } from "../common/failure.js";
 import { Secret } from "../common/secret.js";
 import { readSecret } from "../config/index.js";
-import { pairRuntime } from "../pairing.js";
-import { paint } from "../report/index.js";
+import type { Paired } from "../connect/index.js";
+import { pairIdentity } from "../identity.js";
+import { EXIT, paint } from "../report/index.js";
 import { configuredToken } from "../setup.js";
+import { withState } from "../with-state.js";
 import type { Context } from "./context.js";
 import type { Register } from "./run.js";
 
@@ -31,22 +33,29 @@ export function pairCommand(register: Register): void {
 }
 
 async function pair(context: Context, { tokenFile, connectorUrl, force = false }: PairFlags): Promise<number> {
-  const { env, clock, signal } = context;
+  const { env, clock, signal, log } = context;
   const config = await context.resolve(connectorUrl === undefined ? {} : { "compass.connectorURL": connectorUrl });
   const token = tokenFile === undefined ? await configuredToken(config, env) : await readToken(context, tokenFile);
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
-  const paired = await pairRuntime({ config, env, clock, signal, token, force, onHost });
-  const { commonName, notBefore, notAfter, host, resumed } = paired;
+  const paired = await withState({ config, env, clock, signal, log, patience: 0 }, (state) =>
+    pairIdentity({ config, env, clock, signal, state, token, force, onHost }),
+  );
+  tellPaired(context, paired);
+  return EXIT.done;
+}
+
+/** The answer of `pair` and `reconnect`. */
+export function tellPaired(context: Context, { commonName, notBefore, notAfter, host, resumed }: Paired): void {
   const done = paint(context.text, ["green", "bold"], "Paired");
   context.answer(
     { kind: "Pairing", version: 1, clientID: commonName, host, notBefore, notAfter, resumed },
     `${done} with ${host}${resumed ? " (a pairing that was cut short was finished)" : ""}\n` +
       `  client ID    ${commonName}\n  certificate  valid until ${notAfter.toISOString()}\n`,
   );
-  return 0;
 }
 
-async function readToken({ stdin, env }: Context, file: string): Promise<Secret> {
+/** The token in a file, or on stdin for `-`. Throws `Usage` when it cannot be read. */
+export async function readToken({ stdin, env }: Context, file: string): Promise<Secret> {
   if (file === "-") return Secret.of((await readAll(stdin)).trim());
   return readSecret({ kind: "file", path: file }, { env, stage: "connect", purpose: "one-time token" }).catch(
     (cause) => {

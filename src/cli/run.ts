@@ -10,6 +10,7 @@ import { type Context, createContext, type GlobalOptions, type World } from "./c
 import { demoCommand } from "./demo.js";
 import { pairCommand } from "./pair.js";
 import { planCommand } from "./plan.js";
+import { reconnectCommand, renewCommand, revokeCommand } from "./renew.js";
 import { sandboxCommand } from "./sandbox.js";
 import { snapshotCommand } from "./snapshot.js";
 import { statusCommand } from "./status.js";
@@ -76,6 +77,9 @@ export async function run(args: readonly string[], world: World): Promise<number
     approveCommand,
     suspendCommand,
     resumeCommand,
+    renewCommand,
+    revokeCommand,
+    reconnectCommand,
     sandboxCommand,
     configCommand,
   ]) {

@@ -4,7 +4,6 @@ import { Command } from "commander";
 import { Failure } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
 import { EXIT, paint } from "../report/index.js";
-import { openState } from "../setup.js";
 import type { Memory, Suspension } from "../state/index.js";
 import { changeMemory } from "./change-memory.js";
 import type { Context } from "./context.js";
@@ -32,9 +31,9 @@ export function resumeCommand(register: Register): void {
 }
 
 async function suspend(context: Context, { reason }: SuspendFlags, [name]: string[]): Promise<number> {
-  const state = openState(await context.resolve(), context.env);
+  const config = await context.resolve();
   const suspension: Suspension = { since: context.clock.now().toISOString(), reason: reason ?? null };
-  await changeMemory(context, state, (memory) => {
+  await changeMemory(context, config, (memory) => {
     const { everything, applications } = memory.suspended;
     const suspended =
       name === undefined
@@ -52,8 +51,8 @@ async function suspend(context: Context, { reason }: SuspendFlags, [name]: strin
 }
 
 async function resume(context: Context, _flags: object, [name]: string[]): Promise<number> {
-  const state = openState(await context.resolve(), context.env);
-  await changeMemory(context, state, (memory) =>
+  const config = await context.resolve();
+  await changeMemory(context, config, (memory) =>
     name === undefined ? resumeEverything(memory) : resumeOne(memory, name),
   );
   const what = name === undefined ? "everything but what is suspended by name" : forTerminal(name, 63);

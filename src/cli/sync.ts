@@ -2,13 +2,11 @@
 
 import { Command } from "commander";
 import { LONGEST_TIMER } from "../common/clock.js";
-import { asFailure, Failure } from "../common/failure.js";
+import { Failure } from "../common/failure.js";
 import { packageVersion } from "../common/package-root.js";
-import { type Config, parseDuration } from "../config/index.js";
+import { parseDuration } from "../config/index.js";
 import { runCycle } from "../cycle.js";
-import { pairRuntime } from "../pairing.js";
-import { exitCode, failedOutcome, failureText, outcomeText } from "../report/index.js";
-import { configuredToken, openState } from "../setup.js";
+import { exitCode, failureText, outcomeText } from "../report/index.js";
 import type { Context } from "./context.js";
 import type { Register } from "./run.js";
 
@@ -34,31 +32,21 @@ async function sync(context: Context, { detailedExitCode = false, timeout, takeO
   const { env, clock, log } = context;
   const signal = timeout === undefined ? context.signal : AbortSignal.any([context.signal, timeoutSignal(timeout)]);
   const config = await context.resolve();
-  const refused = await pairIfNeeded(context, config, signal);
   const taking = takeOver === undefined ? {} : { takeOver };
-  const outcome =
-    refused === null
-      ? (await runCycle({ config, env, clock, signal, log, version: packageVersion(), ...taking })).outcome
-      : failedOutcome(config.runtime.id, refused);
+  const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
+  const { outcome } = await runCycle({
+    config,
+    env,
+    clock,
+    signal,
+    log,
+    version: packageVersion(),
+    onHost,
+    ...taking,
+  });
   context.answer(outcome, outcome.failure === null ? outcomeText(outcome, context.text) : "");
   if (outcome.failure !== null) context.stderr.write(failureText(outcome.failure, context.text));
   return exitCode(outcome, detailedExitCode);
-}
-
-/** Pairs where there is no identity, but a token or a pairing that was cut short. Gives the failure; null when all is well. */
-async function pairIfNeeded(context: Context, config: Config, signal: AbortSignal): Promise<Failure | null> {
-  const { env, clock } = context;
-  try {
-    const state = openState(config, env);
-    if ((await state.identity()) !== null) return null;
-    if (config.compass.token === null && (await state.pending()) === null) return null;
-    const token = await configuredToken(config, env);
-    const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
-    await pairRuntime({ config, env, clock, signal, token, onHost });
-    return null;
-  } catch (thrown) {
-    return asFailure(thrown, "connect");
-  }
 }
 
 function timeoutSignal(text: string): AbortSignal {

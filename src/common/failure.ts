@@ -31,6 +31,7 @@ export type FailureCode =
   | "ConnectorRejected"
   | "CertificateUnusable"
   | "UrlNotAllowed"
+  | "RevocationUnconfirmed"
   // every remote call
   | "NetworkUnreachable"
   | "TlsUntrusted"

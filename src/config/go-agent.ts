@@ -50,13 +50,14 @@ const COUNTERPARTS: Readonly<Record<string, Counterpart>> = {
   CA_CERTIFICATES_SECRET: { path: ["certificate", "caSecret"], convert: namespacedName },
 };
 
-const IGNORED = [
-  "MINIMAL_COMPASS_SYNC_TIME",
-  "GATEWAY_PORT",
-  "QUERY_LOGGING",
-  "METRICS_LOGGING_TIME_INTERVAL",
-  "UPLOAD_SERVICE_URL",
-];
+/** Accepted, and why each has no effect. */
+const IGNORED: Readonly<Record<string, string>> = {
+  MINIMAL_COMPASS_SYNC_TIME: "no write of this agent starts a cycle",
+  GATEWAY_PORT: "nothing reads it, in the Go agent either",
+  QUERY_LOGGING: "requests and answers hold credentials and are never logged",
+  METRICS_LOGGING_TIME_INTERVAL: "metrics of nodes and volumes are not this agent's",
+  UPLOAD_SERVICE_URL: "nothing reads it, in the Go agent either",
+};
 
 /** Reads `APP_*`; the notes name those that are accepted and have no effect. */
 export function goAgentLayer(environment: Environment): { readonly layer: Layer; readonly notes: readonly string[] } {
@@ -65,9 +66,9 @@ export function goAgentLayer(environment: Environment): { readonly layer: Layer;
     const value = given === "" ? undefined : convert(given);
     return value === undefined ? [] : [{ name: PREFIX + name, path, value }];
   });
-  const ignored = IGNORED.map((name) => PREFIX + name).filter((name) => (environment[name] ?? "") !== "");
+  const ignored = Object.entries(IGNORED).filter(([name]) => (environment[PREFIX + name] ?? "") !== "");
   return {
     layer: layerOf("go-agent", said),
-    notes: ignored.map((name) => `${name} has no counterpart and is ignored`),
+    notes: ignored.map(([name, why]) => `${PREFIX}${name} is ignored: ${why}`),
   };
 }

@@ -1,6 +1,7 @@
 /** What Compass issued is checked before it is used: node:crypto reads and verifies, nothing else. */
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { SubjectAttributes } from "../adapters/x509/index.js";
 import { Failure } from "../common/failure.js";
 import type { Identity } from "../state/index.js";
 
@@ -32,6 +33,54 @@ export function readCertificate(pem: string): CertificateDates {
   return { commonName, notBefore: certificate.validFromDate, notAfter: certificate.validToDate };
 }
 
+/** What an identity in use is good for. */
+export interface Inspected {
+  /** The PEM to show in TLS, and its dates; null when nothing of it fits the key. */
+  readonly usable: { readonly certificate: string; readonly dates: CertificateDates } | null;
+  /** What is wrong with it, be it usable or not. */
+  readonly flaw: "CertificateUnreadable" | "KeyMismatch" | null;
+}
+
+/** Looks at an identity as it was stored, damaged perhaps: certificate and chain each may still serve. Throws nothing. */
+export function inspectIdentity({ key, certificate, chain }: Identity): Inspected {
+  const fits = (pem: string): CertificateDates | "CertificateUnreadable" | "KeyMismatch" => {
+    let dates: CertificateDates;
+    try {
+      dates = readCertificate(pem);
+    } catch {
+      return "CertificateUnreadable";
+    }
+    try {
+      return parse(pem).checkPrivateKey(readKey(key)) ? dates : "KeyMismatch";
+    } catch {
+      return "KeyMismatch";
+    }
+  };
+  const [alone, first] = [fits(certificate), fits(chain)];
+  const usable =
+    typeof first !== "string"
+      ? { certificate: chain, dates: first }
+      : typeof alone !== "string"
+        ? { certificate, dates: alone }
+        : null;
+  return { usable, flaw: typeof alone === "string" ? alone : typeof first === "string" ? first : null };
+}
+
+/** True when the certificate is made out to exactly the subject that Compass wants (contract 1.4). */
+export function hasSubject(pem: string, wanted: SubjectAttributes): boolean {
+  const { C, ST, L, O, OU, CN } = parse(pem).toLegacyObject().subject as unknown as Record<string, unknown>;
+  const { country, province, locality, organization, organizationalUnit, commonName } = wanted;
+  const pairs = [
+    [C, country],
+    [ST, province],
+    [L, locality],
+    [O, organization],
+    [OU, organizationalUnit],
+    [CN, commonName],
+  ];
+  return pairs.every(([has, wants]) => has === wants);
+}
+
 /** Subject and dates of the identity in use. Throws `CertificateUnusable` when its key is not the certificate's. */
 export function readIdentity({ key, certificate }: Identity): CertificateDates {
   const dates = readCertificate(certificate);
@@ -58,7 +107,7 @@ export function checkIssued(
       code: "CertificateUnusable",
       stage: "connect",
       retryable: true,
-      hint: "Check the clock of this machine, then run `pair` again: the certificate is kept, no token is needed.",
+      hint: "Check the clock of this machine: the certificate is kept and looked at again, no token is needed.",
     });
   }
   const links = (chain.match(PEM) ?? []).map(parse);

@@ -1,4 +1,4 @@
-/** The two operations of the Connector that pairing needs, and what its refusals mean (contract 1.1, 1.7, 12.1). */
+/** The operations of the Connector, and what its refusals mean (contract 1.1, 1.7, 12.1, 12.2). */
 
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
@@ -18,6 +18,8 @@ const CONFIGURATION = `query Configuration {
 const SIGN = `mutation SignCertificateSigningRequest($csr: String!) {
   signCertificateSigningRequest(csr: $csr) { certificateChain caCertificate clientCertificate }
 }`;
+
+const REVOKE = "mutation RevokeCertificate { revokeCertificate }";
 
 const configurationAnswer = z.object({
   configuration: z.object({
@@ -52,10 +54,16 @@ export interface IssuedCertificate {
   readonly ca: string;
 }
 
-export interface TokenCall {
+/** A call of the Connector: by a one-time token, or over mTLS by the client certificate that `fetch` shows. */
+export interface ConnectorCall {
   readonly url: string;
   readonly fetch: HTTPFetch;
-  readonly token: Secret;
+  /** Null: the certificate speaks for us. */
+  readonly token: Secret | null;
+  /** External tenant, sent as the header `Tenant` over mTLS; null sends none (contract 1.2). @default null */
+  readonly tenant?: string | null;
+  /** @default null, when it is not known yet */
+  readonly runtimeID?: string | null;
 }
 
 /**
@@ -64,8 +72,8 @@ export interface TokenCall {
  */
 export class AnsweredByConnector extends Failure {}
 
-/** First token call. The token is spent by it. */
-export async function askConfiguration(call: TokenCall): Promise<PairingConfiguration> {
+/** First call. A token is spent by it; over mTLS it makes Director write one, so it is not asked without need (contract 1.6). */
+export async function askConfiguration(call: ConnectorCall): Promise<PairingConfiguration> {
   const { configuration } = await ask(call, "configuration", CONFIGURATION, {}, configurationAnswer);
   return {
     nextToken: Secret.of(configuration.token.token),
@@ -75,8 +83,8 @@ export async function askConfiguration(call: TokenCall): Promise<PairingConfigur
   };
 }
 
-/** Second token call. Never repeated blindly: its token is spent as soon as it arrives. */
-export async function askCertificate(call: TokenCall, csr: string): Promise<IssuedCertificate> {
+/** Second call. With a token never repeated blindly: it is spent as soon as it arrives. Over mTLS it may be. */
+export async function askCertificate(call: ConnectorCall, csr: string): Promise<IssuedCertificate> {
   const variables = { csr: Buffer.from(csr).toString("base64") };
   const answer = await ask(call, "signCertificateSigningRequest", SIGN, variables, certificateAnswer);
   const { clientCertificate, certificateChain, caCertificate } = answer.signCertificateSigningRequest;
@@ -84,26 +92,48 @@ export async function askCertificate(call: TokenCall, csr: string): Promise<Issu
   return { certificate: pem(clientCertificate), chain: pem(certificateChain), ca: pem(caCertificate) };
 }
 
+/** Revokes the certificate of the call. Resolves when the Connector said `true`, and not otherwise. */
+export async function askRevocation(call: ConnectorCall): Promise<void> {
+  await ask(call, "revokeCertificate", REVOKE, {}, z.object({ revokeCertificate: z.literal(true) }));
+}
+
+/** Asks for nothing: an answer means that the Connector is there and accepts the certificate. */
+export async function askTypename(call: ConnectorCall): Promise<void> {
+  await ask(call, "__typename", "query Typename { __typename }", {}, z.object({ __typename: z.string() }));
+}
+
 async function ask<T>(
-  { url, fetch, token }: TokenCall,
+  call: ConnectorCall,
   operation: string,
   document: string,
   variables: Record<string, unknown>,
   schema: z.ZodType<T>,
 ): Promise<T> {
-  const headers = { "Connector-Token": token.reveal(), "x-request-id": randomUUID() };
+  const { url, fetch, token, tenant = null, runtimeID = null } = call;
+  const headers = {
+    "x-request-id": runtimeID === null ? randomUUID() : `${runtimeID}_${randomUUID()}`,
+    ...(token === null ? {} : { "Connector-Token": token.reveal() }),
+    ...(token !== null || tenant === null ? {} : { Tenant: tenant }),
+  };
   const answer = await callGraphQL({ url, fetch, document, variables, headers });
-  if (answer.kind !== "data") throw refusal(operation, answer);
+  if (answer.kind !== "data") throw refusal(operation, answer, token === null ? "certificate" : "token");
   const parsed = schema.safeParse(answer.data);
   if (parsed.success) return parsed.data;
   throw new AnsweredByConnector(`the Connector's answer to ${operation} has not the agreed shape`, {
     code: "AnswerMalformed",
     stage: "connect",
-    hint: "The Connector is of an unknown version, or something else answers in its place. A new token is needed.",
+    hint:
+      token === null
+        ? "The Connector is of an unknown version, or something else answers in its place."
+        : "The Connector is of an unknown version, or something else answers in its place. A new token is needed.",
   });
 }
 
-function refusal(operation: string, answer: Exclude<GraphQLAnswer, { kind: "data" }>): Failure {
+function refusal(
+  operation: string,
+  answer: Exclude<GraphQLAnswer, { kind: "data" }>,
+  by: "token" | "certificate",
+): Failure {
   const fail = (message: string, options: Omit<FailureOptions, "stage">) =>
     new Failure(message, { ...options, stage: "connect" });
   if (answer.kind === "errors") {
@@ -113,21 +143,37 @@ function refusal(operation: string, answer: Exclude<GraphQLAnswer, { kind: "data
       {
         code: "ConnectorRejected",
         stage: "connect",
-        hint: "The token is spent by this. Ask for a new one; when it is refused again, ask the owner of Compass.",
+        hint:
+          by === "token"
+            ? "The token is spent by this. Ask for a new one; when it is refused again, ask the owner of Compass."
+            : "Nothing was changed. When it stays, ask the owner of Compass.",
       },
     );
   }
   if (answer.kind === "malformed") {
     return fail(`something other than a Connector answered ${operation}`, {
       code: "AnswerMalformed",
-      hint: "Check compass.connectorURL: it ends in /connector/graphql.",
+      hint:
+        by === "token"
+          ? "Check compass.connectorURL: it ends in /connector/graphql."
+          : "A proxy or a login page answers in its place: check the network.",
+      retryable: by === "certificate",
     });
   }
   if (answer.status === 429 || answer.status >= 500) {
     return fail(`the Connector is not available (HTTP ${answer.status} for ${operation})`, {
       code: answer.status === 429 ? "RateLimited" : "ServerError",
       retryable: true,
-      hint: "Try again with the same token; if it is then refused, it was spent by this call and a new one is needed.",
+      hint:
+        by === "token"
+          ? "Try again with the same token; if it is then refused, it was spent by this call and a new one is needed."
+          : "It is tried again; the certificate in use stays in use.",
+    });
+  }
+  if (by === "certificate" && (answer.status === 400 || answer.status === 401 || answer.status === 403)) {
+    return fail(`the Connector did not accept the client certificate (HTTP ${answer.status} for ${operation})`, {
+      code: "CredentialsRejected",
+      hint: REJECTED,
     });
   }
   if (answer.status === 400 || answer.status === 401 || answer.status === 403) {
@@ -141,6 +187,10 @@ function refusal(operation: string, answer: Exclude<GraphQLAnswer, { kind: "data
     hint: "Check compass.connectorURL: it ends in /connector/graphql.",
   });
 }
+
+/** What may be behind an answer without an identity (contract 12.2), and what to do. */
+const REJECTED =
+  "It was revoked, or the runtime is gone: then a new token is needed. Or Compass has an outage: then it passes, and nothing has to be done.";
 
 // The Connector's words are shown only as far as they are known (contract 1.5): nothing that was sent can come back in them.
 const KNOWN =

@@ -1,5 +1,17 @@
 /** Stage connect: the identity, and a connection to Compass that uses it. */
 
-export { type CertificateDates, readCertificate, readIdentity } from "./certificate.js";
-export { type Paired, type PairOptions, pair } from "./pair.js";
-export { openSession, type Session, type SessionOptions } from "./session.js";
+export {
+  type CertificateDates,
+  type Inspected,
+  inspectIdentity,
+  readCertificate,
+  readIdentity,
+} from "./certificate.js";
+export { askRevocation } from "./connector.js";
+export { anotherFailure, type Paired, type PairOptions, pair, TOKEN_LIFE } from "./pair.js";
+export { nextAttempt, type RenewalReason, renewalReason, renewalTime } from "./policies.js";
+export { createProof, type Prove } from "./prove.js";
+export { type RenewOptions, renew } from "./renew.js";
+export { requestToken } from "./request-token.js";
+export { openSession, type Session, type SessionOptions, tokenNeeded } from "./session.js";
+export { readToken } from "./token.js";

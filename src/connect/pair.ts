@@ -1,15 +1,16 @@
 /** Exchanges a one-time token for a certificate, in exactly two token calls (contract 1.4). */
 
-import { generateKeyPair } from "node:crypto";
-import { promisify } from "node:util";
 import type { HTTPClient } from "../adapters/http/index.js";
 import { createSigningRequest } from "../adapters/x509/index.js";
 import type { Clock } from "../common/clock.js";
 import { Failure } from "../common/failure.js";
-import { Secret } from "../common/secret.js";
-import type { PendingIdentity, State } from "../state/index.js";
-import { type CertificateDates, checkIssued, readKey } from "./certificate.js";
+import type { Secret } from "../common/secret.js";
+import type { FailedAttempts, PendingIdentity, State } from "../state/index.js";
+import { type CertificateDates, readKey } from "./certificate.js";
+import { type CompleteOptions, complete, type Issued } from "./complete.js";
 import { AnsweredByConnector, askCertificate, askConfiguration } from "./connector.js";
+import { generateKey } from "./key.js";
+import type { Prove } from "./prove.js";
 import { parseSubject } from "./subject.js";
 import { type OneTimeToken, readToken } from "./token.js";
 import { checkAnsweredURL } from "./urls.js";
@@ -25,6 +26,9 @@ export interface PairOptions {
   /** RSA bits. */
   readonly keySize: number;
   readonly clock: Clock;
+  readonly prove: Prove;
+  /** The identity in use, while it works; null when there is none. */
+  readonly former: CompleteOptions["former"];
   /** Told before the token is spent: the host it goes to. */
   readonly onHost: (host: string) => void;
 }
@@ -42,7 +46,7 @@ export interface Paired extends CertificateDates {
 export async function pair(options: PairOptions): Promise<Paired> {
   const { state } = options;
   const token = options.token === null ? null : readToken(options.token);
-  const cut = await state.pending();
+  const cut = await pendingPairing(state, options.clock.now());
   if (cut !== null && (token === null || token.digest === cut.tokenDigest)) return finish(cut, true, options);
   if (token === null) throw tokenNeeded();
 
@@ -54,6 +58,18 @@ export async function pair(options: PairOptions): Promise<Paired> {
   return finish(pending, false, options);
 }
 
+/** How long a token is taken from its creation on (contract 1.3), in milliseconds. */
+export const TOKEN_LIFE = 60 * 60_000;
+
+/** A pairing that was cut and can go on; one whose second token is too old by now is dropped. */
+async function pendingPairing(state: State, now: Date): Promise<PendingIdentity | null> {
+  const pending = await state.pending();
+  if (pending === null || pending.tokenDigest === null) return null;
+  if (pending.issued !== null || Date.parse(pending.since) + TOKEN_LIFE > now.getTime()) return pending;
+  await state.discardPending();
+  return null;
+}
+
 /** First token call, and everything that the second one needs stored. */
 async function begin(token: OneTimeToken, connectorURL: string, options: PairOptions): Promise<PendingIdentity> {
   const { state, client, hosts, keySize, clock } = options;
@@ -62,6 +78,7 @@ async function begin(token: OneTimeToken, connectorURL: string, options: PairOpt
   const call = { url: connectorURL, fetch: client.fetch, token: token.token };
   const answer = await askConfiguration(call).catch(async (thrown: unknown) => {
     if (thrown instanceof AnsweredByConnector) await rememberSpent(state, token.digest);
+    else if (thrown instanceof Failure) await rememberTried(state, token.digest, thrown.code, clock.now());
     throw thrown;
   });
   const { directorURL, secureConnectorURL, subject, nextToken } = answer;
@@ -79,42 +96,23 @@ async function begin(token: OneTimeToken, connectorURL: string, options: PairOpt
   }
 }
 
-/** Second token call unless its answer is stored already; then the checks, then the switch. */
+/** Second token call unless its answer is stored already; then the checks, the proof, and the switch. */
 async function finish(pending: PendingIdentity, resumed: boolean, options: PairOptions): Promise<Paired> {
-  const { state, clock } = options;
-  const { issued, urls, key } =
-    pending.issued === null ? await sign(pending, options) : { ...pending, issued: pending.issued };
-  const subject = parseSubject(pending.subject);
-  let dates: CertificateDates;
-  try {
-    dates = checkIssued({ key, ...issued }, subject.commonName, clock.now());
-  } catch (thrown) {
-    // One that time alone makes usable is kept.
-    if (!(thrown instanceof Failure && thrown.retryable)) await state.discardPending();
-    throw thrown;
-  }
-  const connection = {
-    ...urls,
-    clientID: dates.commonName,
-    subject: pending.subject,
-    establishedAt: clock.now().toISOString(),
-    renewedAt: null,
-  };
-  await state.promote({ key, ...issued }, connection);
-  return { ...dates, host: new URL(urls.connectorURL).host, resumed };
+  const { state, clock, prove, former } = options;
+  const issued = pending.issued === null ? await sign(pending, options) : { ...pending, issued: pending.issued };
+  const dates = await complete(issued, { state, clock, prove, former });
+  return { ...dates, host: new URL(issued.urls.connectorURL).host, resumed };
 }
 
-type Complete = PendingIdentity & { issued: NonNullable<PendingIdentity["issued"]> };
-
-async function sign(pending: PendingIdentity, { state, client }: PairOptions): Promise<Complete> {
+async function sign(pending: PendingIdentity, { state, client }: PairOptions): Promise<Issued> {
   const { nextToken, subject, key, urls } = pending;
   if (nextToken === null) throw tokenNeeded();
   const csr = createSigningRequest(parseSubject(subject), readKey(key));
   try {
     const call = { url: urls.connectorURL, fetch: client.fetch, token: nextToken };
-    const complete = { ...pending, nextToken: null, issued: await askCertificate(call, csr) };
-    await state.savePending(complete);
-    return complete;
+    const issued = { ...pending, nextToken: null, issued: await askCertificate(call, csr) };
+    await state.savePending(issued);
+    return issued;
   } catch (thrown) {
     // Its token is spent, so there is nothing to go on with.
     if (thrown instanceof AnsweredByConnector) await state.discardPending();
@@ -122,16 +120,31 @@ async function sign(pending: PendingIdentity, { state, client }: PairOptions): P
   }
 }
 
-async function generateKey(modulusLength: number): Promise<Secret> {
-  const { privateKey } = await promisify(generateKeyPair)("rsa", { modulusLength });
-  return Secret.of(privateKey.export({ type: "pkcs1", format: "pem" }).toString());
-}
-
 async function rememberSpent(state: State, digest: string): Promise<void> {
   const memory = await state.memory();
   if (memory.spentTokens.includes(digest)) return;
   await state.saveMemory({ ...memory, spentTokens: [...memory.spentTokens, digest].slice(-50) });
 }
+
+/** The answer left open whether the token is spent: it may be sent again while it may still be valid. */
+async function rememberTried(state: State, digest: string, failure: string, now: Date): Promise<void> {
+  const memory = await state.memory();
+  const { triedTokens } = memory.certificate;
+  const { [digest]: before, ...others } = triedTokens;
+  const tried = [...Object.entries(others).slice(-20), [digest, anotherFailure(before, failure, now)] as const];
+  await state.saveMemory({
+    ...memory,
+    certificate: { ...memory.certificate, triedTokens: Object.fromEntries(tried) },
+  });
+}
+
+/** One failure more. */
+export const anotherFailure = (before: FailedAttempts | null | undefined, failure: string, now: Date) => ({
+  since: before?.since ?? now.toISOString(),
+  last: now.toISOString(),
+  times: (before?.times ?? 0) + 1,
+  failure,
+});
 
 function connectorOf(token: OneTimeToken, configured: string | null): string {
   if (token.connectorURL !== null && configured !== null && token.connectorURL !== configured) {

@@ -4,7 +4,7 @@ import { createHTTPClient, type HTTPClient, type HTTPClientOptions } from "../ad
 import type { Clock } from "../common/clock.js";
 import { Failure } from "../common/failure.js";
 import type { Connection, State } from "../state/index.js";
-import { type CertificateDates, readIdentity } from "./certificate.js";
+import { type CertificateDates, type Inspected, inspectIdentity } from "./certificate.js";
 import { checkAnsweredURL } from "./urls.js";
 
 export interface Session {
@@ -20,13 +20,13 @@ export interface SessionOptions {
   readonly clock: Clock;
 }
 
-/** Throws `TokenNeeded` when there is no identity or its certificate has expired. */
+/** Throws `TokenNeeded` when there is no identity, none that can be used, or its certificate has expired. */
 export async function openSession({ state, transport, hosts, clock }: SessionOptions): Promise<Session> {
   const [identity, connection] = [await state.identity(), await state.connection()];
-  if (identity === null || connection === null) {
-    throw tokenNeeded("this agent is not paired with Compass");
-  }
-  const certificate = readIdentity(identity);
+  if (identity === null || connection === null) throw tokenNeeded("this agent is not paired with Compass");
+  const { usable, flaw } = inspectIdentity(identity);
+  if (usable === null) throw tokenNeeded(unusable(flaw));
+  const { certificate: shown, dates: certificate } = usable;
   if (certificate.notAfter <= clock.now()) {
     throw tokenNeeded(`the client certificate expired on ${certificate.notAfter.toISOString()}`);
   }
@@ -35,14 +35,20 @@ export async function openSession({ state, transport, hosts, clock }: SessionOpt
     ...transport,
     stage: "fetch",
     peer: "Director",
-    identity: { certificate: identity.chain, key: identity.key.reveal() },
+    identity: { certificate: shown, key: identity.key.reveal() },
   });
   return { client, certificate, connection };
 }
 
-const tokenNeeded = (message: string) =>
+const unusable = (flaw: Inspected["flaw"]) =>
+  flaw === "KeyMismatch"
+    ? "the client certificate cannot be used: it belongs to another key"
+    : "the client certificate cannot be used: it cannot be read";
+
+/** `message` says why. */
+export const tokenNeeded = (message: string) =>
   new Failure(message, {
     code: "TokenNeeded",
     stage: "connect",
-    hint: "Ask Compass for a one-time token and run `runtime-agent pair --token-file FILE`.",
+    hint: "Ask Compass for a one-time token and run `runtime-agent pair --token-file FILE`, or put it where compass.token reads it.",
   });

@@ -15,10 +15,11 @@ import { packageVersion } from "../common/package-root.js";
 import { Secret } from "../common/secret.js";
 import { type Config, loadConfig } from "../config/index.js";
 import { type CycleResult, runCycle } from "../cycle.js";
-import { pairRuntime } from "../pairing.js";
+import { pairIdentity } from "../identity.js";
 import { count, diffFiles, diffText, type FileDiff, paint, type TextOptions } from "../report/index.js";
 import { type Sandbox, startSandbox } from "../sandbox/index.js";
 import type { Environment } from "../setup.js";
+import { withState } from "../with-state.js";
 import { addBroken, changeDescription, type Landscape, removeOne } from "./landscape-edits.js";
 
 export interface StoryOptions {
@@ -69,7 +70,10 @@ export async function tellStory(options: StoryOptions): Promise<StoryEnd> {
 
     next("The agent pairs: a one-time token for a client certificate");
     const token = Secret.of(sandbox.token);
-    const paired = await pairRuntime({ config, env: options.env, clock, signal, token, onHost: () => undefined });
+    const { env, log } = options;
+    const paired = await withState({ config, env, clock, signal, log }, (state) =>
+      pairIdentity({ config, env, clock, signal, state, token, onHost: () => undefined }),
+    );
     say(`   certificate of ${paired.commonName}, valid until ${paired.notAfter.toISOString().slice(0, 10)}`);
 
     next("First sync: everything Compass lists becomes one commit");

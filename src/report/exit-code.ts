@@ -12,7 +12,12 @@ export const EXIT = {
   configuration: 78,
 } as const;
 
-const NEEDS_TOKEN: ReadonlySet<string> = new Set(["TokenNeeded", "TokenRejected", "TokenMalformed"]);
+const NEEDS_TOKEN: ReadonlySet<string> = new Set([
+  "TokenNeeded",
+  "TokenRejected",
+  "TokenMalformed",
+  "CredentialsRejected",
+]);
 const CONFIGURATION: ReadonlySet<string> = new Set(["ConfigurationInvalid", "ConfigurationUnreadable", "NotBuiltYet"]);
 
 export function exitCodeOfFailure({ code, retryable }: Pick<OutcomeFailure, "code" | "retryable">): number {

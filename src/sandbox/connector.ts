@@ -15,6 +15,8 @@ export interface ConnectorOptions {
   readonly registry: Registry;
   readonly faults: Faults;
   readonly clock: Clock;
+  /** Of the certificates, in milliseconds. */
+  readonly life: number;
   readonly directorURL: string;
   readonly secureConnectorURL: string;
 }
@@ -34,7 +36,7 @@ const generate = promisify(generateKeyPair);
 
 const HOUR = 3600 * 1000;
 
-export function createConnector({ authority, registry, faults, clock, ...urls }: ConnectorOptions) {
+export function createConnector({ authority, registry, faults, clock, life, ...urls }: ConnectorOptions) {
   const interfere = (operation: string) => {
     if (faults.take("graphql-error", [operation])) throw new Error("Internal Server Error");
   };
@@ -45,7 +47,7 @@ export function createConnector({ authority, registry, faults, clock, ...urls }:
     const later = faults.take("future-certificate", operation) ? HOUR : 0;
     const foreign = faults.take("wrong-certificate", operation) && (await generate("rsa", { modulusLength: 2048 }));
     const { publicKey } = foreign ?? request;
-    const signed = signRequest(authority, { ...request, publicKey }, new Date(clock.now().getTime() + later));
+    const signed = signRequest(authority, { ...request, publicKey }, new Date(clock.now().getTime() + later), life);
     registry.recordCertificate(signed.certificate);
     return signed;
   };

@@ -13,6 +13,7 @@ import { startListeners } from "./listeners.js";
 import { openRegistry } from "./registry.js";
 import { createRequestLog } from "./request-log.js";
 import { createSandboxClock } from "./sandbox-clock.js";
+import { VALIDITY } from "./signing.js";
 import { openSnapshot, type Snapshot } from "./snapshot-file.js";
 
 export { otherTenant } from "./edge.js";
@@ -30,6 +31,8 @@ export interface SandboxOptions {
   readonly snapshot?: string;
   /** Token Connector on P, mTLS on P+1, control on P+2. @default any free ports */
   readonly port?: number;
+  /** How long certificates are valid, in milliseconds. @default 90 days, as Compass does */
+  readonly certificateLife?: number;
   /** @default none */
   readonly faults?: readonly Fault[];
   /** @default the system's */
@@ -82,6 +85,7 @@ function sorted(snapshot: Snapshot): Snapshot {
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { directory, applications = 5, seed = 1, port = 0, clock: base = systemClock } = options;
+  const { certificateLife: life = VALIDITY } = options;
   const kept = await openDirectory(directory);
   const registry = openRegistry(kept.registry, randomUUID());
   const clock = createSandboxClock(base, registry.clockOffset);
@@ -111,7 +115,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
         log,
         snapshot,
         signal: closing.signal,
-        connector: createConnector({ ...shared, ...known }),
+        connector: createConnector({ ...shared, ...known, life }),
         director: createDirector({ ...shared, ...known, nameOf: generated ? nameForRuntime : ({ name }) => name }),
       }),
       control: createControl({ ...shared, log, dropIdle }),

@@ -43,13 +43,15 @@ async function readBody(request: IncomingMessage): Promise<string | null> {
   return size > BODY_LIMIT ? null : Buffer.concat(chunks).toString("utf8");
 }
 
-function write(response: ServerResponse, outcome: EdgeOutcome): void {
+function write(response: ServerResponse, outcome: EdgeOutcome, now: Date): void {
   if (outcome === "reset") {
     response.socket?.destroy();
     return;
   }
   const body = Buffer.from(outcome.body);
-  response.writeHead(outcome.status, { ...outcome.headers, "content-length": body.length });
+  // By the sandbox's clock: it is what a client takes for the server's time.
+  const headers = { date: now.toUTCString(), ...outcome.headers, "content-length": body.length };
+  response.writeHead(outcome.status, headers);
   if (outcome.cut) {
     response.flushHeaders();
     response.write(body.subarray(0, Math.ceil(body.length / 2)), () => response.socket?.destroy());
@@ -103,7 +105,8 @@ export function createSecureListener(
       response.writeHead(404).end();
       return;
     }
-    write(response, await handle({ endpoint, method, url, headers, body: await readBody(request), certificate }));
+    const outcome = await handle({ endpoint, method, url, headers, body: await readBody(request), certificate });
+    write(response, outcome, clock.now());
   };
 
   // Without tickets: a resumed session would skip the look at the certificate.

@@ -12,8 +12,8 @@ export function subjectFor(clientID: string): string {
   return `O=${O},OU=${OU},L=${L},ST=${ST},C=${C},CN=${clientID}`;
 }
 
-/** APP_CERTIFICATE_VALIDITY_TIME: 2160 hours. */
-const VALIDITY = 2160 * 3600 * 1000;
+/** APP_CERTIFICATE_VALIDITY_TIME: 2160 hours, in milliseconds. */
+export const VALIDITY = 2160 * 3600 * 1000;
 
 /** Contract 1.5: every certificate of a Compass instance has the same serial. */
 const SERIAL = 2;
@@ -95,8 +95,13 @@ export interface SignedChain {
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
 /** Signs an accepted request; throws a RejectedRequest when its algorithm does not fit the authority's key. */
-export function signRequest(authority: Authority, request: ReceivedRequest, notBefore: Date): SignedChain {
-  const notAfter = new Date(notBefore.getTime() + VALIDITY);
+export function signRequest(
+  authority: Authority,
+  request: ReceivedRequest,
+  notBefore: Date,
+  life: number,
+): SignedChain {
+  const notAfter = new Date(notBefore.getTime() + life);
   try {
     const client = authority.issueClient({ ...request, notBefore, notAfter, serial: SERIAL });
     return {

@@ -71,7 +71,9 @@ describe("pairing", () => {
       secureConnectorURL,
       directorURL,
       clientID: commonName,
+      subject: `O=Org,OU=OrgUnit,L=locality,ST=province,C=DE,CN=${commonName}`,
       establishedAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      renewedAt: null,
     });
     expect(await state.pending()).toBeNull();
     expect((await state.memory()).spentTokens).toEqual([digestOf(sandbox.token)]);
@@ -384,7 +386,7 @@ describe("a fault of Compass", () => {
     const sandbox = await aSandbox({ faults: [{ name: "slow", delay: "PT1H", times: 1 }] });
     const { state } = aState();
 
-    const failure = await failureOf(pairing(sandbox, state, { client: aClient(sandbox, { timeout: 200 }) }).run());
+    const failure = await failureOf(pairing(sandbox, state, { client: aClient(sandbox, { timeout: 3_000 }) }).run());
     const paired = await pairing(sandbox, state).run();
 
     expect(failure).toMatchObject({ code: "TimedOut", retryable: true });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Secret } from "../../src/common/secret.js";
 import { openSession } from "../../src/connect/index.js";
+import type { Identity } from "../../src/state/index.js";
 import { failureOf, told } from "../common/failure-of.js";
 import { aSandbox, requests } from "../sandbox/compass-client.js";
 import { aClockAt, aState, pairing, transport } from "./setup.js";
@@ -65,16 +66,39 @@ describe("a session", () => {
     expect(await unasked()).toBe(true);
   });
 
-  it.each(["key", "certificate"])("says that the identity cannot be used when its %s is damaged", async (part) => {
-    const { state, open } = await paired();
+  const damaged = async (damage: (identity: Identity) => Partial<Identity>) => {
+    const { state, open, sandbox } = await paired();
     const identity = await state.identity();
     const connection = await state.connection();
     if (identity === null || connection === null) throw new Error("not paired");
-    await state.promote({ ...identity, [part]: part === "key" ? Secret.of("hidden") : "hidden" }, connection);
+    await state.promote({ ...identity, ...damage(identity) }, connection);
+    return { open, sandbox };
+  };
+
+  it.each<[string, (identity: Identity) => Partial<Identity>]>([
+    ["its key is damaged", () => ({ key: Secret.of("hidden") })],
+    ["certificate and chain are damaged", () => ({ certificate: "hidden", chain: "hidden" })],
+  ])("needs a token when %s", async (_, damage) => {
+    const { open } = await damaged(damage);
 
     const failure = await failureOf(open());
 
-    expect(failure).toMatchObject({ code: "CertificateUnusable", stage: "connect", retryable: false });
+    expect(failure).toMatchObject({ code: "TokenNeeded", stage: "connect", retryable: false });
     expect(told(failure)).not.toContain("hidden");
+  });
+
+  it.each<[string, (identity: Identity) => Partial<Identity>]>([
+    ["certificate", () => ({ certificate: "junk" })],
+    ["chain", () => ({ chain: "junk" })],
+  ])("is opened with what is left when the %s alone is damaged", async (_, damage) => {
+    const { open, sandbox } = await damaged(damage);
+
+    const { client, connection } = await open();
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ query: `query { runtime(id: "${sandbox.runtimeID}") { id } }` });
+    const answer = await client.fetch(connection.directorURL, { method: "POST", headers, body });
+    await client.close();
+
+    expect(await answer.text()).toContain(sandbox.runtimeID);
   });
 });

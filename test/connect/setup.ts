@@ -52,6 +52,8 @@ export function pairing(sandbox: Sandbox, state: State, options: Partial<PairOpt
       hosts: [],
       keySize: 2048,
       clock: aClockAt(),
+      prove: async () => undefined,
+      former: null,
       onHost: (host) => hosts.push(host),
       ...options,
     });

@@ -542,9 +542,7 @@ export class ReferenceModel {
     // Names that were swapped while the inventory was rebuilt: each folder keeps the other's Secret, which is to go as well.
     const leftBehind = [...folders].flatMap(([name, { owner, rows }]) => {
       const now = sound.find((each) => each.name === name && each.id === owner && each.password !== null);
-      return now === undefined
-        ? []
-        : rows.filter(({ path }) => isSecret(path) && path !== secretPath(now));
+      return now === undefined ? [] : rows.filter(({ path }) => isSecret(path) && path !== secretPath(now));
     });
     const dueApplications = due.filter(({ secret }) => secret === null).length;
     if (isCounted && !isSeenAgain && !overLimit(dueApplications, due.length - dueApplications + leftBehind.length)) {

@@ -24,6 +24,8 @@ export interface HTTPClientOptions {
   /** Limit of one answer in bytes, after decompression. */
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** @default the system's time */
+  readonly now?: () => Date;
 }
 
 export interface ProxyOptions {
@@ -45,6 +47,8 @@ export interface HTTPClient {
   readonly fetch: HTTPFetch;
   /** Calls made so far. */
   readonly requests: number;
+  /** How far the peer's clock is ahead of ours by the last answer's Date, in milliseconds; null before one told. */
+  readonly clockSkew: number | null;
   /** Lets calls under way finish, then closes the connections. May be called again. */
   close(): Promise<void>;
 }
@@ -52,6 +56,7 @@ export interface HTTPClient {
 /** Makes a client; connections are opened when they are needed. */
 export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
   const { stage, peer, ca, identity, insecureSkipVerify = false, proxy, timeout, maxBytes, signal } = options;
+  const { now = () => new Date() } = options;
   const tls = {
     // Naming any replaces the usual ones, so they are named, too: Node's, NODE_EXTRA_CA_CERTS, and the system's.
     ...(ca === undefined ? {} : { ca: [...getCACertificates("default"), ...getCACertificates("system"), ca] }),
@@ -67,6 +72,7 @@ export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
     noProxy: proxy?.no.join(",") ?? "",
   });
   let requests = 0;
+  let clockSkew: number | null = null;
   let closing: Promise<void> | undefined;
 
   const call: HTTPFetch = async (url, init = {}) => {
@@ -75,6 +81,7 @@ export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
     const { host } = target;
     const deadline = AbortSignal.timeout(Math.min(timeout, LONGEST_TIMER));
     let begun = false;
+    const asked = now();
     try {
       const answer = await undiciFetch(url, {
         method: init.method ?? "GET",
@@ -85,6 +92,7 @@ export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
         signal: AbortSignal.any([deadline, signal]),
       });
       begun = true;
+      clockSkew = skewOf(answer.headers.get("date"), asked, now()) ?? clockSkew;
       if (answer.status >= 300 && answer.status < 400) {
         await answer.body?.cancel();
         throw new Failure(`${peer} at ${host} answered with a redirection (HTTP ${answer.status})`, {
@@ -113,11 +121,25 @@ export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
     get requests() {
       return requests;
     },
+    get clockSkew() {
+      return clockSkew;
+    },
     close: () => {
       closing ??= dispatcher.close();
       return closing;
     },
   };
+}
+
+/**
+ * The header tells a whole second in which the answer was made, between our question and its arrival: only what is
+ * certain counts, so that a slow answer is no skew. Null where there is none (RFC 9110, 6.6.1).
+ */
+function skewOf(header: string | null, asked: Date, answered: Date): number | null {
+  const told = Date.parse(header ?? "");
+  if (Number.isNaN(told)) return null;
+  if (told > answered.getTime()) return told - answered.getTime();
+  return Math.min(0, told + 1000 - asked.getTime());
 }
 
 /** Decodes while reading, so that no second copy of the body is held. */

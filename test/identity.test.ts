@@ -1,14 +1,14 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { Secret } from "../../src/common/secret.js";
-import { loadConfig } from "../../src/config/index.js";
-import { type PairingOptions, pairRuntime } from "../../src/pairing.js";
-import type { Sandbox } from "../../src/sandbox/index.js";
-import { openFileState } from "../../src/state/index.js";
-import { failureOf } from "../common/failure-of.js";
-import { aSandbox, control, setFaults } from "../sandbox/compass-client.js";
-import { aClockAt, aState, asked, freshToken } from "./setup.js";
+import { Secret } from "../src/common/secret.js";
+import { loadConfig } from "../src/config/index.js";
+import { type PairingOptions, pairIdentity } from "../src/identity.js";
+import type { Sandbox } from "../src/sandbox/index.js";
+import { openFileState } from "../src/state/index.js";
+import { failureOf } from "./common/failure-of.js";
+import { aClockAt, aState, asked, freshToken } from "./connect/setup.js";
+import { aSandbox, control, setFaults } from "./sandbox/compass-client.js";
 
 const DAY = 24 * 3600 * 1000;
 
@@ -27,29 +27,30 @@ async function runtime(sandbox: Sandbox) {
   ];
   writeFileSync(file, text.join("\n"));
   const { config } = await loadConfig({ file, env: {}, cwd: directory });
+  const folder = join(directory, "state");
+  const state = openFileState(folder);
   const pairIt = (options: Partial<PairingOptions> = {}) =>
-    pairRuntime({
+    pairIdentity({
       config,
       env: {},
       clock: aClockAt(),
       signal: new AbortController().signal,
+      state,
       token: Secret.of(sandbox.token),
       onHost: () => undefined,
       ...options,
     });
-  const folder = join(directory, "state");
-  return { pairIt, folder, state: openFileState(folder) };
+  return { pairIt, folder, state };
 }
 
 describe("pairing by the configuration", () => {
-  it("stores the identity in the state's directory and lets the lock go", async () => {
+  it("stores the identity in the state's directory", async () => {
     const sandbox = await aSandbox();
-    const { pairIt, folder, state } = await runtime(sandbox);
+    const { pairIt, state } = await runtime(sandbox);
 
     await pairIt();
 
     expect((await state.connection())?.directorURL).toBe(sandbox.directorURL);
-    expect(existsSync(join(folder, "lock"))).toBe(false);
   });
 
   it("is not done again while the certificate is valid, and the token is not used", async () => {
@@ -92,7 +93,7 @@ describe("pairing by the configuration", () => {
     const sandbox = await aSandbox();
     const { pairIt, folder, state } = await runtime(sandbox);
     await pairIt();
-    writeFileSync(join(folder, "identity", "current", "certificate.pem"), "junk");
+    writeFileSync(join(folder, "identity", "current", "key.pem"), "junk");
 
     await pairIt({ token: await freshToken(sandbox) });
 
@@ -110,27 +111,5 @@ describe("pairing by the configuration", () => {
 
     expect(failure.code).toBe("ConnectorRejected");
     expect([(await state.identity())?.certificate, await state.connection()]).toEqual(before);
-  });
-
-  it("waits for another agent on the same state, and does not use the token", async () => {
-    const sandbox = await aSandbox();
-    const { pairIt, folder } = await runtime(sandbox);
-    mkdirSync(folder);
-    writeFileSync(join(folder, "lock"), `${process.ppid}\n`);
-
-    const failure = await failureOf(pairIt());
-
-    expect(failure).toMatchObject({ code: "StateLocked", retryable: true });
-    expect(await asked(sandbox)).toEqual([]);
-  });
-
-  it("lets the lock go when it fails", async () => {
-    const sandbox = await aSandbox();
-    const { pairIt, folder } = await runtime(sandbox);
-
-    const failure = await failureOf(pairIt({ token: null }));
-
-    expect(failure.code).toBe("TokenNeeded");
-    expect([existsSync(folder), existsSync(join(folder, "lock"))]).toEqual([true, false]);
   });
 });

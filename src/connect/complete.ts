@@ -1,0 +1,81 @@
+/** The last steps of a new identity, however it came: checked, proven, put in use. */
+
+import type { Clock } from "../common/clock.js";
+import { Failure } from "../common/failure.js";
+import type { Connection, Identity, PendingIdentity, State } from "../state/index.js";
+import { type CertificateDates, checkIssued } from "./certificate.js";
+import type { Prove } from "./prove.js";
+import { parseSubject } from "./subject.js";
+
+export interface CompleteOptions {
+  readonly state: State;
+  readonly clock: Clock;
+  readonly prove: Prove;
+  /** The identity that is replaced and still works; null when there is none. */
+  readonly former: { readonly identity: Identity; readonly connection: Connection } | null;
+  /** How often the new identity was tried in vain so far. @default 0 */
+  readonly failures?: number;
+}
+
+export type Issued = PendingIdentity & { readonly issued: NonNullable<PendingIdentity["issued"]> };
+
+/** From then on the new identity is taken for the culprit when the former one works and it does not. */
+const PATIENCE = 3;
+
+/**
+ * Throws a `Failure` when the new identity cannot be put in use: it stays pending when that may pass, and is dropped
+ * when it is not ours, or when Compass takes the former one at the same time.
+ */
+export async function complete(pending: Issued, options: CompleteOptions): Promise<CertificateDates> {
+  const { state, clock, prove, former } = options;
+  const { issued, urls, key, tokenDigest } = pending;
+  const subject = parseSubject(pending.subject);
+  const identity = { key, ...issued };
+  let dates: CertificateDates;
+  try {
+    dates = checkIssued(identity, subject.commonName, clock.now());
+  } catch (thrown) {
+    // One that time alone makes usable is kept.
+    if (!(thrown instanceof Failure && thrown.retryable)) await state.discardPending();
+    throw thrown;
+  }
+  try {
+    await prove(identity, urls);
+  } catch (thrown) {
+    if (await isCulprit(thrown, options)) {
+      await state.discardPending();
+      throw dropped(thrown);
+    }
+    throw thrown;
+  }
+  const now = clock.now().toISOString();
+  const isRenewal = tokenDigest === null && former !== null;
+  await state.promote(identity, {
+    ...urls,
+    clientID: dates.commonName,
+    subject: pending.subject,
+    establishedAt: isRenewal ? former.connection.establishedAt : now,
+    renewedAt: isRenewal ? now : null,
+  });
+  return dates;
+}
+
+/** An outage refuses both (contract 12.2): so the one that works is asked at the same time. */
+async function isCulprit(thrown: unknown, { prove, former, failures = 0 }: CompleteOptions): Promise<boolean> {
+  if (former === null || !(thrown instanceof Failure) || thrown.code === "Aborted") return false;
+  if (thrown.code !== "CredentialsRejected" && failures + 1 < PATIENCE) return false;
+  try {
+    await prove(former.identity, former.connection);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const dropped = (cause: unknown) =>
+  new Failure("Compass takes the certificate in use, but not the new one, which was dropped", {
+    code: "CertificateUnusable",
+    stage: "connect",
+    hint: "The certificate in use stays in use, and another one is asked for. When it stays, ask the owner of Compass.",
+    cause,
+  });

@@ -1,0 +1,88 @@
+/** Decides whether the certificate in use is renewed, and when it may be tried. Pure: the clock is an argument. */
+
+import { sha256 } from "../common/sha256.js";
+import type { CertificateMemory, Identity } from "../state/index.js";
+import { type CertificateDates, hasSubject, type Inspected } from "./certificate.js";
+import { parseSubject } from "./subject.js";
+
+/** Why a certificate is renewed. Documented in docs/reference/reasons.md; never renamed. */
+export type RenewalReason =
+  | "RenewalRequested"
+  | "CertificateUnreadable"
+  | "KeyMismatch"
+  | "SubjectChanged"
+  | "RenewalDue";
+
+export interface Situation {
+  readonly identity: Identity;
+  readonly inspected: Inspected;
+  /** What Compass wanted as subject when it was last asked; null when it is not known. */
+  readonly subject: string | null;
+  /** A person asked for it. */
+  readonly requested: boolean;
+  readonly renewAt: number;
+  readonly runtimeID: string;
+  readonly now: Date;
+}
+
+type Policy = (situation: Situation) => RenewalReason | null;
+
+const requested: Policy = (situation) => (situation.requested ? "RenewalRequested" : null);
+
+// Of certificate and chain one is damaged or of another key: the other is shown meanwhile.
+const flawed: Policy = ({ inspected }) => inspected.flaw;
+
+const subjectChanged: Policy = ({ inspected: { usable }, subject }) =>
+  usable !== null && subject !== null && !hasSubject(usable.certificate, parseSubject(subject))
+    ? "SubjectChanged"
+    : null;
+
+const due: Policy = ({ inspected: { usable }, renewAt, runtimeID, now }) =>
+  usable !== null && now >= renewalTime(usable.dates, renewAt, runtimeID) ? "RenewalDue" : null;
+
+/** In this order: the first reason stands. */
+const policies: readonly Policy[] = [requested, flawed, subjectChanged, due];
+
+/** Why the certificate is to be renewed now; null when nothing asks for it. */
+export function renewalReason(situation: Situation): RenewalReason | null {
+  for (const policy of policies) {
+    const reason = policy(situation);
+    if (reason !== null) return reason;
+  }
+  return null;
+}
+
+/**
+ * When the certificate is due: `renewAt` of its life, and up to a twentieth of the life before that, the same for one
+ * runtime always, so that runtimes paired together do not renew together. Never after `renewAt`: what is left then must
+ * outlast an outage of the Connector.
+ */
+export function renewalTime({ notBefore, notAfter }: CertificateDates, renewAt: number, runtimeID: string): Date {
+  const life = notAfter.getTime() - notBefore.getTime();
+  const share = Number.parseInt(sha256(runtimeID).slice(0, 8), 16) / 2 ** 32;
+  const early = Math.min(0.01 + 0.04 * share, renewAt / 2);
+  return new Date(notBefore.getTime() + life * (renewAt - early));
+}
+
+const FIRST_WAIT = 30_000;
+const LONGEST_WAIT = 15 * 60_000;
+/** Between two signing requests that the agent sends by its own decision. */
+const BETWEEN_ISSUANCES = 10 * 60_000;
+
+/**
+ * When a renewal may be tried, after failures: 30 s doubling to 15 min, but never waiting beyond a quarter of what is
+ * left of the certificate. At most one signing request in ten minutes, whatever is left. Null: at once.
+ */
+export function nextAttempt(
+  { renewal, lastIssuance }: Pick<CertificateMemory, "renewal" | "lastIssuance">,
+  notAfter: Date,
+): Date | null {
+  const moments: number[] = [];
+  if (renewal !== null) {
+    const last = Date.parse(renewal.last);
+    const left = Math.max(0, notAfter.getTime() - last);
+    moments.push(last + Math.min(FIRST_WAIT * 2 ** (renewal.times - 1), LONGEST_WAIT, left / 4));
+  }
+  if (lastIssuance !== null) moments.push(Date.parse(lastIssuance) + BETWEEN_ISSUANCES);
+  return moments.length === 0 ? null : new Date(Math.max(...moments));
+}

@@ -1,0 +1,83 @@
+/** The proof that an identity works: both who need it are asked, on connections of their own. */
+
+import { randomUUID } from "node:crypto";
+import { callGraphQL } from "../adapters/graphql/index.js";
+import { createHTTPClient, type HTTPClientOptions } from "../adapters/http/index.js";
+import type { Clock } from "../common/clock.js";
+import { Failure } from "../common/failure.js";
+import { retry } from "../common/retry.js";
+import type { Connection, Identity } from "../state/index.js";
+import { askTypename } from "./connector.js";
+
+export type URLs = Pick<Connection, "connectorURL" | "secureConnectorURL" | "directorURL">;
+
+/** Resolves when Director and Connector accept the identity; rejects with a `Failure` when one does not, or does not answer. */
+export type Prove = (identity: Pick<Identity, "chain" | "key">, urls: URLs) => Promise<void>;
+
+export interface ProofOptions {
+  readonly transport: Omit<HTTPClientOptions, "stage" | "peer" | "identity">;
+  /** Null: the Connector alone is asked. */
+  readonly runtimeID: string | null;
+  readonly tenant: string | null;
+  readonly clock: Clock;
+  /** Told of each connection that is opened, to count its requests. @default nobody */
+  readonly onRequests?: (requests: number) => void;
+}
+
+const RUNTIME = "query Runtime($id: ID!) { runtime(id: $id) { id } }";
+
+/** A certificate is not back-dated: a server whose clock is behind takes it a few seconds later (contract 1.5). */
+const ATTEMPTS = { attempts: 3, base: 4_000, cap: 4_000 };
+
+export function createProof({ transport, runtimeID, tenant, clock, onRequests }: ProofOptions): Prove {
+  return (identity, { secureConnectorURL, directorURL }) =>
+    retry(
+      async () => {
+        // A connection that another certificate opened would prove nothing.
+        const client = createHTTPClient({
+          ...transport,
+          stage: "connect",
+          peer: "Compass",
+          identity: { certificate: identity.chain, key: identity.key.reveal() },
+        });
+        try {
+          const { fetch } = client;
+          await askTypename({ url: secureConnectorURL, fetch, token: null, tenant, runtimeID });
+          if (runtimeID === null) return;
+          const headers = {
+            "x-request-id": `${runtimeID}_${randomUUID()}`,
+            ...(tenant === null ? {} : { Tenant: tenant }),
+          };
+          const answer = await callGraphQL({
+            url: directorURL,
+            fetch,
+            document: RUNTIME,
+            variables: { id: runtimeID },
+            headers,
+          });
+          if (answer.kind === "data") return;
+          throw notAccepted(answer.kind === "errors" || answer.status < 500);
+        } finally {
+          onRequests?.(client.requests);
+          await client.close();
+        }
+      },
+      {
+        clock,
+        signal: transport.signal,
+        ...ATTEMPTS,
+        when: ({ code, retryable }) => retryable || code === "CredentialsRejected",
+      },
+    );
+}
+
+const notAccepted = (isRefusal: boolean) =>
+  new Failure(
+    isRefusal ? "Director did not accept the new client certificate" : "Director did not answer for its proof",
+    {
+      code: isRefusal ? "CredentialsRejected" : "ServerError",
+      stage: "connect",
+      retryable: !isRefusal,
+      hint: "The certificate is kept, and tried again. When it stays, check runtime.tenant, then ask the owner of Compass.",
+    },
+  );

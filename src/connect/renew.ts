@@ -1,0 +1,79 @@
+/** A new certificate for the same client, asked for with the one in use (contract 1.6). */
+
+import type { HTTPFetch } from "../adapters/http/index.js";
+import { createSigningRequest } from "../adapters/x509/index.js";
+import type { Clock } from "../common/clock.js";
+import type { Connection, Identity, PendingIdentity, State } from "../state/index.js";
+import { type CertificateDates, readKey } from "./certificate.js";
+import { complete, type Issued } from "./complete.js";
+import { askCertificate, askConfiguration } from "./connector.js";
+import { generateKey } from "./key.js";
+import type { Prove } from "./prove.js";
+import { parseSubject } from "./subject.js";
+import { checkAnsweredURL } from "./urls.js";
+
+export interface RenewOptions {
+  readonly state: State;
+  /** Shows the certificate in use. */
+  readonly fetch: HTTPFetch;
+  readonly identity: Identity;
+  readonly connection: Connection;
+  readonly hosts: readonly string[];
+  /** RSA bits. */
+  readonly keySize: number;
+  readonly runtimeID: string | null;
+  readonly tenant: string | null;
+  readonly clock: Clock;
+  readonly prove: Prove;
+  /** How often this renewal failed so far. */
+  readonly failures: number;
+  /** Told before the signing request is sent, when it is the agent's own decision: stores its time. */
+  readonly beforeIssuance: () => Promise<void>;
+}
+
+/**
+ * Gets, proves and uses a new certificate; the one in use stays until then. Cut anywhere, the next call goes on from
+ * what is stored: over mTLS the signing request may be sent again, with the same key.
+ */
+export async function renew(options: RenewOptions): Promise<CertificateDates> {
+  const { state, identity, connection, clock, prove, failures } = options;
+  const cut = await state.pending();
+  const pending = cut !== null && cut.tokenDigest === null ? cut : await begin(options);
+  const issued = pending.issued === null ? await sign(pending, options) : { ...pending, issued: pending.issued };
+  return complete(issued, { state, clock, prove, former: { identity, connection }, failures });
+}
+
+const callOf = ({ fetch, connection, runtimeID, tenant }: RenewOptions) => ({
+  url: connection.secureConnectorURL,
+  fetch,
+  token: null,
+  runtimeID,
+  tenant,
+});
+
+async function begin(options: RenewOptions): Promise<PendingIdentity> {
+  const { state, connection, hosts, keySize, clock } = options;
+  const { subject, directorURL, secureConnectorURL } = await askConfiguration(callOf(options));
+  checkAnsweredURL(directorURL, connection.connectorURL, hosts);
+  checkAnsweredURL(secureConnectorURL, connection.connectorURL, hosts);
+  parseSubject(subject);
+  const pending: PendingIdentity = {
+    tokenDigest: null,
+    since: clock.now().toISOString(),
+    subject,
+    urls: { connectorURL: connection.connectorURL, secureConnectorURL, directorURL },
+    key: await generateKey(keySize),
+    nextToken: null,
+    issued: null,
+  };
+  await state.savePending(pending);
+  return pending;
+}
+
+async function sign(pending: PendingIdentity, options: RenewOptions): Promise<Issued> {
+  const csr = createSigningRequest(parseSubject(pending.subject), readKey(pending.key));
+  await options.beforeIssuance();
+  const complete = { ...pending, issued: await askCertificate(callOf(options), csr) };
+  await options.state.savePending(complete);
+  return complete;
+}

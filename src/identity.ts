@@ -1,0 +1,252 @@
+/** The identity by the configuration: paired, renewed, revoked, paired anew. */
+
+import { createHTTPClient, type HTTPClient } from "./adapters/http/index.js";
+import type { Clock } from "./common/clock.js";
+import { asFailure, Failure } from "./common/failure.js";
+import { Secret } from "./common/secret.js";
+import type { Config } from "./config/index.js";
+import {
+  anotherFailure,
+  askRevocation,
+  type CertificateDates,
+  createProof,
+  inspectIdentity,
+  type Paired,
+  pair,
+  renew,
+  requestToken,
+  tokenNeeded,
+} from "./connect/index.js";
+import { compassTransport, configuredToken, type Environment, settingMissing } from "./setup.js";
+import type { CertificateMemory, Connection, Identity, State } from "./state/index.js";
+
+export interface IdentityOptions {
+  readonly config: Config;
+  readonly env: Environment;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Locked by the caller, who is the only one to write. */
+  readonly state: State;
+  /** Counts the requests, where somebody wants to know. */
+  readonly requests?: { count: number };
+}
+
+export interface PairingOptions extends IdentityOptions {
+  /** Null to finish a pairing that was cut. */
+  readonly token: Secret | null;
+  /** Pair although there is a valid identity; it stays in use until the new one works. @default false */
+  readonly force?: boolean;
+  readonly onHost: (host: string) => void;
+}
+
+/** An identity that can be shown now, and how Compass is reached with it. */
+export interface Usable {
+  readonly identity: Identity;
+  readonly connection: Connection;
+  readonly dates: CertificateDates;
+  /** The PEM to show. */
+  readonly shown: string;
+}
+
+/** Null when there is none, or none that Compass could take. */
+export async function usableIdentity(state: State, now: Date): Promise<Usable | null> {
+  const [identity, connection] = [await state.identity(), await state.connection()];
+  if (identity === null || connection === null) return null;
+  const { usable } = inspectIdentity(identity);
+  if (usable === null || usable.dates.notAfter <= now) return null;
+  return { identity, connection, dates: usable.dates, shown: usable.certificate };
+}
+
+/** Throws a `Failure`; `Usage` when there is a valid identity and `force` is not set. */
+export async function pairIdentity(options: PairingOptions): Promise<Paired> {
+  const { state, clock, force = false } = options;
+  const usable = await usableIdentity(state, clock.now());
+  if (usable !== null && !force && ((await state.pending())?.tokenDigest ?? null) === null) {
+    const until = usable.dates.notAfter.toISOString();
+    throw new Failure(`this agent is already paired; its certificate is valid until ${until}`, {
+      code: "Usage",
+      stage: "connect",
+      hint: "Nothing has to be done. To pair anew all the same, add --force; the token was not used.",
+    });
+  }
+  return withClient(options, null, (client) => pairBy(client, usable, options));
+}
+
+async function pairBy(client: HTTPClient, usable: Usable | null, options: PairingOptions): Promise<Paired> {
+  const { config, state, clock, token, onHost } = options;
+  const { connectorURL, hosts } = config.compass;
+  const { keySize } = config.certificate;
+  const prove = await proofOf(options);
+  const paired = await pair({
+    state,
+    client,
+    token,
+    connectorURL,
+    hosts,
+    keySize,
+    clock,
+    prove,
+    former: usable,
+    onHost,
+  });
+  await changeCertificateMemory(state, { renewal: null, rejected: null });
+  return paired;
+}
+
+/** Pairs anew beside the identity in use: with the token given, or one that the agent asks Director for itself. */
+export async function reconnectIdentity(options: PairingOptions): Promise<Paired> {
+  const { config, state, clock, token, env } = options;
+  const usable = await usableIdentity(state, clock.now());
+  if (token !== null || usable === null) {
+    const given = token ?? (await configuredToken(config, env));
+    if (given === null && (await state.pending()) === null) {
+      throw tokenNeeded("there is no valid certificate to ask Director for a token with");
+    }
+    return pairIdentity({ ...options, token: given, force: true });
+  }
+  if (config.runtime.id === null) throw settingMissing("runtime.id", "the runtime's id in Compass");
+  const { id: runtimeID, tenant } = config.runtime;
+  const { directorURL } = usable.connection;
+  const { token: minted, connectorURL } = await withClient(options, usable, ({ fetch }) =>
+    requestToken({ directorURL, fetch, runtimeID, tenant }),
+  );
+  // In the form of Compass's own `raw`: which Connector takes it stands beside it.
+  const raw = Secret.of(JSON.stringify({ token: minted.reveal(), connectorURL }));
+  return pairIdentity({ ...options, token: raw, force: true });
+}
+
+export interface RenewedCertificate extends CertificateDates {
+  readonly host: string;
+}
+
+/** Renews at once, by hand: no waiting after failures. Throws `TokenNeeded` when there is nothing to renew with. */
+export async function renewIdentity(options: IdentityOptions): Promise<RenewedCertificate> {
+  const { state, clock } = options;
+  const usable = await usableIdentity(state, clock.now());
+  if (usable === null) throw tokenNeeded(await whyUnusable(state, clock.now()));
+  const dates = await renewBy(usable, options, false);
+  return { ...dates, host: new URL(usable.connection.secureConnectorURL).host };
+}
+
+/** `isAutomatic`: the time of the signing request is stored, so that there are not too many. */
+export async function renewBy(
+  usable: Usable,
+  options: IdentityOptions,
+  isAutomatic: boolean,
+): Promise<CertificateDates> {
+  const { config, state, clock } = options;
+  const { identity, connection } = usable;
+  const { renewal } = (await state.memory()).certificate;
+  const prove = await proofOf(options);
+  try {
+    const dates = await withClient(options, usable, ({ fetch }) =>
+      renew({
+        state,
+        fetch,
+        identity,
+        connection,
+        hosts: config.compass.hosts,
+        keySize: config.certificate.keySize,
+        runtimeID: config.runtime.id,
+        tenant: config.runtime.tenant,
+        clock,
+        prove,
+        failures: renewal?.times ?? 0,
+        beforeIssuance: async () => {
+          if (isAutomatic) await changeCertificateMemory(state, { lastIssuance: clock.now().toISOString() });
+        },
+      }),
+    );
+    await changeCertificateMemory(state, { renewal: null, rejected: null });
+    return dates;
+  } catch (thrown) {
+    const { code } = asFailure(thrown, "connect");
+    if (code !== "Aborted")
+      await changeCertificateMemory(state, { renewal: anotherFailure(renewal, code, clock.now()) });
+    throw thrown;
+  }
+}
+
+/**
+ * Revokes the certificate in use, and one that is on its way. The identity is dropped when the Connector said `true`;
+ * otherwise it is kept, and the failure is `RevocationUnconfirmed`.
+ */
+export async function revokeIdentity(options: IdentityOptions): Promise<{ readonly clientID: string }> {
+  const { config, state, clock } = options;
+  const usable = await usableIdentity(state, clock.now());
+  if (usable === null) throw tokenNeeded(await whyUnusable(state, clock.now()));
+  const pending = await state.pending();
+  const onItsWay = pending?.issued == null ? [] : [{ identity: pending, shown: pending.issued.chain }];
+  const { id: runtimeID, tenant } = config.runtime;
+  const { secureConnectorURL: url, clientID } = usable.connection;
+  for (const each of [...onItsWay, usable]) {
+    try {
+      await withClient(options, each, ({ fetch }) => askRevocation({ url, fetch, token: null, tenant, runtimeID }));
+    } catch (thrown) {
+      throw unconfirmed(asFailure(thrown, "connect"));
+    }
+  }
+  await state.forgetIdentity();
+  return { clientID };
+}
+
+const unconfirmed = (cause: Failure) =>
+  new Failure(`the Connector did not confirm the revocation (${cause.code}): ${cause.message}`, {
+    code: "RevocationUnconfirmed",
+    stage: "connect",
+    retryable: cause.retryable,
+    hint: "The identity is kept. Run `revoke` again; where the certificate is revoked already, `reconnect` with a new token replaces it.",
+    cause,
+  });
+
+/** Why there is nothing to use, in words. */
+export async function whyUnusable(state: State, now: Date): Promise<string> {
+  const [identity, connection] = [await state.identity(), await state.connection()];
+  if (identity === null || connection === null) return "this agent is not paired with Compass";
+  const { usable, flaw } = inspectIdentity(identity);
+  if (usable === null) {
+    const why = flaw === "KeyMismatch" ? "it belongs to another key" : "it cannot be read";
+    return `the client certificate cannot be used: ${why}`;
+  }
+  return usable.dates.notAfter <= now
+    ? `the client certificate expired on ${usable.dates.notAfter.toISOString()}`
+    : "the client certificate cannot be used";
+}
+
+async function changeCertificateMemory(state: State, change: Partial<CertificateMemory>): Promise<void> {
+  const memory = await state.memory();
+  await state.saveMemory({ ...memory, certificate: { ...memory.certificate, ...change } });
+}
+
+const proofOf = async (options: IdentityOptions) => {
+  const { config, env, signal, clock, requests } = options;
+  return createProof({
+    transport: await compassTransport(config, env, signal, clock),
+    runtimeID: config.runtime.id,
+    tenant: config.runtime.tenant,
+    clock,
+    onRequests: (count) => {
+      if (requests !== undefined) requests.count += count;
+    },
+  });
+};
+
+/** A client that shows an identity, or none; closed when the work is done. */
+async function withClient<T>(
+  { config, env, signal, clock, requests }: IdentityOptions,
+  shown: { readonly identity: Pick<Identity, "key">; readonly shown: string } | null,
+  work: (client: HTTPClient) => Promise<T>,
+): Promise<T> {
+  const client = createHTTPClient({
+    ...(await compassTransport(config, env, signal, clock)),
+    stage: "connect",
+    peer: "the Connector",
+    identity: shown === null ? undefined : { certificate: shown.shown, key: shown.identity.key.reveal() },
+  });
+  try {
+    return await work(client);
+  } finally {
+    if (requests !== undefined) requests.count += client.requests;
+    await client.close();
+  }
+}

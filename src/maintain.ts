@@ -1,0 +1,134 @@
+/** Keeps the identity alive at the start of a cycle, so that nobody has to think of it. */
+
+import { asFailure } from "./common/failure.js";
+import type { Logger } from "./common/logger.js";
+import type { Secret } from "./common/secret.js";
+import type { Config } from "./config/index.js";
+import {
+  inspectIdentity,
+  nextAttempt,
+  type RenewalReason,
+  readToken,
+  renewalReason,
+  TOKEN_LIFE,
+  tokenNeeded,
+} from "./connect/index.js";
+import { type IdentityOptions, pairIdentity, renewBy, type Usable, usableIdentity, whyUnusable } from "./identity.js";
+import { configuredToken } from "./setup.js";
+import type { CertificateMemory, PendingIdentity } from "./state/index.js";
+
+export interface MaintainOptions extends IdentityOptions {
+  readonly log: Logger;
+  /** Told before a token is spent: the host it goes to. @default nobody */
+  readonly onHost?: (host: string) => void;
+  /** True when a person asked for a renewal: the wish is taken away by asking. @default nobody did */
+  readonly takeRenewalRequest?: () => Promise<boolean>;
+}
+
+export interface Maintenance {
+  /** What happened that a person may want to know. */
+  readonly notes: readonly string[];
+  /** True when a new certificate is in use. */
+  readonly renewed: boolean;
+  /** Requests to the Connector. */
+  readonly requests: number;
+}
+
+/**
+ * Keeps the identity alive at the start of a cycle: finishes what was cut, pairs where a token is at hand and there is
+ * nothing to use, renews where a policy says so. Throws only when there is no identity to go on with; what fails while
+ * the one in use works is a note, and tried again later.
+ */
+export async function maintainIdentity(options: MaintainOptions): Promise<Maintenance> {
+  const { config, state, clock, log, takeRenewalRequest, onHost = () => undefined } = options;
+  const notes: string[] = [];
+  const counted = { ...options, requests: { count: 0 } };
+  const done = (renewed: boolean) => ({ notes, renewed, requests: counted.requests.count });
+  const failed = (what: string, thrown: unknown) => {
+    const failure = asFailure(thrown, "connect");
+    if (failure.code === "Aborted" || failure.code === "Internal") throw thrown;
+    log.warn(what, { code: failure.code });
+    notes.push(`${what}: ${failure.message}`);
+  };
+
+  const pending = await state.pending();
+  const { certificate: memory, spentTokens } = await state.memory();
+  const usable = await usableIdentity(state, clock.now());
+  const isRejected = usable !== null && memory.rejected !== null;
+  const mayPair = usable === null || isRejected;
+  const token = mayPair ? await newToken(options, memory, spentTokens, pending) : null;
+
+  if (pending !== null && pending.tokenDigest !== null && token === null) {
+    try {
+      await pairIdentity({ ...counted, token: null, force: true, onHost });
+      return done(true);
+    } catch (thrown) {
+      if (usable === null) throw thrown;
+      failed("the pairing that was cut could not be finished", thrown);
+    }
+  }
+  if (token !== null) {
+    try {
+      await pairIdentity({ ...counted, token, force: true, onHost });
+      return done(true);
+    } catch (thrown) {
+      if (usable === null) throw thrown;
+      failed("pairing anew failed", thrown);
+    }
+  }
+  if (usable === null) throw tokenNeeded(await whyUnusable(state, clock.now()));
+
+  const requested = takeRenewalRequest !== undefined && (await takeRenewalRequest());
+  const reason = renewalOf(config, usable, pending, requested, clock.now());
+  if (reason === null) return done(false);
+  const next = requested ? null : nextAttempt(memory, usable.dates.notAfter);
+  if (next !== null && next > clock.now()) {
+    if (memory.renewal !== null)
+      notes.push(`renewing the certificate failed (${memory.renewal.failure}); tried again at ${next.toISOString()}`);
+    return done(false);
+  }
+  log.info("renewing the certificate", { reason });
+  try {
+    await renewBy(usable, counted, true);
+    log.info("certificate renewed");
+    return done(true);
+  } catch (thrown) {
+    failed("renewing the certificate failed", thrown);
+    return done(false);
+  }
+}
+
+function renewalOf(
+  { certificate, runtime }: Config,
+  { identity, connection }: Usable,
+  pending: PendingIdentity | null,
+  requested: boolean,
+  now: Date,
+): RenewalReason | null {
+  const reason = renewalReason({
+    identity,
+    inspected: inspectIdentity(identity),
+    subject: connection.subject,
+    requested,
+    renewAt: certificate.renewAt,
+    runtimeID: runtime.id ?? connection.clientID,
+    now,
+  });
+  // One that was asked for and cut is finished, whatever asked for it.
+  return reason ?? (pending !== null && pending.tokenDigest === null ? "RenewalRequested" : null);
+}
+
+/** The configured token, when it is worth sending: neither known to be spent, nor older than tokens live. */
+async function newToken(
+  { config, env, clock }: IdentityOptions,
+  { triedTokens }: CertificateMemory,
+  spentTokens: readonly string[],
+  pending: PendingIdentity | null,
+): Promise<Secret | null> {
+  const token = await configuredToken(config, env);
+  if (token === null) return null;
+  const { digest } = readToken(token);
+  if (spentTokens.includes(digest) || digest === pending?.tokenDigest) return null;
+  const tried = triedTokens[digest];
+  return tried !== undefined && Date.parse(tried.since) + TOKEN_LIFE < clock.now().getTime() ? null : token;
+}
