@@ -8,7 +8,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**", "test/interop/**"],
+          exclude: ["test/e2e/**", "test/interop/**", "test/cluster/**"],
           testTimeout: 30_000,
         },
       },
@@ -28,6 +28,17 @@ export default defineConfig({
           include: ["test/interop/**/*.test.ts"],
           globalSetup: ["test/e2e/build.ts"],
           testTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "cluster",
+          include: ["test/cluster/**/*.test.ts"],
+          globalSetup: ["test/cluster/global-setup.ts"],
+          // They share one API server, and with it what there is only one of in a cluster.
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
     ],
