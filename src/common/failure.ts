@@ -24,6 +24,12 @@ export type FailureCode =
   | "StateUnreadable"
   | "StateUnwritable"
   | "StateLocked"
+  | "StateConflict"
+  // the cluster
+  | "ClusterAuthentication"
+  | "ClusterForbidden"
+  | "ClusterConflict"
+  | "ClusterRefused"
   // connect
   | "TokenNeeded"
   | "TokenRejected"

@@ -1,6 +1,6 @@
 /** A real kube-apiserver with its etcd in a temporary folder, and what tests ask of it (scripts/get-cluster.sh gets both). */
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -10,6 +10,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { formatYaml, parseYaml } from "../../src/adapters/yaml/index.js";
 
 /** Where a server is reached: plain values, so that tests in other processes can be given it. */
@@ -38,7 +39,12 @@ function binaries(): string {
   return tools;
 }
 
-export const kubectl = () => join(binaries(), "kubectl");
+/** What the real kubectl prints, as the admin. */
+export async function kubectl(access: Access, ...args: string[]): Promise<string> {
+  const env = { KUBECONFIG: await writeKubeconfig(access), HOME: access.folder };
+  const { stdout } = await promisify(execFile)(join(binaries(), "kubectl"), args, { env });
+  return stdout;
+}
 
 /** Starts both, waits until the API is served, and makes the CRDs and namespaces of a Kyma cluster. */
 export async function startAPIServer(): Promise<RunningServer> {

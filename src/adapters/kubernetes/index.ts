@@ -1,3 +1,9 @@
 /** The cluster's API; the only importer of the Kubernetes client. */
 
-export { type ClusterSecretOptions, readClusterSecret } from "./secrets.js";
+export type { ClusterOptions } from "./calls.js";
+export { type Cluster, openCluster } from "./cluster.js";
+export { ClusterFailure, isConflict } from "./errors.js";
+export type { ClusterLease } from "./leases.js";
+export type { ClusterObject, Objects, Place } from "./objects.js";
+export { type ClusterSecretOptions, readClusterSecret } from "./read-secret.js";
+export type { ClusterSecret } from "./secrets.js";

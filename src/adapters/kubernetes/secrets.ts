@@ -1,72 +1,45 @@
-/** Reads one Secret, in a pod by its service account, elsewhere by KUBECONFIG. */
+/** Secrets of the cluster, whole. */
 
-import { join } from "node:path";
-import { Failure, type FailureOptions, type Stage } from "../../common/failure.js";
+import type { V1Secret } from "@kubernetes/client-node";
 import { Secret } from "../../common/secret.js";
+import type { SendCall } from "./calls.js";
+import { type ClusterObject, createObjects, type Objects } from "./objects.js";
 
-export interface ClusterSecretOptions {
-  readonly namespace: string;
-  readonly name: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly stage: Stage;
-  /** Milliseconds. @default 30_000 */
-  readonly timeout?: number;
+export interface ClusterSecret extends ClusterObject {
+  /** Values in base64, as the API has them: they need not be text. */
+  readonly data: ReadonlyMap<string, Secret>;
 }
 
-/** The Secret's data, decoded, by key. Throws a `Failure` without the client's text, which holds bodies and headers. */
-export async function readClusterSecret(options: ClusterSecretOptions): Promise<ReadonlyMap<string, Secret>> {
-  const { namespace, name, env, stage, timeout = 30_000 } = options;
-  const place = `Secret ${namespace}/${name}`;
-  const fail = (message: string, more: Omit<FailureOptions, "stage" | "code">) =>
-    new Failure(`the ${place} ${message}`, { code: "SecretUnreadable", stage, ...more });
-  // Loading the client takes 0.4 s, which commands that need no cluster should not wait for.
-  const { CoreV1Api, KubeConfig, createConfiguration, ServerConfiguration, ApiException } = await import(
-    "@kubernetes/client-node"
-  );
-  const cluster = new KubeConfig();
-  try {
-    if (env.KUBECONFIG) cluster.loadFromFile(env.KUBECONFIG);
-    else if (env.KUBERNETES_SERVICE_HOST) cluster.loadFromCluster();
-    else cluster.loadFromFile(join(env.HOME ?? "/", ".kube", "config"));
-  } catch (cause) {
-    const hint = "Run in a pod with a service account, or set KUBECONFIG to a readable file.";
-    throw fail("cannot be read: there is no usable access to a cluster", { hint, cause });
-  }
-  const server = cluster.getCurrentCluster()?.server;
-  if (server === undefined) {
-    throw fail("cannot be read: no cluster is selected", { hint: "Select a context in the KUBECONFIG file." });
-  }
-  const deadline = AbortSignal.timeout(timeout);
-  // The client ignores a signal among its options; a middleware is the way.
-  const configuration = createConfiguration({
-    baseServer: new ServerConfiguration(server, {}),
-    authMethods: { default: cluster },
-    promiseMiddleware: [
-      {
-        pre: async (context) => {
-          context.setSignal(deadline);
-          return context;
-        },
-        post: async (context) => context,
+export function createSecrets(send: SendCall): Objects<ClusterSecret> {
+  return createObjects<V1Secret, ClusterSecret>(
+    {
+      title: "Secret",
+      resource: "secrets",
+      get: async (configuration, place) => (await api(configuration)).readNamespacedSecret(place),
+      create: async (configuration, { namespace }, body) =>
+        (await api(configuration)).createNamespacedSecret({ namespace, body }),
+      replace: async (configuration, { namespace, name }, body) =>
+        (await api(configuration)).replaceNamespacedSecret({ namespace, name, body }),
+      read: ({ data = {}, ...frame }, object) => {
+        const values = Object.entries(data).map(([key, value]) => [key, Secret.of(value)] as const);
+        return { ...object, frame, data: new Map(values) };
       },
-    ],
-  });
-  try {
-    const { data = {} } = await new CoreV1Api(configuration).readNamespacedSecret({ namespace, name });
-    const decoded = Object.entries(data).map(
-      ([key, value]) => [key, Secret.of(Buffer.from(value, "base64").toString("utf8"))] as const,
-    );
-    return new Map(decoded);
-  } catch (thrown) {
-    const code = thrown instanceof ApiException ? thrown.code : null;
-    if (code === 404)
-      throw fail("does not exist", { hint: "Create it, or correct the reference in the configuration." });
-    if (code === 401 || code === 403) {
-      throw fail("may not be read", { hint: "Give the agent's service account the right to get exactly this Secret." });
-    }
-    throw fail(code === null ? "cannot be read: no answer from the API server" : `cannot be read (HTTP ${code})`, {
-      hint: "Check that the API server can be reached; then try again.",
-      retryable: code === null || code === 429 || code >= 500,
-    });
-  }
+      compose: ({ data }, frame) => {
+        const values = [...data].map(([key, value]) => [key, value.reveal()] as const);
+        return { ...frame, data: Object.fromEntries(values) };
+      },
+      isSame: (found, wanted) =>
+        found.data.size === wanted.data.size &&
+        [...wanted.data].every(([key, value]) => found.data.get(key)?.equals(value) === true),
+    },
+    send,
+  );
+}
+
+type Configuration = Parameters<Parameters<SendCall>[1]>[0];
+
+// Loading the client takes 0.4 s, which commands that need no cluster should not wait for.
+async function api(configuration: Configuration) {
+  const { CoreV1Api } = await import("@kubernetes/client-node");
+  return new CoreV1Api(configuration);
 }

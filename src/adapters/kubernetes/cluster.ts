@@ -1,0 +1,41 @@
+/** The cluster, opened once for many calls. */
+
+import { type ClusterOptions, createCalls } from "./calls.js";
+import { ClusterFailure } from "./errors.js";
+import { type ClusterLease, createLeases } from "./leases.js";
+import type { Objects } from "./objects.js";
+import { type ClusterSecret, createSecrets } from "./secrets.js";
+
+export interface Cluster {
+  readonly secrets: Objects<ClusterSecret>;
+  readonly leases: Objects<ClusterLease>;
+  /** The CompassConnection of that name, as it stands; null when there is none, or no such kind of object. */
+  compassConnection(name: string): Promise<unknown>;
+}
+
+/**
+ * Opens nothing yet: access is found by the first call. KUBECONFIG names it; else a pod's service account is taken, else
+ * ~/.kube/config. Every call has a deadline, ends with the signal, is tried again where that may help, and rejects with
+ * a `ClusterFailure` without the client's text.
+ */
+export function openCluster(options: ClusterOptions): Cluster {
+  const send = createCalls(options);
+  return {
+    secrets: createSecrets(send),
+    leases: createLeases(send),
+    compassConnection: async (name) => {
+      const call = { verb: "get", resource: COMPASS_CONNECTIONS.plural, object: `CompassConnection ${name}` };
+      try {
+        return await send(call, async (configuration) => {
+          const { CustomObjectsApi } = await import("@kubernetes/client-node");
+          return new CustomObjectsApi(configuration).getClusterCustomObject({ ...COMPASS_CONNECTIONS, name });
+        });
+      } catch (thrown) {
+        if (thrown instanceof ClusterFailure && thrown.status === 404) return null;
+        throw thrown;
+      }
+    },
+  };
+}
+
+const COMPASS_CONNECTIONS = { group: "compass.kyma-project.io", version: "v1alpha1", plural: "compassconnections" };

@@ -1,0 +1,156 @@
+/** What the Kubernetes client throws, told as failures; its own text holds bodies and headers and is left out. */
+
+import { Failure, type FailureOptions, type Stage } from "../../common/failure.js";
+
+export interface Call {
+  readonly stage: Stage;
+  /** As rights name it: get, create, update. */
+  readonly verb: string;
+  /** As rights name it: secrets, leases. */
+  readonly resource: string;
+  /** As messages name it: `Secret kyma-system/runtime-agent-state`. */
+  readonly object: string;
+}
+
+interface ClusterFailureOptions extends FailureOptions {
+  readonly status: number | null;
+  readonly mayBeOurs?: boolean;
+}
+
+/** A failure of a call of the API server. */
+export class ClusterFailure extends Failure {
+  /** HTTP status of the answer; null when there was none. */
+  readonly status: number | null;
+  /** A conflict that an earlier attempt of the same call may have made, whose answer was lost. */
+  readonly mayBeOurs: boolean;
+
+  constructor(message: string, { status, mayBeOurs = false, ...options }: ClusterFailureOptions) {
+    super(message, options);
+    this.status = status;
+    this.mayBeOurs = mayBeOurs;
+  }
+}
+
+/** Another wrote first, or removed it: read again before the next attempt. */
+export const isConflict = (thrown: unknown): thrown is ClusterFailure =>
+  thrown instanceof ClusterFailure && thrown.code === "ClusterConflict";
+
+interface Circumstances extends Call {
+  readonly host: string;
+  /** Of this attempt, in milliseconds. */
+  readonly timeout: number;
+  readonly timedOut: boolean;
+  readonly stopped: AbortSignal;
+  readonly hasTokenFile: boolean;
+  /** An earlier attempt of this call got no answer, or one that says nothing of what was done. */
+  readonly isAnswerLost: boolean;
+}
+
+export function translateError(thrown: unknown, circumstances: Circumstances): ClusterFailure {
+  if (thrown instanceof ClusterFailure) return thrown;
+  const { stage, verb, object, host, timeout, timedOut, stopped } = circumstances;
+  const status = statusOf(thrown);
+  if (status !== null) return translateStatus(status, circumstances);
+  // Without the cause: it may hold what was sent.
+  const fail = (message: string, options: Omit<FailureOptions, "stage">) =>
+    new ClusterFailure(`the agent cannot ${verb} ${object}: ${message}`, { ...options, stage, status: null });
+  if (stopped.aborted) return fail("it was stopped", { code: "Aborted", hint: "The agent was asked to stop." });
+  if (timedOut) {
+    return fail(`the API server at ${host} did not answer within ${timeout / 1000} s`, {
+      code: "TimedOut",
+      retryable: true,
+      hint: "Try again; when it stays, look at the API server and the network.",
+    });
+  }
+  const code = codeOf(thrown);
+  if (thrown instanceof SyntaxError) {
+    return fail(`what answers at ${host} is no API server`, {
+      code: "AnswerMalformed",
+      hint: "Check the address of the API server; look for a proxy or login page that answers instead.",
+    });
+  }
+  if (code !== null && /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(code)) {
+    return fail(`the certificate of the API server at ${host} is not trusted (${code})`, {
+      code: "TlsUntrusted",
+      hint: "Check certificate-authority in the KUBECONFIG file, or the ca.crt of the pod's service account.",
+    });
+  }
+  if (code === "ENOENT" || code === "EACCES") {
+    return fail(`a file of the access to the cluster cannot be read (${code})`, {
+      code: "ClusterAuthentication",
+      hint: "Check the files that the KUBECONFIG file names, or that the pod's service account is mounted.",
+    });
+  }
+  return fail(`no answer from the API server at ${host}${code === null ? "" : ` (${code})`}`, {
+    code: "NetworkUnreachable",
+    retryable: true,
+    hint: "Check that the API server can be reached; then try again.",
+  });
+}
+
+function translateStatus(status: number, circumstances: Circumstances): ClusterFailure {
+  const { stage, verb, resource, object, hasTokenFile, isAnswerLost } = circumstances;
+  const fail = (message: string, options: Omit<ClusterFailureOptions, "stage" | "status">) =>
+    new ClusterFailure(message, { ...options, stage, status });
+  const cannot = `the agent cannot ${verb} ${object}`;
+  switch (status) {
+    case 401:
+      return fail(`${cannot}: the API server does not accept its credentials (HTTP 401)`, {
+        code: "ClusterAuthentication",
+        // The file is renewed by others; the next attempt reads it again.
+        retryable: hasTokenFile,
+        hint: "Check that the service account exists and its token has not expired, or log in anew.",
+      });
+    case 403:
+      return fail(`the agent may not ${verb} ${object}`, {
+        code: "ClusterForbidden",
+        hint: `Give its account the verb ${verb} on ${resource} for exactly this object.`,
+      });
+    case 409:
+    case 410:
+      return fail(`${cannot}: it was changed meanwhile (HTTP ${status})`, {
+        code: "ClusterConflict",
+        retryable: true,
+        mayBeOurs: isAnswerLost,
+        hint: "Try again: it is then read anew.",
+      });
+    case 429:
+      return fail(`${cannot}: the API server asks for patience (HTTP 429)`, {
+        code: "RateLimited",
+        retryable: true,
+        hint: "Try again later.",
+      });
+  }
+  if (status >= 500) {
+    return fail(`${cannot}: the API server failed (HTTP ${status})`, {
+      code: "ServerError",
+      retryable: true,
+      hint: "Try again; when it stays, look at the API server.",
+    });
+  }
+  return fail(`${cannot}: the API server refuses it (HTTP ${status})`, {
+    code: "ClusterRefused",
+    hint: REFUSALS[status] ?? "Look at the API server's audit log.",
+  });
+}
+
+const REFUSALS: Readonly<Record<number, string>> = {
+  404: "Check that the namespace exists, and that the cluster knows this kind of object.",
+  413: "It is too large for a Secret, which holds at most 1 MiB.",
+  422: "It is immutable, or larger than the 1 MiB that a Secret holds.",
+};
+
+/** Of an exception of the client; a DOMException has a number, too, and no headers. */
+function statusOf(thrown: unknown): number | null {
+  if (!(thrown instanceof Error) || !("code" in thrown) || !("headers" in thrown)) return null;
+  return typeof thrown.code === "number" ? thrown.code : null;
+}
+
+/** Of an error of the system or of TLS, however deep. */
+function codeOf(thrown: unknown): string | null {
+  for (let error = thrown, depth = 0; error instanceof Error && depth < 8; error = error.cause, depth++) {
+    if (error instanceof AggregateError) return codeOf(error.errors[0]);
+    if ("code" in error && typeof error.code === "string") return error.code;
+  }
+  return null;
+}

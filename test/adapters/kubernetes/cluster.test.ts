@@ -1,0 +1,363 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { type ClusterFailure, type ClusterOptions, openCluster } from "../../../src/adapters/kubernetes/index.js";
+import { Secret } from "../../../src/common/secret.js";
+import { aClock } from "../../common/clock.js";
+import { failureOf, told } from "../../common/failure-of.js";
+import { type Fault, startFakeAPIServer } from "../../fakes/api-server.js";
+import { anAuthority, startTLSServer } from "../../fakes/tls-server.js";
+
+const place = { namespace: "kyma-system", name: "s" };
+const PATH = "/api/v1/namespaces/kyma-system/secrets/s";
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+const data = (values: Record<string, string>) =>
+  new Map(Object.entries(values).map(([key, value]) => [key, Secret.of(base64(value))]));
+
+async function aServer() {
+  const api = await startFakeAPIServer();
+  onTestFinished(() => api.close());
+  const metadata = { name: "s", namespace: "kyma-system", resourceVersion: "old", labels: { owner: "somebody" } };
+  api.objects.set(PATH, { kind: "Secret", metadata, type: "Opaque", data: { a: base64("one") } });
+  const open = async (options: Partial<ClusterOptions> = {}, user?: Record<string, string>) => {
+    const env = { KUBECONFIG: await api.kubeconfig(user) };
+    return openCluster({ env, stage: "connect", clock: aClock(), random: () => 0, timeout: 600, ...options });
+  };
+  /** The next requests meet these, one each; null: nothing befalls it. */
+  const befall = (...faults: (Fault | null)[]) => {
+    api.fault = () => faults.shift() ?? null;
+  };
+  return { api, open, befall };
+}
+
+const clusterFailureOf = async (work: Promise<unknown>) => (await failureOf(work)) as ClusterFailure;
+
+describe("a Secret", () => {
+  it("is written by the resourceVersion that was read, with everything that is not ours as it was", async () => {
+    const { api, open } = await aServer();
+    const { secrets } = await open();
+    const read = await secrets.get(place);
+    if (read === null) throw new Error("it is there");
+
+    const written = await secrets.write({ ...read, data: data({ a: "two", b: "zwei ü" }) });
+
+    expect(api.objects.get(PATH)).toMatchObject({
+      metadata: { labels: { owner: "somebody" } },
+      type: "Opaque",
+      data: { a: base64("two"), b: base64("zwei ü") },
+    });
+    expect(written.resourceVersion).not.toBe(read.resourceVersion);
+    expect(api.requests.map(({ method }) => method)).toEqual(["GET", "PUT"]);
+  });
+
+  it("is null when there is none, and is made when it has no resourceVersion", async () => {
+    const { api, open } = await aServer();
+    api.objects.clear();
+    const { secrets } = await open();
+
+    const before = await secrets.get(place);
+    await secrets.write({ ...place, resourceVersion: null, frame: {}, data: data({ a: "one" }) });
+
+    expect(before).toBeNull();
+    expect(api.objects.get(PATH)).toMatchObject({ metadata: { name: "s" }, data: { a: base64("one") } });
+  });
+
+  it.each([
+    ["changed", 1],
+    ["removed", 0],
+    ["made", null],
+  ] as const)("that another has %s meanwhile is a conflict, and is left as it is", async (what, left) => {
+    const { api, open } = await aServer();
+    const { secrets } = await open();
+    const read = await secrets.get(place);
+    if (read === null) throw new Error("it is there");
+    if (left === 1) await (await open()).secrets.write({ ...read, data: data({ theirs: "x" }) });
+    if (left === 0) api.objects.clear();
+    const before = api.objects.get(PATH);
+
+    const failure = await clusterFailureOf(
+      secrets.write({ ...read, resourceVersion: what === "made" ? null : read.resourceVersion, data: data({}) }),
+    );
+
+    expect(failure).toMatchObject({ code: "ClusterConflict", retryable: true, stage: "connect" });
+    expect(api.objects.get(PATH)).toBe(before);
+  });
+});
+
+describe("a Lease", () => {
+  it("is read as it was written, to the millisecond, and with six digits for the API", async () => {
+    const { api, open } = await aServer();
+    const { leases } = await open();
+    const now = new Date("2026-03-01T12:00:00.123Z");
+    const lease = { holder: "me", duration: 30, acquiredAt: now, renewedAt: now, transitions: 2 };
+
+    await leases.write({ ...place, resourceVersion: null, frame: {}, ...lease });
+    const read = await leases.get(place);
+    if (read === null) throw new Error("it is there");
+    const released = await leases.write({ ...read, holder: null });
+
+    expect(read).toMatchObject(lease);
+    expect(released).toMatchObject({ ...lease, holder: null });
+    expect(api.objects.get("/apis/coordination.k8s.io/v1/namespaces/kyma-system/leases/s")).toMatchObject({
+      spec: { leaseDurationSeconds: 30, leaseTransitions: 2, renewTime: "2026-03-01T12:00:00.123000Z" },
+    });
+  });
+});
+
+describe("a CompassConnection", () => {
+  it("is given as it stands, null when there is none", async () => {
+    const { api, open } = await aServer();
+    const cluster = await open();
+
+    const before = await cluster.compassConnection("compass-connection");
+    const object = { metadata: { name: "compass-connection", resourceVersion: "1" }, spec: { managementInfo: {} } };
+    api.objects.set("/apis/compass.kyma-project.io/v1alpha1/compassconnections/compass-connection", object);
+
+    expect(before).toBeNull();
+    expect(await cluster.compassConnection("compass-connection")).toEqual(object);
+  });
+});
+
+describe("a fault that passes", () => {
+  it.each<Fault>([429, 500, 503, 410, "hang", "reset", "lose-answer"])("is survived by a read: %s", async (fault) => {
+    const { open, befall } = await aServer();
+    befall(fault, fault);
+    const { secrets } = await open();
+
+    expect((await secrets.get(place))?.data.get("a")?.reveal()).toBe(base64("one"));
+  });
+
+  it.each<Fault>([429, 500, 503, "hang", "reset"])("is survived by a write: %s", async (fault) => {
+    const { api, open, befall } = await aServer();
+    const { secrets } = await open();
+    const read = await secrets.get(place);
+    if (read === null) throw new Error("it is there");
+    befall(fault, fault);
+
+    await secrets.write({ ...read, data: data({ a: "two" }) });
+
+    expect(api.objects.get(PATH)?.data).toEqual({ a: base64("two") });
+  });
+
+  it("is waited for with full jitter, up to half a second, then twice that", async () => {
+    const { open, befall } = await aServer();
+    befall(500, 500, 429);
+    const clock = aClock();
+    const { secrets } = await open({ clock, timeout: 30_000, random: () => 0.5 });
+
+    await secrets.get(place);
+
+    expect(clock.waits).toEqual([250, 500, 1000]);
+  });
+
+  it("that took the answer of a write is no conflict, since what stands there is what was written", async () => {
+    const { api, open, befall } = await aServer();
+    const { secrets } = await open();
+    const read = await secrets.get(place);
+    if (read === null) throw new Error("it is there");
+    befall("lose-answer");
+
+    const written = await secrets.write({ ...read, data: data({ a: "two" }) });
+
+    expect(written.resourceVersion).toBe(api.objects.get(PATH)?.metadata.resourceVersion);
+    expect(api.requests.map(({ method }) => method)).toEqual(["GET", "PUT", "PUT", "GET"]);
+  });
+
+  it("that took the answer of a write is a conflict, when another wrote over it", async () => {
+    const { api, open, befall } = await aServer();
+    const { secrets } = await open();
+    const read = await secrets.get(place);
+    if (read === null) throw new Error("it is there");
+    befall("reset");
+    api.objects.set(PATH, { metadata: { name: "s", resourceVersion: "theirs" }, data: { a: base64("theirs") } });
+
+    const failure = await clusterFailureOf(secrets.write({ ...read, data: data({ a: "two" }) }));
+
+    expect(failure.code).toBe("ClusterConflict");
+    expect(api.objects.get(PATH)?.data).toEqual({ a: base64("theirs") });
+  });
+});
+
+describe("a fault that stays", () => {
+  it.each<[Fault, string, boolean]>([
+    [429, "RateLimited", true],
+    [500, "ServerError", true],
+    [410, "ClusterConflict", true],
+    [401, "ClusterAuthentication", false],
+    [403, "ClusterForbidden", false],
+    [422, "ClusterRefused", false],
+    ["reset", "NetworkUnreachable", true],
+    ["hang", "TimedOut", true],
+    ["login-page", "AnswerMalformed", false],
+  ])("is told, with the object and without the server's words: %s is %s", async (fault, code, retryable) => {
+    const { api, open } = await aServer();
+    api.fault = () => fault;
+    const { secrets } = await open({ timeout: 90 });
+
+    const failure = await clusterFailureOf(secrets.get(place));
+
+    expect(failure).toMatchObject({ code, retryable, stage: "connect" });
+    expect(failure.status).toBe(typeof fault === "number" ? fault : null);
+    expect(failure.message).toContain("get Secret kyma-system/s");
+    expect(told(failure)).not.toContain("words of the server");
+    expect(told(failure)).not.toContain("the-token");
+  });
+
+  it("is told when the API server is away", async () => {
+    const { api, open } = await aServer();
+    const { secrets } = await open();
+    await api.stop();
+
+    const failure = await clusterFailureOf(secrets.get(place));
+
+    expect(failure).toMatchObject({ code: "NetworkUnreachable", retryable: true, status: null });
+    expect(failure.message).toContain("ECONNREFUSED");
+  });
+
+  it("names the verb and the object that a right is missing for", async () => {
+    const { open, befall } = await aServer();
+    const { secrets } = await open();
+    const read = await secrets.get(place);
+    if (read === null) throw new Error("it is there");
+    befall(403);
+
+    const failure = await clusterFailureOf(secrets.write({ ...read, data: data({}) }));
+
+    expect(failure.message).toBe("the agent may not update Secret kyma-system/s");
+    expect(failure.hint).toContain("the verb update on secrets");
+  });
+
+  it("ends a call at its deadline, however many attempts there were", async () => {
+    const { api, open } = await aServer();
+    api.fault = () => "hang";
+    const { secrets } = await open({ timeout: 300 });
+    const begun = performance.now();
+
+    await clusterFailureOf(secrets.get(place));
+
+    // Five attempts of a third of the deadline each, since the waits between them take this clock no time.
+    expect(performance.now() - begun).toBeLessThan(1500);
+  });
+
+  it("ends a call with the signal", async () => {
+    const { api, open } = await aServer();
+    api.fault = () => "hang";
+    const stop = new AbortController();
+    const { secrets } = await open({ signal: stop.signal, timeout: 60_000 });
+    setTimeout(() => stop.abort(), 100);
+
+    expect(await clusterFailureOf(secrets.get(place))).toMatchObject({ code: "Aborted", retryable: false });
+  });
+});
+
+describe("access", () => {
+  const aFile = async (content: string) => {
+    const folder = await mkdtemp(join(tmpdir(), "token-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, "token"), content);
+    return join(folder, "token");
+  };
+
+  it("by a token file is by what is in it now: one that has expired is read again", async () => {
+    const { api, open } = await aServer();
+    const tokenFile = await aFile("expired\n");
+    api.fault = ({ authorization }) => {
+      if (authorization === "Bearer fresh") return null;
+      void writeFile(tokenFile, "fresh\n");
+      return 401;
+    };
+    const { secrets } = await open({}, { tokenFile });
+
+    const found = await secrets.get(place);
+
+    expect(found).not.toBeNull();
+    expect(api.requests.map(({ authorization }) => authorization)).toEqual(["Bearer expired", "Bearer fresh"]);
+  });
+
+  it("by a token file that stays refused may come back, since others renew it", async () => {
+    const { api, open } = await aServer();
+    api.fault = () => 401;
+    const { secrets } = await open({}, { tokenFile: await aFile("expired") });
+
+    expect(await clusterFailureOf(secrets.get(place))).toMatchObject({
+      code: "ClusterAuthentication",
+      retryable: true,
+    });
+  });
+
+  it("in a pod is by its service account, with its authorities, over one connection", async () => {
+    const authority = await anAuthority();
+    const ports = new Set<unknown>();
+    const server = await startTLSServer({
+      authority,
+      hosts: ["127.0.0.1"],
+      answer: (response) => {
+        ports.add(response.socket?.remotePort);
+        response.setHeader("Content-Type", "application/json").end('{"metadata": {"resourceVersion": "1"}}');
+      },
+    });
+    onTestFinished(() => server.close());
+    const folder = join(await aFile("from the account"), "..");
+    await writeFile(join(folder, "ca.crt"), authority.certificate);
+    const env = { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: String(server.port) };
+    const { secrets } = openCluster({ env, stage: "connect", accountFolder: folder });
+
+    await secrets.get(place);
+    await writeFile(join(folder, "token"), "renewed");
+    await secrets.get(place);
+
+    expect(server.requests.map(({ headers }) => headers.authorization)).toEqual([
+      "Bearer from the account",
+      "Bearer renewed",
+    ]);
+    expect(ports.size).toBe(1);
+  });
+
+  it("with authorities that do not know the server is refused", async () => {
+    const [authority, other] = [await anAuthority(), await startFakeAPIServer()];
+    onTestFinished(() => other.close());
+    const server = await startTLSServer({ authority, hosts: ["127.0.0.1"], answer: (response) => response.end("{}") });
+    onTestFinished(() => server.close());
+    const kubeconfig = await aFile(
+      JSON.stringify({
+        clusters: [{ name: "c", cluster: { server: `https://127.0.0.1:${server.port}` } }],
+        users: [{ name: "u", user: {} }],
+        contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+        "current-context": "x",
+      }),
+    );
+    const { secrets } = openCluster({ env: { KUBECONFIG: kubeconfig }, stage: "connect" });
+
+    expect(await clusterFailureOf(secrets.get(place))).toMatchObject({ code: "TlsUntrusted", retryable: false });
+    expect(server.requests).toEqual([]);
+  });
+
+  it.each([
+    ["a file that is not there", { KUBECONFIG: "/nonexistent/config" }],
+    ["a home without one", { HOME: "/nonexistent" }],
+    ["a pod without a service account", { KUBERNETES_SERVICE_HOST: "10.0.0.1" }],
+  ])("is not had from %s, which is said", async (_, env) => {
+    const { secrets } = openCluster({ env, stage: "connect", accountFolder: "/nonexistent" });
+
+    const failure = await clusterFailureOf(secrets.get(place));
+
+    expect(failure).toMatchObject({ code: "ClusterAuthentication", retryable: false });
+    expect(failure.hint).toContain("KUBECONFIG");
+  });
+
+  it("is by the first of several files that selects a context, and all of them know clusters and users", async () => {
+    const { api, open } = await aServer();
+    await open();
+    const context = await aFile(
+      JSON.stringify({ contexts: [{ name: "y", context: { cluster: "c", user: "u2" } }], "current-context": "y" }),
+    );
+    const user = await aFile(JSON.stringify({ users: [{ name: "u2", user: { token: "second" } }] }));
+    const KUBECONFIG = [context, "/nonexistent", user, await api.kubeconfig()].join(":");
+    const { secrets } = openCluster({ env: { KUBECONFIG }, stage: "connect" });
+
+    await secrets.get(place);
+
+    expect(api.requests[0]?.authorization).toBe("Bearer second");
+  });
+});
