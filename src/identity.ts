@@ -9,7 +9,9 @@ import {
   anotherFailure,
   askRevocation,
   type CertificateDates,
+  complete,
   createProof,
+  type Issued,
   inspectIdentity,
   type Paired,
   pair,
@@ -113,6 +115,12 @@ export async function reconnectIdentity(options: PairingOptions): Promise<Paired
   // In the form of Compass's own `raw`: which Connector takes it stands beside it.
   const raw = Secret.of(JSON.stringify({ token: minted.reveal(), connectorURL }));
   return pairIdentity({ ...options, token: raw, force: true });
+}
+
+/** Proves and uses a renewed certificate whose predecessor cannot be used any more. */
+export async function completePending(pending: Issued, options: IdentityOptions): Promise<CertificateDates> {
+  const { state, clock } = options;
+  return complete(pending, { state, clock, prove: await proofOf(options), former: null });
 }
 
 export interface RenewedCertificate extends CertificateDates {

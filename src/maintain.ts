@@ -1,6 +1,6 @@
 /** Keeps the identity alive at the start of a cycle, so that nobody has to think of it. */
 
-import { asFailure } from "./common/failure.js";
+import { asFailure, type Failure } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
 import type { Secret } from "./common/secret.js";
 import type { Config } from "./config/index.js";
@@ -13,7 +13,15 @@ import {
   TOKEN_LIFE,
   tokenNeeded,
 } from "./connect/index.js";
-import { type IdentityOptions, pairIdentity, renewBy, type Usable, usableIdentity, whyUnusable } from "./identity.js";
+import {
+  completePending,
+  type IdentityOptions,
+  pairIdentity,
+  renewBy,
+  type Usable,
+  usableIdentity,
+  whyUnusable,
+} from "./identity.js";
 import { configuredToken } from "./setup.js";
 import type { CertificateMemory, PendingIdentity } from "./state/index.js";
 
@@ -76,7 +84,12 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
       failed("pairing anew failed", thrown);
     }
   }
-  if (usable === null) throw tokenNeeded(await whyUnusable(state, clock.now()));
+  if (usable === null) {
+    // Renewed in time, but never proven: the old one has expired meanwhile.
+    if (pending === null || pending.tokenDigest !== null || pending.issued === null) throw await noIdentity(options);
+    await completePending({ ...pending, issued: pending.issued }, counted);
+    return done(true);
+  }
 
   const requested = takeRenewalRequest !== undefined && (await takeRenewalRequest());
   const reason = renewalOf(config, usable, pending, requested, clock.now());
@@ -89,7 +102,7 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   }
   log.info("renewing the certificate", { reason });
   try {
-    await renewBy(usable, counted, true);
+    await renewBy(usable, counted, !requested);
     log.info("certificate renewed");
     return done(true);
   } catch (thrown) {
@@ -116,6 +129,12 @@ function renewalOf(
   });
   // One that was asked for and cut is finished, whatever asked for it.
   return reason ?? (pending !== null && pending.tokenDigest === null ? "RenewalRequested" : null);
+}
+
+async function noIdentity({ config, state, clock, env }: IdentityOptions): Promise<Failure> {
+  const why = await whyUnusable(state, clock.now());
+  const isConfigured = (await configuredToken(config, env)) !== null;
+  return tokenNeeded(isConfigured ? `${why}, and the configured token is spent or too old` : why);
 }
 
 /** The configured token, when it is worth sending: neither known to be spent, nor older than tokens live. */

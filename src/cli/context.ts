@@ -44,6 +44,9 @@ export interface Context extends World {
   tell(line: string): void;
 }
 
+const UNVERIFIED =
+  "compass.insecureSkipVerify is on: whoever stands between can read tokens and credentials; give the authority as compass.ca instead";
+
 export function createContext(world: World, options: GlobalOptions): Context {
   const { stdout, stderr, env, cwd } = world;
   const colored = (stream: { readonly isTTY?: boolean }) =>
@@ -57,10 +60,13 @@ export function createContext(world: World, options: GlobalOptions): Context {
     write: (text) => stderr.write(text),
     terminal: stderr.isTTY === true && !quiet,
   });
+  // Of the configuration that was loaded: what every answer must carry.
+  const warnings: string[] = [];
   const load: Context["load"] = async (overrides = {}) => {
     const file = options.config;
     const loaded = await loadConfig({ env, cwd, options: overrides, ...(file === undefined ? {} : { file }) });
     for (const note of loaded.notes) log.warn(note);
+    if (loaded.config.compass.insecureSkipVerify && warnings.length === 0) warnings.push(UNVERIFIED);
     return loaded;
   };
   return {
@@ -70,8 +76,11 @@ export function createContext(world: World, options: GlobalOptions): Context {
     text: { color: colored(stdout) },
     load,
     resolve: async (overrides) => resolveConfiguration((await load(overrides)).config, env),
-    answer: (data, text) => {
+    answer: (given, words) => {
       log.endProgress();
+      const isObject = typeof given === "object" && given !== null && !Array.isArray(given);
+      const data = warnings.length > 0 && isObject ? { ...given, warnings } : given;
+      const text = words + warnings.map((warning) => `Warning: ${warning}\n`).join("");
       if (options.output === "json") stdout.write(`${forJSON(JSON.stringify(data, null, 2))}\n`);
       else stdout.write(options.output === "yaml" ? formatDocument(data) : text);
     },

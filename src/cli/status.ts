@@ -1,11 +1,12 @@
-/** `status`: connection, certificate, last cycle. Asks nobody: it tells what the state holds. */
+/** `status`: connection, certificate, last cycle, and what is wrong. Asks nobody: it tells what the state holds. */
 
 import { Command } from "commander";
 import { forTerminal } from "../common/quote.js";
-import { readCertificate } from "../connect/index.js";
+import type { Config } from "../config/index.js";
+import { inspectIdentity, nextAttempt, renewalTime } from "../connect/index.js";
 import { EXIT, named, paint } from "../report/index.js";
 import { openState } from "../setup.js";
-import type { Approval, HeldSet, Suspension } from "../state/index.js";
+import type { Approval, HeldSet, Memory, State, Suspension } from "../state/index.js";
 import type { Context } from "./context.js";
 import type { Register } from "./run.js";
 
@@ -23,30 +24,86 @@ const approvedUntil = ({ hash }: HeldSet, approvals: readonly Approval[], now: D
 
 const DAY = 24 * 60 * 60 * 1000;
 
+/** What is wrong with the identity, and the mend. */
+interface Problem {
+  readonly problem: string;
+  readonly mend: string;
+}
+
+const NEW_TOKEN =
+  "`runtime-agent pair --token-file FILE` with a new one-time token, or put one where compass.token reads it";
+
+/** The identity as it is stored, and what is to be said of it. */
+async function connectionOf(config: Config, state: State, { certificate: memory }: Memory, now: Date) {
+  const [identity, connection, pending] = [await state.identity(), await state.connection(), await state.pending()];
+  const inspected = identity === null ? null : inspectIdentity(identity);
+  const dates = inspected?.usable?.dates ?? null;
+  const isValid = dates !== null && connection !== null && dates.notAfter > now;
+  const { rejected, renewal } = memory;
+  const problems: Problem[] = [];
+  const add = (problem: string, mend: string) => problems.push({ problem, mend });
+
+  if (!isValid && pending !== null && pending.tokenDigest !== null) {
+    add("a pairing was cut short", "`runtime-agent pair` finishes it; if that is refused, pair with a new token");
+  } else if (identity === null || connection === null) add("not paired with Compass", NEW_TOKEN);
+  else if (dates === null) add(`the certificate cannot be used (${inspected?.flaw})`, NEW_TOKEN);
+  else if (!isValid) add(`the certificate expired on ${dates.notAfter.toISOString()}`, NEW_TOKEN);
+  if (isValid && rejected !== null) {
+    add(
+      `Compass does not accept the certificate since ${rejected.since}, ${rejected.times} times`,
+      `nothing while Compass has an outage; else ${NEW_TOKEN.replace("pair", "reconnect")}`,
+    );
+  }
+  if (isValid && inspected !== null && inspected.flaw !== null) {
+    add(`a part of the stored certificate is damaged (${inspected.flaw})`, "the next sync renews it; or `renew` now");
+  }
+  const next = dates === null ? null : nextAttempt(memory, dates.notAfter);
+  if (isValid && renewal !== null) {
+    const again = next === null || next <= now ? "with the next sync" : `at ${next.toISOString()}`;
+    add(
+      `renewing fails since ${renewal.since}, ${renewal.times} times (${renewal.failure})`,
+      `it is tried again ${again}; \`runtime-agent renew\` tries now and says what is wrong`,
+    );
+  }
+  if (memory.clockSkew !== null && Math.abs(memory.clockSkew) > 5_000) {
+    const by = `${Math.round(Math.abs(memory.clockSkew) / 1000)} s ${memory.clockSkew > 0 ? "behind" : "ahead of"}`;
+    add(`the clock of this machine is ${by} Compass's`, "set it, best by NTP");
+  }
+  const due = dates === null ? null : renewalDue(config, dates, connection?.clientID ?? "");
+  const certificate = dates && {
+    notBefore: dates.notBefore,
+    notAfter: dates.notAfter,
+    daysLeft: Math.floor((dates.notAfter.getTime() - now.getTime()) / DAY),
+    expired: dates.notAfter <= now,
+    renewalDue: due,
+    pending: pending !== null && pending.tokenDigest === null,
+  };
+  const word =
+    isValid && rejected === null
+      ? ("Connected" as const)
+      : !isValid && pending !== null
+        ? ("PairingUnfinished" as const)
+        : ("TokenNeeded" as const);
+  return { word, connection, certificate, problems, isValid, rejected };
+}
+
+const renewalDue = ({ certificate, runtime }: Config, dates: { notBefore: Date; notAfter: Date }, clientID: string) =>
+  renewalTime({ commonName: clientID, ...dates }, certificate.renewAt, runtime.id ?? clientID);
+
 async function status(context: Context): Promise<number> {
   const config = await context.resolve();
   const state = openState(config, context.env);
-  const [identity, connection, pending, { lastCycle, hold, approvals, suspended, reverted }] = [
-    await state.identity(),
-    await state.connection(),
-    await state.pending(),
-    await state.memory(),
-  ];
   const now = context.clock.now();
-  const dates = identity === null ? null : readCertificate(identity.certificate);
-  const valid = dates !== null && connection !== null && dates.notAfter > now;
-  const daysLeft = dates === null ? null : Math.floor((dates.notAfter.getTime() - now.getTime()) / DAY);
+  const memory = await state.memory();
+  const { lastCycle, hold, approvals, suspended, reverted } = memory;
+  const { word, connection, certificate, problems, isValid, rejected } = await connectionOf(config, state, memory, now);
   const data = {
     kind: "Status",
     version: 1,
     runtime: config.runtime.id,
-    connection: { state: valid ? "Connected" : pending === null ? "TokenNeeded" : "PairingUnfinished", ...connection },
-    certificate: dates && {
-      notBefore: dates.notBefore,
-      notAfter: dates.notAfter,
-      daysLeft,
-      expired: dates.notAfter <= now,
-    },
+    connection: { state: word, ...connection, lastContact: memory.certificate.lastContact, rejected },
+    certificate,
+    problems,
     lastCycle,
     suspended,
     held: hold && {
@@ -61,18 +118,29 @@ async function status(context: Context): Promise<number> {
   };
   const good = (text: string) => paint(context.text, "green", text);
   const bad = (text: string) => paint(context.text, "red", text);
+  const paired = connection === null ? "" : `paired with ${new URL(connection.connectorURL).host}`;
   const rows: (readonly [string, string])[] = [
     ["runtime", config.runtime.id ?? "not configured (runtime.id)"],
-    ["connection", valid ? good(`paired with ${new URL(connection.connectorURL).host}`) : bad("no usable certificate")],
-    ...(connection === null ? [] : [["client ID", connection.clientID] as const]),
-    ...(dates === null
-      ? []
-      : [["certificate", `until ${dates.notAfter.toISOString()} (${daysLeft} days left)`] as const]),
     [
-      "last cycle",
-      lastCycle === null ? "none yet" : `${lastCycle.finishedAt}: ${lastCycle.failure ?? lastCycle.result}`,
+      "connection",
+      word === "Connected"
+        ? good(paired)
+        : bad(isValid ? `${paired}, which does not accept the certificate` : "no usable certificate"),
     ],
+    ...(connection === null ? [] : [["client ID", connection.clientID] as const]),
   ];
+  if (certificate !== null) {
+    const { notAfter, daysLeft, renewalDue: due, pending } = certificate;
+    rows.push(["certificate", `until ${notAfter.toISOString()} (${daysLeft} days left)`]);
+    const underWay = pending ? ", under way" : "";
+    if (isValid) rows.push(["renewal", `due ${due?.toISOString()}${underWay}`]);
+  }
+  const { lastContact } = memory.certificate;
+  if (connection !== null) rows.push(["last contact", lastContact ?? "none yet"]);
+  rows.push([
+    "last cycle",
+    lastCycle === null ? "none yet" : `${lastCycle.finishedAt}: ${lastCycle.failure ?? lastCycle.result}`,
+  ]);
   if (lastCycle !== null && lastCycle.failure === null) {
     const { total, held, setAside, degraded } = lastCycle.applications;
     rows.push(["Applications", `${total}, of them ${held} held, ${setAside} set aside, ${degraded} remarks`]);
@@ -91,14 +159,7 @@ async function status(context: Context): Promise<number> {
     const approved = until === null ? `\`runtime-agent approve ${hash}\` lets them pass` : `approved until ${until}`;
     rows.push(["held", `${named([...new Set(units.map(({ name }) => name))])}, since ${since}; ${approved}`]);
   }
-  if (!valid) {
-    const unfinished =
-      "a pairing was cut short: run `runtime-agent pair` to finish it; if that is refused, pair with a new token";
-    rows.push([
-      "mend",
-      pending === null ? "run `runtime-agent pair --token-file FILE` with a new one-time token" : unfinished,
-    ]);
-  }
+  for (const { problem, mend } of problems) rows.push(["wrong", bad(problem)], ["mend", mend]);
   context.answer(data, rows.map(([name, value]) => `${name.padEnd(13)}${value}\n`).join(""));
-  return valid ? EXIT.done : EXIT.tokenNeeded;
+  return word === "Connected" ? EXIT.done : EXIT.tokenNeeded;
 }

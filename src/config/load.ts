@@ -53,6 +53,7 @@ export async function loadConfig({ file: named, env, options = {}, cwd }: LoadOp
   const file = await readConfiguration(named ?? (env[FILE_VARIABLE] || undefined), cwd);
   const folder = file === null ? cwd : dirname(file.path);
 
+  requireVerification(env);
   const fromOptions = optionLayer(root, options, cwd);
   const fromEnvironment = environmentLayer(root, env, cwd);
   const fromFile: Reading[] = file === null ? [] : [fileLayer(root, file.parsed, file.name, folder)];
@@ -81,6 +82,16 @@ export async function loadConfig({ file: named, env, options = {}, cwd }: LoadOp
     );
   }
   return { config, origins, file: file?.path ?? null, notes };
+}
+
+/** Node.js would then trust any server, Git host included, whatever the configuration says. */
+function requireVerification(env: Environment): void {
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED !== "0") return;
+  throw new Failure("NODE_TLS_REJECT_UNAUTHORIZED=0 turns off every check of server certificates", {
+    code: "ConfigurationInvalid",
+    stage: "config",
+    hint: "Unset it, and give the authority as compass.ca or git.ca; for a test alone there is compass.insecureSkipVerify.",
+  });
 }
 
 interface ConfigurationFile {

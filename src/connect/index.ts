@@ -7,6 +7,7 @@ export {
   readCertificate,
   readIdentity,
 } from "./certificate.js";
+export { complete, type Issued } from "./complete.js";
 export { askRevocation } from "./connector.js";
 export { anotherFailure, type Paired, type PairOptions, pair, TOKEN_LIFE } from "./pair.js";
 export { nextAttempt, type RenewalReason, renewalReason, renewalTime } from "./policies.js";

@@ -1,0 +1,149 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { createAuthority } from "../../src/adapters/x509/index.js";
+import { Secret } from "../../src/common/secret.js";
+import {
+  inspectIdentity,
+  nextAttempt,
+  type RenewalReason,
+  renewalReason,
+  renewalTime,
+} from "../../src/connect/index.js";
+import type { FailedAttempts, Identity } from "../../src/state/index.js";
+import { aKey, issue, keyText } from "./setup.js";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const at = (text: string) => new Date(`2026-03-01T${text}Z`);
+const failed = (times: number, last: Date): FailedAttempts => ({
+  since: at("00:00:00").toISOString(),
+  last: last.toISOString(),
+  times,
+  failure: "ServerError",
+});
+
+describe("the moment of a renewal", () => {
+  it.each([
+    ["90 days", 90 * DAY],
+    ["24 hours", 24 * HOUR],
+    ["an hour", HOUR],
+  ])("is two thirds of a life of %s, or a little before, and leaves a third", (_, life) => {
+    const notBefore = at("12:00:00");
+    const dates = { commonName: "c", notBefore, notAfter: new Date(notBefore.getTime() + life) };
+
+    const shares = Array.from({ length: 500 }, (_unused, index) => {
+      const due = renewalTime(dates, 0.67, `runtime ${index}`);
+      return (due.getTime() - notBefore.getTime()) / life;
+    });
+
+    expect(Math.max(...shares)).toBeLessThanOrEqual(2 / 3);
+    expect(Math.min(...shares)).toBeGreaterThanOrEqual(0.62);
+    expect(Math.max(...shares) - Math.min(...shares)).toBeGreaterThan(0.035);
+  });
+
+  it("is the same for one runtime always", () => {
+    const dates = { commonName: "c", notBefore: at("12:00:00"), notAfter: at("13:00:00") };
+
+    expect(renewalTime(dates, 0.67, "one")).toEqual(renewalTime(dates, 0.67, "one"));
+    expect(renewalTime(dates, 0.67, "one")).not.toEqual(renewalTime(dates, 0.67, "two"));
+  });
+
+  it("stays within the life however small the share is", () => {
+    const dates = { commonName: "c", notBefore: at("12:00:00"), notAfter: at("13:00:00") };
+
+    expect(renewalTime(dates, 0.01, "one") > dates.notBefore).toBe(true);
+  });
+});
+
+describe("the next attempt", () => {
+  const far = new Date(at("12:00:00").getTime() + 30 * DAY);
+
+  it.each<[number, number]>([
+    [1, 30_000],
+    [2, 60_000],
+    [3, 2 * MINUTE],
+    [6, 15 * MINUTE],
+    [60, 15 * MINUTE],
+  ])("comes, after %i failures, %i ms later", (times, wait) => {
+    const next = nextAttempt({ renewal: failed(times, at("12:00:00")), lastIssuance: null }, far);
+
+    expect(next?.getTime()).toBe(at("12:00:00").getTime() + wait);
+  });
+
+  it("never waits beyond a quarter of what is left", () => {
+    const next = nextAttempt({ renewal: failed(20, at("12:00:00")), lastIssuance: null }, at("12:08:00"));
+
+    expect(next).toEqual(at("12:02:00"));
+  });
+
+  it("comes no sooner than ten minutes after a signing request, whatever is left", () => {
+    const lastIssuance = at("12:00:00").toISOString();
+
+    expect(nextAttempt({ renewal: null, lastIssuance }, at("12:08:00"))).toEqual(at("12:10:00"));
+    expect(nextAttempt({ renewal: failed(1, at("12:00:05")), lastIssuance }, far)).toEqual(at("12:10:00"));
+  });
+
+  it("is at once when nothing failed and nothing was asked for", () => {
+    expect(nextAttempt({ renewal: null, lastIssuance: null }, far)).toBeNull();
+  });
+});
+
+describe("the reason of a renewal", () => {
+  let ISSUED: Identity;
+  let OTHER: Identity;
+  const SUBJECT = "O=Org,OU=OrgUnit,L=locality,ST=province,C=DE,CN=client";
+
+  beforeAll(async () => {
+    const now = new Date(Date.now() - 10 * DAY);
+    const authority = await createAuthority({ commonName: "Compass CA", now });
+    const [one, other] = [aKey(), aKey()].map((key): Identity => {
+      const certificate = issue(authority, now, { key, commonName: "client" });
+      return {
+        key: keyText(key),
+        certificate,
+        chain: certificate + authority.certificate,
+        ca: authority.certificate,
+      };
+    });
+    if (one === undefined || other === undefined) throw new Error("not issued");
+    [ISSUED, OTHER] = [one, other];
+  });
+
+  const reasonFor = (change: Partial<Identity>, more: Partial<Parameters<typeof renewalReason>[0]> = {}) => {
+    const identity = { ...ISSUED, ...change };
+    return renewalReason({
+      identity,
+      inspected: inspectIdentity(identity),
+      subject: SUBJECT,
+      requested: false,
+      renewAt: 0.67,
+      runtimeID: "runtime",
+      now: new Date(),
+      ...more,
+    });
+  };
+
+  it.each<[string, RenewalReason | null, () => RenewalReason | null]>([
+    ["nothing", null, () => reasonFor({})],
+    ["a person", "RenewalRequested", () => reasonFor({}, { requested: true })],
+    ["a certificate that is no PEM", "CertificateUnreadable", () => reasonFor({ certificate: "junk" })],
+    ["a chain that is no PEM", "CertificateUnreadable", () => reasonFor({ chain: "" })],
+    ["a certificate of another key", "KeyMismatch", () => reasonFor({ certificate: OTHER.certificate })],
+    ["another subject", "SubjectChanged", () => reasonFor({}, { subject: SUBJECT.replace("OU=OrgUnit", "OU=New") })],
+    ["another client", "SubjectChanged", () => reasonFor({}, { subject: SUBJECT.replace("CN=client", "CN=other") })],
+    ["a subject that is not known", null, () => reasonFor({}, { subject: null })],
+    ["time", "RenewalDue", () => reasonFor({}, { now: new Date(Date.now() + 51 * DAY) })],
+    ["too little time", null, () => reasonFor({}, { now: new Date(Date.now() + 45 * DAY) })],
+  ])("is, by %s, %s", (_, expected, reason) => {
+    expect(reason()).toBe(expected);
+  });
+
+  it("is none that could not be acted upon: with another key nothing is usable", () => {
+    const { usable, flaw } = inspectIdentity({ ...ISSUED, key: OTHER.key });
+    const damaged = inspectIdentity({ ...ISSUED, key: Secret.of("junk") });
+
+    expect([usable, flaw]).toEqual([null, "KeyMismatch"]);
+    expect([damaged.usable, damaged.flaw]).toEqual([null, "KeyMismatch"]);
+  });
+});

@@ -1,0 +1,377 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Failure } from "../src/common/failure.js";
+import { Secret } from "../src/common/secret.js";
+import { openSession } from "../src/connect/index.js";
+import { renewIdentity, revokeIdentity } from "../src/identity.js";
+import type { FaultName, Sandbox } from "../src/sandbox/index.js";
+import { compassTransport } from "../src/setup.js";
+import type { State } from "../src/state/index.js";
+import { failureOf } from "./common/failure-of.js";
+import { freshToken } from "./connect/setup.js";
+import { aMovedClock, aRuntime } from "./runtime.js";
+import { aSandbox, control, requests, setFaults } from "./sandbox/compass-client.js";
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+/** A paired runtime and its sandbox, on one clock. */
+async function paired() {
+  const clock = aMovedClock();
+  const sandbox = await aSandbox({ clock });
+  const runtime = await aRuntime(sandbox, clock);
+  await runtime.pair();
+  return { clock, sandbox, ...runtime };
+}
+
+const certificateOf = async (state: State) => (await state.identity())?.certificate ?? "";
+
+/** The Connector's operations over mTLS, with their status. */
+async function asked(sandbox: Sandbox): Promise<string[]> {
+  const entries = await requests(sandbox);
+  return entries
+    .filter(({ endpoint, operation }) => endpoint === "secure-connector" && operation !== "__typename")
+    .map(({ operation, status }) => `${operation} ${status}`);
+}
+
+describe("a cycle's care for the certificate", () => {
+  it("does nothing, and asks nobody, before it is due", async () => {
+    const { clock, sandbox, state, maintain } = await paired();
+    const before = await certificateOf(state);
+    clock.move(50 * DAY);
+
+    const { renewed, notes, requests: count } = await maintain();
+
+    expect({ renewed, notes, count }).toEqual({ renewed: false, notes: [], count: 0 });
+    expect(await certificateOf(state)).toBe(before);
+    expect(await asked(sandbox)).toEqual([]);
+  });
+
+  it("renews what is due: another key, the same client, proven before it is used", async () => {
+    const { clock, sandbox, state, maintain } = await paired();
+    const [before, connection] = [await state.identity(), await state.connection()];
+    clock.move(61 * DAY);
+
+    const { renewed, notes, requests: count } = await maintain();
+
+    const after = await state.identity();
+    expect({ renewed, notes, count }).toEqual({ renewed: true, notes: [], count: 4 });
+    expect(after?.certificate).not.toBe(before?.certificate);
+    expect(after?.key.reveal()).not.toBe(before?.key.reveal());
+    expect(await state.connection()).toEqual({ ...connection, renewedAt: clock.now().toISOString() });
+    expect(await state.pending()).toBeNull();
+    const entries = await requests(sandbox);
+    expect(entries.slice(-4).map(({ endpoint, operation }) => `${endpoint} ${operation}`)).toEqual([
+      "secure-connector configuration",
+      "secure-connector signCertificateSigningRequest",
+      "secure-connector __typename",
+      "director runtime",
+    ]);
+    expect(entries.at(-1)?.requestID).toMatch(new RegExp(`^${sandbox.runtimeID}_[0-9a-f-]{36}$`));
+  });
+
+  it.each<[string, object]>([
+    ["the Connector is down", { name: "http-503", match: "configuration" }],
+    ["the Connector refuses", { name: "graphql-error", match: "signCertificateSigningRequest" }],
+    ["the certificate is of another key", { name: "wrong-certificate" }],
+    ["the certificate begins in an hour", { name: "future-certificate" }],
+    ["Director does not take it", { name: "insufficient-scopes", match: "runtime" }],
+    ["Director is down", { name: "http-503", match: "runtime" }],
+    ["the Connector does not take it", { name: "bad-request-empty", match: "__typename" }],
+  ])("keeps the one in use while %s, says so, and waits longer each time", async (_, fault) => {
+    const { clock, sandbox, state, maintain } = await paired();
+    const before = await certificateOf(state);
+    clock.move(61 * DAY);
+    await setFaults(sandbox, fault as { name: FaultName });
+
+    const first = await maintain();
+    const atOnce = await maintain();
+    const { renewal } = (await state.memory()).certificate;
+    clock.move(11 * MINUTE);
+    const again = await maintain();
+
+    expect([first.renewed, atOnce.renewed, again.renewed]).toEqual([false, false, false]);
+    expect(first.notes.join()).toMatch(/^renewing the certificate failed: ./);
+    expect(atOnce.notes.join()).toMatch(/^renewing the certificate failed \(\w+\); tried again at 2/);
+    expect(atOnce.requests).toBe(0);
+    expect(renewal?.times).toBe(1);
+    expect((await state.memory()).certificate.renewal?.times).toBe(2);
+    expect(await certificateOf(state)).toBe(before);
+  });
+
+  it.each<[string, object]>([
+    ["the answer to the signing request was lost", { name: "reset", match: "signCertificateSigningRequest" }],
+    ["its proof met an outage", { name: "http-503", match: "__typename" }],
+    ["the certificate begins in an hour", { name: "future-certificate", times: 1 }],
+  ])("goes on with the same key when %s", async (_, fault) => {
+    const { clock, sandbox, state, maintain } = await paired();
+    clock.move(61 * DAY);
+    await setFaults(sandbox, fault as { name: FaultName });
+    await maintain();
+    const key = (await state.pending())?.key.reveal();
+    await setFaults(sandbox);
+    clock.move(61 * MINUTE);
+
+    const { renewed } = await maintain();
+
+    expect(renewed).toBe(true);
+    expect(key).toBeDefined();
+    expect((await state.identity())?.key.reveal()).toBe(key);
+    expect((await asked(sandbox)).filter((operation) => operation === "configuration 200")).toHaveLength(1);
+  });
+
+  it("drops a new certificate at once that Compass refuses while it takes the one in use", async () => {
+    const { clock, sandbox, state, maintain } = await paired();
+    clock.move(61 * DAY);
+    // Three attempts of the proof are refused, the control with the former one is not.
+    await setFaults(sandbox, { name: "insufficient-scopes", match: "runtime", times: 3 });
+
+    const { notes } = await maintain();
+
+    expect(notes.join()).toContain("takes the certificate in use, but not the new one");
+    expect(await state.pending()).toBeNull();
+    expect(await certificateOf(state)).toContain("BEGIN");
+  });
+
+  it("keeps a new certificate that an outage refuses like the one in use", async () => {
+    const { clock, sandbox, state, maintain } = await paired();
+    clock.move(61 * DAY);
+    await setFaults(sandbox, { name: "insufficient-scopes", match: "runtime" });
+
+    await maintain();
+
+    expect((await state.pending())?.issued).not.toBeNull();
+  });
+
+  it("uses the renewed certificate, once it can be proven, though the former one has expired meanwhile", async () => {
+    const { clock, sandbox, state, maintain } = await paired();
+    clock.move(89.9 * DAY);
+    await setFaults(sandbox, { name: "http-503", match: "__typename" });
+    await maintain();
+    await setFaults(sandbox);
+    clock.move(DAY);
+
+    const { renewed } = await maintain();
+
+    expect(renewed).toBe(true);
+    expect(await state.pending()).toBeNull();
+  });
+
+  it("sends no second signing request within ten minutes, by its own decision", async () => {
+    const { clock, sandbox, state, maintain, options } = await paired();
+    clock.move(89.995 * DAY);
+    await setFaults(sandbox, { name: "reset", match: "signCertificateSigningRequest" });
+    const signs = async () => (await asked(sandbox)).filter((operation) => operation.startsWith("sign")).length;
+    await maintain();
+    clock.move(6 * MINUTE);
+    await maintain();
+    const early = await signs();
+    const byHand = await failureOf(renewIdentity(options));
+
+    expect(early).toBe(1);
+    expect(byHand.code).toBe("NetworkUnreachable");
+    expect(await signs()).toBe(2);
+    expect((await state.memory()).certificate.lastIssuance).not.toBeNull();
+  });
+
+  it("renews when a person asks for it, once, and without waiting for anything", async () => {
+    const { state, maintain } = await paired();
+    const before = await certificateOf(state);
+    let wishes = 1;
+
+    const first = await maintain({ takeRenewalRequest: async () => wishes-- > 0 });
+    const second = await maintain({ takeRenewalRequest: async () => wishes-- > 0 });
+
+    expect([first.renewed, second.renewed]).toEqual([true, false]);
+    expect(await certificateOf(state)).not.toBe(before);
+  });
+
+  it.each(["certificate", "chain"])("renews when the stored %s is damaged, with what is left", async (part) => {
+    const { state, folder, maintain } = await paired();
+    writeFileSync(join(folder, "identity", "current", `${part}.pem`), "junk");
+
+    const { renewed } = await maintain();
+
+    const identity = await state.identity();
+    expect(renewed).toBe(true);
+    expect([identity?.certificate.slice(0, 27), identity?.chain.slice(0, 27)]).toEqual(
+      Array.from({ length: 2 }, () => "-----BEGIN CERTIFICATE-----"),
+    );
+  });
+
+  it("renews when Compass wants another subject", async () => {
+    const { state, maintain } = await paired();
+    const [identity, connection] = [await state.identity(), await state.connection()];
+    if (identity === null || connection === null) throw new Error("not paired");
+    await state.promote(identity, {
+      ...connection,
+      subject: connection.subject?.replace("OU=OrgUnit", "OU=Old") ?? "",
+    });
+
+    const { renewed } = await maintain();
+
+    expect(renewed).toBe(true);
+    expect((await state.connection())?.subject).toBe(connection.subject);
+  });
+});
+
+describe("a runtime without a usable certificate", () => {
+  it("pairs with the configured token, and never with one that is spent", async () => {
+    const { clock, sandbox, state, maintain, giveToken } = await paired();
+    clock.move(91 * DAY);
+
+    const spent = await failureOf(maintain());
+    giveToken((await freshToken(sandbox)).reveal());
+    const { renewed } = await maintain();
+
+    expect(spent).toMatchObject({ code: "TokenNeeded", stage: "connect" });
+    expect(spent.message).toMatch(/expired on 2.*, and the configured token is spent or too old$/);
+    expect(renewed).toBe(true);
+    expect((await state.connection())?.renewedAt).toBeNull();
+  });
+
+  it.each<FaultName>(["bad-request-empty", "http-503", "reset"])(
+    "sends a token again that was answered with %s, for an hour",
+    async (name) => {
+      const { clock, sandbox, maintain, giveToken } = await paired();
+      clock.move(91 * DAY);
+      giveToken((await freshToken(sandbox)).reveal());
+      await setFaults(sandbox, { name, match: "configuration" });
+      const codes = [(await failureOf(maintain())).code];
+      clock.move(30 * MINUTE);
+      codes.push((await failureOf(maintain())).code);
+      const tries = async () => (await requests(sandbox)).filter(({ endpoint }) => endpoint === "connector").length;
+      const before = await tries();
+      clock.move(31 * MINUTE);
+
+      const tooOld = await failureOf(maintain());
+
+      expect(new Set(codes).size).toBe(1);
+      expect(tooOld.message).toContain("spent or too old");
+      expect(await tries()).toBe(before);
+    },
+  );
+
+  it("pairs anew beside a certificate that Compass rejects, as soon as there is a new token", async () => {
+    const { sandbox, state, maintain, giveToken } = await paired();
+    const before = await certificateOf(state);
+    await control(sandbox, "/revoke", {});
+    const rejected = { since: "2026-11-22T10:00:00Z", last: "2026-11-22T10:00:00Z", times: 1, failure: "x" };
+    const memory = await state.memory();
+    await state.saveMemory({ ...memory, certificate: { ...memory.certificate, rejected } });
+
+    const without = await maintain();
+    giveToken((await freshToken(sandbox)).reveal());
+    const { renewed } = await maintain();
+
+    expect([without.renewed, renewed]).toEqual([false, true]);
+    expect(await certificateOf(state)).not.toBe(before);
+    expect((await state.memory()).certificate.rejected).toBeNull();
+  });
+
+  it("does not touch a new token while the certificate works", async () => {
+    const { sandbox, maintain, giveToken } = await paired();
+    giveToken((await freshToken(sandbox)).reveal());
+
+    await maintain();
+
+    expect((await requests(sandbox)).filter(({ endpoint }) => endpoint === "connector")).toHaveLength(2);
+  });
+});
+
+describe("revoking", () => {
+  it("forgets the identity when the Connector said true", async () => {
+    const { state, options } = await paired();
+
+    await revokeIdentity(options);
+
+    expect([await state.identity(), await state.connection(), await state.pending()]).toEqual([null, null, null]);
+  });
+
+  it.each<[FaultName, boolean]>([
+    ["graphql-error", false],
+    ["bad-request-empty", false],
+    ["http-503", true],
+    ["reset", true],
+    ["cut-body", true],
+    ["not-json", true],
+  ])("keeps it when the answer is %s", async (name, retryable) => {
+    const { sandbox, state, options } = await paired();
+    const before = await certificateOf(state);
+    await setFaults(sandbox, { name, match: "revokeCertificate" });
+
+    const failure: Failure = await failureOf(revokeIdentity(options));
+
+    expect(failure).toMatchObject({ code: "RevocationUnconfirmed", retryable });
+    expect(await certificateOf(state)).toBe(before);
+  });
+
+  it("revokes a certificate on its way, too", async () => {
+    const { clock, sandbox, state, maintain, options } = await paired();
+    clock.move(61 * DAY);
+    await setFaults(sandbox, { name: "http-503", match: "__typename" });
+    await maintain();
+    await setFaults(sandbox);
+    expect((await state.pending())?.issued).toBeTruthy();
+
+    await revokeIdentity(options);
+
+    expect((await asked(sandbox)).filter((operation) => operation === "revokeCertificate 200")).toHaveLength(2);
+  });
+});
+
+describe("a renewal while requests are under way", () => {
+  it("lets them finish on the old certificate; the next session shows the new one", async () => {
+    const { clock, sandbox, state, options } = await paired();
+    const open = async () =>
+      openSession({
+        state,
+        transport: await compassTransport(options.config, {}, options.signal, clock),
+        hosts: [],
+        clock,
+      });
+    const session = await open();
+    const before = await certificateOf(state);
+    const query = JSON.stringify({ query: `query { runtime(id: "${sandbox.runtimeID}") { id } }` });
+    const ask = ({ client, connection }: typeof session) =>
+      client.fetch(connection.directorURL, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: query,
+      });
+    await ask(session);
+    const underWay = Array.from({ length: 4 }, () => ask(session));
+
+    await renewIdentity(options);
+    const answers = await Promise.all(underWay);
+    const late = await ask(session);
+    const next = await open();
+    const fresh = await ask(next);
+    await Promise.all([session.client.close(), next.client.close()]);
+
+    expect([...answers, late, fresh].map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200]);
+    expect(await certificateOf(state)).not.toBe(before);
+    expect(next.certificate.notBefore >= session.certificate.notBefore).toBe(true);
+  });
+});
+
+describe("a secret", () => {
+  it("is in no failure and no note of the life", async () => {
+    const { clock, sandbox, state, maintain, giveToken } = await paired();
+    const token = (await freshToken(sandbox)).reveal();
+    giveToken(token);
+    const key = (await state.identity())?.key ?? Secret.of("none");
+    clock.move(61 * DAY);
+    await setFaults(sandbox, { name: "graphql-error" });
+    const { notes } = await maintain();
+    clock.move(40 * DAY);
+    const failure = await failureOf(maintain());
+
+    const said = JSON.stringify([notes, failure.message, failure.hint, String(failure.stack)]);
+
+    expect(notes).toHaveLength(1);
+    expect(said).not.toContain(token);
+    expect(said).not.toContain(key.reveal().slice(40, 80));
+  });
+});
