@@ -516,7 +516,8 @@ class World {
         return bytes === undefined ? [] : [[path, bytes] as const];
       }),
     );
-    this.#current = { tree, records: this.#records };
+    // Git knows of them once the inventory is written.
+    this.#current = { tree, records: writes.has(INVENTORY_PATH) ? this.#records : this.#current.records };
     this.#commits.push(this.#current);
     for (const [path, bytes] of writes) {
       if (folderOf(path) !== null) this.#versions.set(path, [...(this.#versions.get(path) ?? []), bytes]);
