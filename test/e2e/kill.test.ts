@@ -1,78 +1,20 @@
 /** The agent killed (SIGKILL) in the middle of a cycle: at each await of its own code, and at any moment. */
 
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseAst } from "vitest/node";
 import { git, gitBytes } from "../fakes/git-server.js";
 import { faults } from "../plan/a-tree.js";
-import { copyAgent } from "./agent-copy.js";
 import { aStage, type Stage } from "./stage.js";
+import { momentsOf, sitesIn, switchedAgent } from "./switched-agent.js";
 import { GIT_PATH } from "./world.js";
 
 /** Of each kind, in `npm test`; `RUNTIME_AGENT_KILLS` raises it: to a number of random moments, and to every await. */
 const KILLS = Number(process.env.RUNTIME_AGENT_KILLS ?? 10);
 const EVERY_AWAIT = process.env.RUNTIME_AGENT_KILLS !== undefined;
 const DEADLINE = 120_000 + KILLS * 20_000 + (EVERY_AWAIT ? 3_600_000 : 0);
-
-const SWITCH = `
-import { appendFileSync } from "node:fs";
-const { KILL_AT, KILL_LOG } = process.env;
-const reached = new Map();
-/** Counts how often each await is reached, and ends the process at the one asked for. */
-globalThis.killSwitch = (site) => {
-  const times = (reached.get(site) ?? 0) + 1;
-  reached.set(site, times);
-  if (KILL_LOG) appendFileSync(KILL_LOG, site + "\\n");
-  if (KILL_AT === site + " " + times) process.kill(process.pid, "SIGKILL");
-};
-`;
-
-interface Node {
-  readonly type: string;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Every node of a tree of syntax. */
-function* nodesOf(value: unknown): Generator<Node> {
-  if (typeof value !== "object" || value === null) return;
-  if ("type" in value && typeof value.type === "string") yield value as Node;
-  for (const inner of Object.values(value)) yield* nodesOf(inner);
-}
-
-/** A copy of the agent in which each `await X` is `(killSwitch("file:offset"), await X)`. */
-async function switchedAgent(folder: string): Promise<string> {
-  const copy = await copyAgent(folder);
-  const root = join(copy, "dist", "src");
-  for (const name of await readdir(root, { recursive: true })) {
-    if (!name.endsWith(".js")) continue;
-    const file = join(root, name);
-    const source = await readFile(file, "utf8");
-    const awaits = [...nodesOf(parseAst(source.replace(/^#!.*/, (line) => `//${line.slice(2)}`)))].filter(
-      ({ type }) => type === "AwaitExpression",
-    );
-    const cuts = awaits
-      .flatMap(({ start, end }) => [
-        { at: start, text: `(globalThis.killSwitch(${JSON.stringify(`${name}:${start}`)}), ` },
-        { at: end, text: ")" },
-      ])
-      .sort((a, b) => b.at - a.at || (a.text === ")" ? -1 : 1));
-    let switched = source;
-    for (const { at, text } of cuts) switched = switched.slice(0, at) + text + switched.slice(at);
-    await writeFile(file, switched);
-  }
-  await writeFile(join(root, "kill-switch.js"), SWITCH);
-  const main = join(root, "main.js");
-  const source = await readFile(main, "utf8");
-  await writeFile(
-    main,
-    source.replace(/^(#!.*\n)?/, (first) => `${first}import "./kill-switch.js";\n`),
-  );
-  return main;
-}
 
 describe("a cycle that is killed", () => {
   it(
@@ -81,10 +23,7 @@ describe("a cycle that is killed", () => {
       const stage = await aStage();
       const main = await switchedAgent(stage.world.folder);
       const sites = await reachedSites(stage, main);
-      // Both ends of each: the first time, and the last.
-      const moments = [...sites].flatMap(([site, times]) =>
-        times === 1 ? [`${site} 1`] : [`${site} 1`, `${site} ${times}`],
-      );
+      const moments = momentsOf(sites);
       const step = EVERY_AWAIT ? 1 : Math.ceil(moments.length / KILLS);
       const chosen = moments.filter((_, index) => index % step === 0);
 
@@ -131,9 +70,7 @@ async function reachedSites(stage: Stage, main: string): Promise<Map<string, num
   const run = await stage.world.run(["sync"], { env: { ...stage.env, KILL_LOG: log }, main });
   expect(run.code).toBe(0);
   expect(await stage.tree()).toBe("as Director says");
-  const sites = new Map<string, number>();
-  for (const site of (await readFile(log, "utf8")).trim().split("\n")) sites.set(site, (sites.get(site) ?? 0) + 1);
-  return sites;
+  return sitesIn(log);
 }
 
 /** What holds after a kill, whenever it was: nothing is half done, nothing is lost, and the next cycle goes on. */
