@@ -110,7 +110,7 @@ export async function reconnectIdentity(options: PairingOptions): Promise<Paired
   const { id: runtimeID, tenant } = config.runtime;
   const { directorURL } = usable.connection;
   const { token: minted, connectorURL } = await withClient(options, usable, ({ fetch }) =>
-    requestToken({ directorURL, fetch, runtimeID, tenant }),
+    requestToken({ url: directorURL, fetch, runtimeID, tenant }),
   );
   // In the form of Compass's own `raw`: which Connector takes it stands beside it.
   const raw = Secret.of(JSON.stringify({ token: minted.reveal(), connectorURL }));

@@ -9,10 +9,10 @@ export {
 } from "./certificate.js";
 export { complete, type Issued } from "./complete.js";
 export { askRevocation } from "./connector.js";
+export { requestToken } from "./director.js";
 export { anotherFailure, type Paired, type PairOptions, pair, TOKEN_LIFE } from "./pair.js";
 export { nextAttempt, type RenewalReason, renewalReason, renewalTime } from "./policies.js";
 export { createProof, type Prove } from "./prove.js";
 export { type RenewOptions, renew } from "./renew.js";
-export { requestToken } from "./request-token.js";
 export { openSession, type Session, type SessionOptions, tokenNeeded } from "./session.js";
 export { readToken } from "./token.js";

@@ -1,13 +1,11 @@
 /** The proof that an identity works: both who need it are asked, on connections of their own. */
 
-import { randomUUID } from "node:crypto";
-import { callGraphQL } from "../adapters/graphql/index.js";
 import { createHTTPClient, type HTTPClientOptions } from "../adapters/http/index.js";
 import type { Clock } from "../common/clock.js";
-import { Failure } from "../common/failure.js";
 import { retry } from "../common/retry.js";
 import type { Connection, Identity } from "../state/index.js";
 import { askTypename } from "./connector.js";
+import { askRuntime } from "./director.js";
 
 export type URLs = Pick<Connection, "connectorURL" | "secureConnectorURL" | "directorURL">;
 
@@ -23,8 +21,6 @@ export interface ProofOptions {
   /** Told of each connection that is opened, to count its requests. @default nobody */
   readonly onRequests?: (requests: number) => void;
 }
-
-const RUNTIME = "query Runtime($id: ID!) { runtime(id: $id) { id } }";
 
 /** A certificate is not back-dated: a server whose clock is behind takes it a few seconds later (contract 1.5). */
 const ATTEMPTS = { attempts: 3, base: 4_000, cap: 4_000 };
@@ -43,20 +39,7 @@ export function createProof({ transport, runtimeID, tenant, clock, onRequests }:
         try {
           const { fetch } = client;
           await askTypename({ url: secureConnectorURL, fetch, token: null, tenant, runtimeID });
-          if (runtimeID === null) return;
-          const headers = {
-            "x-request-id": `${runtimeID}_${randomUUID()}`,
-            ...(tenant === null ? {} : { Tenant: tenant }),
-          };
-          const answer = await callGraphQL({
-            url: directorURL,
-            fetch,
-            document: RUNTIME,
-            variables: { id: runtimeID },
-            headers,
-          });
-          if (answer.kind === "data") return;
-          throw notAccepted(answer.kind === "errors" || answer.status < 500);
+          if (runtimeID !== null) await askRuntime({ url: directorURL, fetch, runtimeID, tenant });
         } finally {
           onRequests?.(client.requests);
           await client.close();
@@ -70,14 +53,3 @@ export function createProof({ transport, runtimeID, tenant, clock, onRequests }:
       },
     );
 }
-
-const notAccepted = (isRefusal: boolean) =>
-  new Failure(
-    isRefusal ? "Director did not accept the new client certificate" : "Director did not answer for its proof",
-    {
-      code: isRefusal ? "CredentialsRejected" : "ServerError",
-      stage: "connect",
-      retryable: !isRefusal,
-      hint: "The certificate is kept, and tried again. When it stays, check runtime.tenant, then ask the owner of Compass.",
-    },
-  );

@@ -1,0 +1,181 @@
+/** Every bad thing that Compass can answer, at each step of the identity's life: what is said of it, and what is left. */
+
+import { describe, expect, it } from "vitest";
+import { asFailure, type FailureCode } from "../src/common/failure.js";
+import { pairIdentity, reconnectIdentity, renewIdentity, revokeIdentity } from "../src/identity.js";
+import { exitCodeOfFailure } from "../src/report/index.js";
+import type { FaultName } from "../src/sandbox/index.js";
+import { freshToken } from "./connect/setup.js";
+import { aMovedClock, aRuntime } from "./runtime.js";
+import { aSandbox, setFaults } from "./sandbox/compass-client.js";
+
+type Step =
+  | "pair configuration"
+  | "pair signCertificateSigningRequest"
+  | "renew configuration"
+  | "renew signCertificateSigningRequest"
+  | "renew __typename"
+  | "renew runtime"
+  | "revoke revokeCertificate"
+  | "reconnect requestOneTimeTokenForRuntime";
+
+/** Of a pairing or renewal that is on its way: nothing, its key without a certificate, or all of it. */
+type Left = "nothing" | "begun" | "issued";
+
+type Row = readonly [fault: FaultName, code: FailureCode, exit: number, left: Left];
+
+const TABLE: Readonly<Record<Step, readonly Row[]>> = {
+  "pair configuration": [
+    ["http-500", "ServerError", 75, "nothing"],
+    ["http-503", "ServerError", 75, "nothing"],
+    ["http-401", "TokenRejected", 3, "nothing"],
+    ["http-403", "TokenRejected", 3, "nothing"],
+    ["rate-limited", "RateLimited", 75, "nothing"],
+    ["cut-body", "AnswerCut", 75, "nothing"],
+    ["truncated-json", "AnswerMalformed", 1, "nothing"],
+    ["not-json", "AnswerMalformed", 1, "nothing"],
+    ["graphql-error", "ConnectorRejected", 1, "nothing"],
+    ["partial-error", "ConnectorRejected", 1, "nothing"],
+    ["bad-request-empty", "TokenRejected", 3, "nothing"],
+    ["reset", "NetworkUnreachable", 75, "nothing"],
+    ["redirect", "Redirected", 1, "nothing"],
+    ["token-spent", "TokenRejected", 3, "nothing"],
+    ["tls-untrusted", "TlsUntrusted", 1, "nothing"],
+  ],
+  "pair signCertificateSigningRequest": [
+    ["http-500", "ServerError", 75, "begun"],
+    ["http-503", "ServerError", 75, "begun"],
+    ["http-401", "TokenRejected", 3, "begun"],
+    ["rate-limited", "RateLimited", 75, "begun"],
+    ["cut-body", "AnswerCut", 75, "begun"],
+    ["not-json", "AnswerMalformed", 1, "begun"],
+    // The Connector itself has answered: the second token is spent.
+    ["graphql-error", "ConnectorRejected", 1, "nothing"],
+    ["partial-error", "ConnectorRejected", 1, "nothing"],
+    ["bad-request-empty", "TokenRejected", 3, "begun"],
+    ["reset", "NetworkUnreachable", 75, "begun"],
+    ["redirect", "Redirected", 1, "begun"],
+    ["token-spent", "TokenRejected", 3, "begun"],
+    ["sign-fails-after-token", "ServerError", 75, "begun"],
+    ["wrong-certificate", "CertificateUnusable", 1, "nothing"],
+    ["future-certificate", "CertificateUnusable", 75, "issued"],
+  ],
+  "renew configuration": [
+    ["http-503", "ServerError", 75, "nothing"],
+    ["http-401", "CredentialsRejected", 3, "nothing"],
+    ["rate-limited", "RateLimited", 75, "nothing"],
+    ["cut-body", "AnswerCut", 75, "nothing"],
+    ["not-json", "AnswerMalformed", 75, "nothing"],
+    ["graphql-error", "ConnectorRejected", 1, "nothing"],
+    ["partial-error", "ConnectorRejected", 1, "nothing"],
+    ["bad-request-empty", "CredentialsRejected", 3, "nothing"],
+    ["reset", "NetworkUnreachable", 75, "nothing"],
+    ["redirect", "Redirected", 1, "nothing"],
+    ["tls-untrusted", "TlsUntrusted", 1, "nothing"],
+  ],
+  "renew signCertificateSigningRequest": [
+    ["http-503", "ServerError", 75, "begun"],
+    ["http-403", "CredentialsRejected", 3, "begun"],
+    ["rate-limited", "RateLimited", 75, "begun"],
+    ["cut-body", "AnswerCut", 75, "begun"],
+    ["truncated-json", "AnswerMalformed", 75, "begun"],
+    ["graphql-error", "ConnectorRejected", 1, "begun"],
+    ["bad-request-empty", "CredentialsRejected", 3, "begun"],
+    ["reset", "NetworkUnreachable", 75, "begun"],
+    ["sign-fails-after-token", "ServerError", 75, "begun"],
+    ["wrong-certificate", "CertificateUnusable", 1, "nothing"],
+    ["future-certificate", "CertificateUnusable", 75, "issued"],
+  ],
+  "renew __typename": [
+    ["http-503", "ServerError", 75, "issued"],
+    ["http-403", "CredentialsRejected", 3, "issued"],
+    ["rate-limited", "RateLimited", 75, "issued"],
+    ["cut-body", "AnswerCut", 75, "issued"],
+    ["not-json", "AnswerMalformed", 75, "issued"],
+    ["bad-request-empty", "CredentialsRejected", 3, "issued"],
+    ["reset", "NetworkUnreachable", 75, "issued"],
+  ],
+  "renew runtime": [
+    ["http-500", "ServerError", 75, "issued"],
+    ["http-401", "CredentialsRejected", 3, "issued"],
+    ["rate-limited", "RateLimited", 75, "issued"],
+    ["truncated-json", "AnswerMalformed", 75, "issued"],
+    ["not-json", "AnswerMalformed", 75, "issued"],
+    ["graphql-error", "DirectorRefused", 75, "issued"],
+    ["partial-error", "DirectorRefused", 75, "issued"],
+    ["bad-request-empty", "CredentialsRejected", 3, "issued"],
+    ["insufficient-scopes", "CredentialsRejected", 3, "issued"],
+    ["redirect", "Redirected", 1, "issued"],
+  ],
+  "revoke revokeCertificate": [
+    ["http-500", "RevocationUnconfirmed", 75, "nothing"],
+    ["http-401", "RevocationUnconfirmed", 1, "nothing"],
+    ["rate-limited", "RevocationUnconfirmed", 75, "nothing"],
+    ["cut-body", "RevocationUnconfirmed", 75, "nothing"],
+    ["truncated-json", "RevocationUnconfirmed", 75, "nothing"],
+    ["graphql-error", "RevocationUnconfirmed", 1, "nothing"],
+    ["partial-error", "RevocationUnconfirmed", 1, "nothing"],
+    ["bad-request-empty", "RevocationUnconfirmed", 1, "nothing"],
+    ["redirect", "RevocationUnconfirmed", 1, "nothing"],
+    ["tls-untrusted", "RevocationUnconfirmed", 1, "nothing"],
+  ],
+  "reconnect requestOneTimeTokenForRuntime": [
+    ["http-503", "ServerError", 75, "nothing"],
+    ["http-403", "CredentialsRejected", 3, "nothing"],
+    ["rate-limited", "RateLimited", 75, "nothing"],
+    ["cut-body", "AnswerCut", 75, "nothing"],
+    ["not-json", "AnswerMalformed", 75, "nothing"],
+    ["graphql-error", "DirectorRefused", 75, "nothing"],
+    ["insufficient-scopes", "CredentialsRejected", 3, "nothing"],
+    ["bad-request-empty", "CredentialsRejected", 3, "nothing"],
+    ["reset", "NetworkUnreachable", 75, "nothing"],
+  ],
+};
+
+const onHost = () => undefined;
+
+describe("a fault of Compass", () => {
+  it.each(Object.entries(TABLE))(
+    "at the step %s has its failure, its exit code, and leaves what can be gone on with",
+    async (step, rows) => {
+      const [command = "", operation = ""] = step.split(" ");
+      const clock = aMovedClock();
+      const sandbox = await aSandbox({ clock });
+      let runtime = await aRuntime(sandbox, clock);
+      if (command === "renew" || command === "reconnect") await runtime.pair();
+      const seen: Row[] = [];
+      for (const [name] of rows) {
+        // A revocation whose answer is lost is one all the same.
+        if (command === "pair" || command === "revoke") runtime = await aRuntime(sandbox, clock);
+        const { state, options } = runtime;
+        const token = await freshToken(sandbox);
+        if (command === "revoke") await pairIdentity({ ...options, token, onHost });
+        const before = (await state.identity())?.certificate ?? null;
+        const commands: Readonly<Record<string, () => Promise<unknown>>> = {
+          pair: () => pairIdentity({ ...options, token, onHost }),
+          renew: () => renewIdentity(options),
+          revoke: () => revokeIdentity(options),
+          reconnect: () => reconnectIdentity({ ...options, token: null, onHost }),
+        };
+        // This one strikes connections, whatever is asked on them.
+        await setFaults(sandbox, name === "tls-untrusted" ? { name } : { name, match: operation });
+
+        const failure = asFailure(await commands[command]?.().catch((thrown: unknown) => thrown), "connect");
+        await setFaults(sandbox);
+
+        const pending = await state.pending();
+        const left = pending === null ? "nothing" : pending.issued === null ? "begun" : "issued";
+        seen.push([name, failure.code, exitCodeOfFailure(failure), left]);
+        expect({ name, stage: failure.stage, hint: failure.hint.length > 20 }).toEqual({
+          name,
+          stage: "connect",
+          hint: true,
+        });
+        expect((await state.identity())?.certificate ?? null, `in use after ${name}`).toBe(before);
+        await state.discardPending();
+      }
+      expect(seen).toEqual(rows);
+    },
+    120_000,
+  );
+});
