@@ -12,7 +12,7 @@ import type { Secret } from "./common/secret.js";
 import { sha256 } from "./common/sha256.js";
 import { type Config, readSecret, type SecretReference } from "./config/index.js";
 import type { SealMode } from "./seal/index.js";
-import { openFileState, type State } from "./state/index.js";
+import { openFileState, openKubernetesState, type State } from "./state/index.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -41,13 +41,15 @@ export const settingMissing = (setting: string, what: string) =>
     hint: `Set ${setting} in the configuration file, or as an environment variable; see docs/reference/configuration.md.`,
   });
 
-/** The state's place. Throws where it is one that is not built yet. */
-export function openState({ state }: Config, _env: Environment): State {
+/** The state's place; nothing is opened before it is used. */
+export function openState({ state, certificate, compass }: Config, env: Environment): State {
   if ("directory" in state) return openFileState(state.directory);
-  throw new Failure("state.kubernetes is not built yet in this version", {
-    code: "NotBuiltYet",
-    stage: "config",
-    hint: "For now, set state.directory to a folder on a volume.",
+  return openKubernetesState({
+    env,
+    namespace: state.kubernetes.namespace,
+    certificate: certificate.secret,
+    authority: certificate.caSecret,
+    connectorURL: compass.connectorURL,
   });
 }
 

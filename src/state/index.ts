@@ -1,6 +1,7 @@
-/** Where the agent's identity and memory live between cycles. Files today; the interface is what Kubernetes follows. */
+/** Where the agent's identity and memory live between cycles: a folder, or Secrets. */
 
 export { openFileState } from "./files.js";
+export { type KubernetesStateOptions, openKubernetesState } from "./kubernetes.js";
 export type {
   Approval,
   CertificateMemory,

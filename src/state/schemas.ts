@@ -21,6 +21,17 @@ export const pendingSchema = z.object({
   urls: z.object(urls),
 });
 
+/** Of a `PendingIdentity` in one piece, with the digest of the certificate that was in use when it began. */
+export const secretPendingSchema = pendingSchema.extend({
+  key: z.string(),
+  nextToken: z.string().nullable(),
+  issued: z.object({ certificate: z.string(), chain: z.string(), ca: z.string() }).nullable(),
+  replaces: z.string().nullable(),
+});
+
+/** What goes with a certificate. */
+export const secretIdentitySchema = z.object({ connection: connectionSchema, ca: z.string() });
+
 const attemptsSchema = z.object({ since: z.string(), last: z.string(), times: z.number(), failure: z.string() });
 const missingSchema = z.object({ observations: z.number(), waited: z.number(), lastSeenMissing: z.string() });
 const suspensionSchema = z.object({ since: z.string(), reason: z.string().nullable() });

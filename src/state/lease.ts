@@ -1,0 +1,62 @@
+/** The lock of a state in Kubernetes: a Lease, which saves a second agent its work. What is safe is so by resourceVersion. */
+
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { type Cluster, type ClusterLease, isConflict, type Place } from "../adapters/kubernetes/index.js";
+import type { Clock } from "../common/clock.js";
+import { Failure } from "../common/failure.js";
+
+export interface LeaseOptions {
+  readonly cluster: Cluster;
+  readonly place: Place;
+  readonly clock: Clock;
+  /** Seconds for which it holds without being renewed; it is renewed each third of them. */
+  readonly duration: number;
+}
+
+/** Gives the function that lets go. Rejects with `StateLocked` while another holds it. */
+export async function takeLease({ cluster, place, clock, duration }: LeaseOptions): Promise<() => Promise<void>> {
+  const holder = `${hostname()}_${randomBytes(8).toString("hex")}`;
+  const found = await cluster.leases.get(place);
+  const now = clock.now();
+  if (found !== null && isHeld(found, now)) throw locked(place, found.holder ?? "");
+  const before = found ?? { ...place, resourceVersion: null, frame: {}, transitions: -1 };
+  const taken = { holder, duration, acquiredAt: now, renewedAt: now, transitions: before.transitions + 1 };
+  let held: ClusterLease | null = await cluster.leases.write({ ...before, ...taken }).catch((thrown: unknown) => {
+    // Somebody was faster.
+    throw isConflict(thrown) ? locked(place, "which took it just now") : thrown;
+  });
+
+  // One at a time: two would meet each other's resourceVersion.
+  let writing: Promise<void> = Promise.resolve();
+  const write = (changes: () => Partial<ClusterLease>) => {
+    writing = writing.then(async () => {
+      if (held === null) return;
+      try {
+        held = await cluster.leases.write({ ...held, ...changes() });
+      } catch (thrown) {
+        // Taken over, since it was not renewed in time: it is another's now. Everything else may pass until then.
+        if (isConflict(thrown)) held = null;
+      }
+    });
+    return writing;
+  };
+  const renewal = setInterval(() => void write(() => ({ renewedAt: clock.now() })), (duration * 1000) / 3).unref();
+  return async () => {
+    clearInterval(renewal);
+    // That it could not be given back is no failure of what was done under it: it ends by itself.
+    await write(() => ({ holder: null, duration: 1, renewedAt: clock.now() }));
+    held = null;
+  };
+}
+
+const isHeld = ({ holder, renewedAt, duration }: ClusterLease, now: Date) =>
+  holder !== null && renewedAt !== null && renewedAt.getTime() + duration * 1000 > now.getTime();
+
+const locked = ({ namespace, name }: Place, holder: string) =>
+  new Failure(`another agent (${holder}) works with the state: it holds the Lease ${namespace}/${name}`, {
+    code: "StateLocked",
+    stage: "connect",
+    retryable: true,
+    hint: "Wait until it has finished; the Lease of one that was killed ends by itself after half a minute.",
+  });

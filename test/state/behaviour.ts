@@ -1,0 +1,142 @@
+/** What every place of a state must do, told once: run for a folder and for Secrets. */
+
+import { expect, it } from "vitest";
+import type { Secret } from "../../src/common/secret.js";
+import type { Memory, State } from "../../src/state/index.js";
+import { noMemory } from "../builders.js";
+import { beginning, completed, connectionOf, identityOf } from "./examples.js";
+
+/** A place that is empty; each call opens it anew, as the next run does. */
+export type OpenPlace = () => Promise<() => State>;
+
+/** Secrets in the open, so that two states can be compared. */
+export const readable = <T extends { readonly key: Secret; readonly nextToken?: Secret | null }>(value: T | null) =>
+  value && { ...value, key: value.key.reveal(), nextToken: value.nextToken?.reveal() ?? null };
+
+const since = "2026-03-01T12:00:00Z";
+
+/** Every part of it filled. */
+export const aMemory: Memory = {
+  ...noMemory,
+  spentTokens: ["a", "b"],
+  missing: { "id-1/mp-a": { observations: 2, waited: 5, lastSeenMissing: since } },
+  approvals: [{ hash: "hash", expires: since }],
+  suspended: { everything: { since, reason: null }, applications: { "mp-c": { since, reason: "maintenance" } } },
+  published: {
+    target: "target",
+    serial: 7,
+    deletions: [{ at: since, applications: 1, secrets: 2, ofApplications: 3, ofSecrets: 4 }],
+    applications: { "mp-a": { id: "id-1", intent: "i", tree: "t", manifest: "m" } },
+  },
+  reverted: { "mp-a": { tree: "t", intent: "i", since, resumed: true } },
+};
+
+export function behavesAsState(openPlace: OpenPlace): void {
+  it("holds nothing when it is new", async () => {
+    const state = (await openPlace())();
+
+    const read = [await state.identity(), await state.connection(), await state.pending(), await state.sealKey(false)];
+
+    expect(read).toEqual([null, null, null, null]);
+    expect(await state.memory()).toEqual(noMemory);
+  });
+
+  it("keeps a pairing between its calls, and after them without the token that is spent", async () => {
+    const open = await openPlace();
+
+    await open().savePending(beginning("one"));
+    const between = await open().pending();
+    await open().savePending(completed("one"));
+
+    expect(readable(between)).toEqual(readable(beginning("one")));
+    expect(readable(await open().pending())).toEqual(readable(completed("one")));
+  });
+
+  it("keeps the identity with its connection, and drops the pairing", async () => {
+    const open = await openPlace();
+    await open().savePending(completed("one"));
+
+    await open().promote(identityOf("one"), connectionOf("one"));
+
+    expect(readable(await open().identity())).toEqual(readable(identityOf("one")));
+    expect(await open().connection()).toEqual(connectionOf("one"));
+    expect(await open().pending()).toBeNull();
+  });
+
+  it("keeps the identity in use while another one is on its way", async () => {
+    const open = await openPlace();
+    await open().promote(identityOf("one"), connectionOf("one"));
+
+    await open().savePending(completed("two"));
+
+    expect(readable(await open().identity())).toEqual(readable(identityOf("one")));
+    expect(await open().connection()).toEqual(connectionOf("one"));
+  });
+
+  it("replaces an identity by the next one, and may be asked to twice", async () => {
+    const state = (await openPlace())();
+    await state.promote(identityOf("one"), connectionOf("one"));
+
+    await state.promote(identityOf("two"), connectionOf("two"));
+    await state.promote(identityOf("two"), connectionOf("two"));
+
+    expect(readable(await state.identity())).toEqual(readable(identityOf("two")));
+    expect(await state.connection()).toEqual(connectionOf("two"));
+  });
+
+  it("replaces a pairing by the next one, and leaves nothing of the former", async () => {
+    const state = (await openPlace())();
+    await state.savePending(completed("one"));
+
+    await state.savePending(beginning("two"));
+
+    expect(readable(await state.pending())).toEqual(readable(beginning("two")));
+  });
+
+  it("drops a pairing, also one that is not there", async () => {
+    const state = (await openPlace())();
+    await state.savePending(completed("one"));
+
+    await state.discardPending();
+    await state.discardPending();
+
+    expect(await state.pending()).toBeNull();
+  });
+
+  it("forgets the identity in use and the pairing, and nothing else; and may be asked to twice", async () => {
+    const open = await openPlace();
+    await open().promote(identityOf("one"), connectionOf("one"));
+    await open().savePending(completed("two"));
+    await open().saveMemory(aMemory);
+    const key = await open().sealKey(true);
+
+    await open().forgetIdentity();
+    await open().forgetIdentity();
+
+    const state = open();
+    expect([await state.identity(), await state.connection(), await state.pending()]).toEqual([null, null, null]);
+    expect(await state.memory()).toEqual(aMemory);
+    expect(await state.sealKey(false)).toEqual(key);
+  });
+
+  it("keeps the memory and the seal key", async () => {
+    const open = await openPlace();
+
+    await open().saveMemory(aMemory);
+    const key = await open().sealKey(true);
+
+    expect(await open().memory()).toEqual(aMemory);
+    expect(key).toHaveLength(32);
+    expect(await open().sealKey(false)).toEqual(key);
+    expect(await open().sealKey(true)).toEqual(key);
+  });
+
+  it("can be locked, unlocked and locked again", async () => {
+    const open = await openPlace();
+
+    for (let times = 0; times < 2; times++) {
+      const unlock = await open().lock();
+      await unlock();
+    }
+  });
+}

@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { openCluster } from "../../src/adapters/kubernetes/index.js";
+import { openFileState } from "../../src/state/index.js";
+import { failureOf } from "../common/failure-of.js";
+import { type APIObject, type Fault, startFakeAPIServer } from "../fakes/api-server.js";
+import { behavesAsState } from "./behaviour.js";
+import { connectionOf, identityOf } from "./examples.js";
+import { behavesAsSecrets, type KubernetesPlace, opened } from "./secrets-behaviour.js";
+
+const CONNECTION = "/apis/compass.kyma-project.io/v1alpha1/compassconnections/compass-connection";
+
+async function aPlace() {
+  const api = await startFakeAPIServer();
+  onTestFinished(() => api.close());
+  const env = { KUBECONFIG: await api.kubeconfig() };
+  const place: KubernetesPlace = {
+    options: {
+      env,
+      namespace: "kyma-system",
+      certificate: { namespace: "kyma-system", name: "cluster-client-certificates" },
+      authority: { namespace: "istio-system", name: "kyma-gateway-certs-cacert" },
+      connectorURL: null,
+    },
+    cluster: openCluster({ env, stage: "connect" }),
+    setCompassConnection: async (object) => {
+      if (object === null) api.objects.delete(CONNECTION);
+      else api.objects.set(CONNECTION, object as APIObject);
+    },
+  };
+  return { api, place };
+}
+
+describe("a state in Secrets", () => {
+  behavesAsState(async () => {
+    const { place } = await aPlace();
+    return () => opened(place);
+  });
+  behavesAsSecrets(async () => (await aPlace()).place);
+});
+
+describe("a state in a folder", () => {
+  behavesAsState(async () => {
+    const directory = mkdtempSync(join(tmpdir(), "state-"));
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    return () => openFileState(join(directory, "state"));
+  });
+});
+
+describe("a state behind an API server with faults", () => {
+  it.each<Fault>([429, 500, "reset", "lose-answer"])(
+    "is written all the same when each request meets one: %s",
+    async (fault) => {
+      const { api, place } = await aPlace();
+      const seen = new Set<string>();
+      api.fault = ({ method, path }) => {
+        const isNew = !seen.has(`${method} ${path}`);
+        seen.add(`${method} ${path}`);
+        return isNew ? fault : null;
+      };
+      const state = opened(place);
+
+      await state.promote(identityOf("one"), connectionOf("one"));
+
+      expect((await state.identity())?.certificate).toBe("certificate of one");
+      expect(await state.connection()).toEqual(connectionOf("one"));
+    },
+  );
+
+  it.each([409, 410])(
+    "reads again after HTTP %i, and gives up as one that may pass when it never ends",
+    async (status) => {
+      const { api, place } = await aPlace();
+      let conflicts = 3;
+      api.fault = ({ method }) => (method === "GET" || conflicts-- <= 0 ? null : status);
+      const state = opened(place);
+
+      await state.sealKey(true);
+      conflicts = 1000;
+      const failure = await failureOf(state.saveMemory(await state.memory()));
+
+      expect(failure).toMatchObject({ code: "StateConflict", retryable: true });
+    },
+  );
+
+  it("names the place of its cache for temporary files", async () => {
+    const { place } = await aPlace();
+
+    const state = opened(place, { env: { ...place.options.env, TMPDIR: "/var/tmp" } });
+
+    expect(state.cache).toMatch(/^\/var\/tmp\/runtime-agent/);
+    expect(state.description).toBe("Kubernetes, namespace kyma-system");
+  });
+});
