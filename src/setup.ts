@@ -89,7 +89,7 @@ export async function targetRepository(
     throw new Failure(`the cache folder ${cache} cannot be made`, {
       code: "StateUnwritable",
       stage: "base",
-      hint: "Give the agent's user the right to write to state.directory.",
+      hint: "Give the agent's user the right to write to state.directory; with state.kubernetes, to TMPDIR.",
       cause,
     });
   });

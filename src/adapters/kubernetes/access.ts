@@ -11,6 +11,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Access {
   readonly server: string;
+  /** As messages name it. */
+  readonly host: string;
   readonly authentication: SecurityAuthentication;
   /** The token is read from a file for each request: one that is refused may be a better one at the next. */
   readonly hasTokenFile: boolean;
@@ -47,7 +49,7 @@ export async function findAccess(env: Environment, accountFolder = ACCOUNT_FOLDE
   const reconnect = () => {
     shared = undefined;
   };
-  return { server, authentication, hasTokenFile: tokenFile !== null, reconnect };
+  return { server, host: new URL(server).host, authentication, hasTokenFile: tokenFile !== null, reconnect };
 }
 
 // Named explicitly it is meant, in a pod, too.
@@ -57,6 +59,7 @@ const isInPod = (env: Environment) => !env.KUBECONFIG && Boolean(env.KUBERNETES_
 function useAccount(config: KubeConfig, env: Environment, folder: string): string {
   const { KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port = "443" } = env;
   const caFile = join(folder, "ca.crt");
+  // The client would go on without them, and trust the public authorities.
   readFileSync(caFile);
   const server = `https://${isIPv6(host) ? `[${host}]` : host}:${port}`;
   config.loadFromClusterAndUser({ name: "cluster", server, caFile, skipTLSVerify: false }, { name: "account" });

@@ -43,9 +43,8 @@ export function createCalls(options: ClusterOptions): SendCall {
   };
 
   return async (call, send) => {
-    const { server, authentication, hasTokenFile, reconnect } = await access();
+    const { server, host, authentication, hasTokenFile, reconnect } = await access();
     const { createConfiguration, ServerConfiguration } = await import("@kubernetes/client-node");
-    const { host } = new URL(server);
     const isRead = call.verb === "get";
     let isAnswerLost = false;
     const attempt = async () => {
