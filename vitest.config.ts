@@ -34,7 +34,7 @@ export default defineConfig({
         test: {
           name: "cluster",
           include: ["test/cluster/**/*.test.ts"],
-          globalSetup: ["test/cluster/global-setup.ts"],
+          globalSetup: ["test/e2e/build.ts", "test/cluster/global-setup.ts"],
           // They share one API server, and with it what there is only one of in a cluster.
           fileParallelism: false,
           testTimeout: 60_000,

@@ -7,16 +7,10 @@ import { describe, expect, inject, it } from "vitest";
 import { failureOf, told } from "../common/failure-of.js";
 import { behavesAsState } from "../state/behaviour.js";
 import { completed, connectionOf, identityOf } from "../state/examples.js";
-import {
-  behavesAsSecrets,
-  dataOf,
-  type KubernetesPlace,
-  opened,
-  ownSecret,
-  writeForeign,
-} from "../state/secrets-behaviour.js";
+import { behavesAsSecrets, dataOf, type KubernetesPlace, opened, writeForeign } from "../state/secrets-behaviour.js";
 import { aPlace } from "./a-place.js";
-import { call, createAccount, type Rights, requestsOf, tokenOf, writeKubeconfig } from "./api-server.js";
+import { asAccount, enough, prepare } from "./account.js";
+import { requestsOf } from "./api-server.js";
 
 const server = inject("cluster");
 
@@ -27,57 +21,6 @@ describe("a state in Secrets of a real cluster", () => {
   });
   behavesAsSecrets(() => aPlace(server));
 });
-
-const secret = (name: string, verbs: readonly string[]) => ({
-  apiGroups: [""],
-  resources: ["secrets"],
-  resourceNames: [name],
-  verbs,
-});
-const lease = (verbs: readonly string[]) => ({
-  apiGroups: ["coordination.k8s.io"],
-  resources: ["leases"],
-  resourceNames: ["runtime-agent"],
-  verbs,
-});
-const connection = {
-  apiGroups: ["compass.kyma-project.io"],
-  resources: ["compassconnections"],
-  resourceNames: ["compass-connection"],
-  verbs: ["get"],
-};
-
-/** What the state needs where its Secrets and its Lease are there already. */
-const enough = ({ options: { namespace, authority } }: KubernetesPlace): Rights[] => [
-  {
-    namespace,
-    rules: [
-      secret("cluster-client-certificates", ["get", "update"]),
-      secret("runtime-agent-state", ["get", "update"]),
-      lease(["get", "update"]),
-    ],
-  },
-  { namespace: authority.namespace, rules: [secret(authority.name, ["get", "update"])] },
-];
-
-/** As an installation makes them: empty. */
-async function prepare(place: KubernetesPlace): Promise<void> {
-  const { namespace, certificate, authority } = place.options;
-  for (const each of [certificate, authority, ownSecret(place)]) await writeForeign(place, each, {});
-  const metadata = { name: "runtime-agent" };
-  await call(server, "POST", `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`, { body: { metadata } });
-}
-
-/** The place as an account sees it that has these rights and no others. */
-async function asAccount(place: KubernetesPlace, rights: Rights[], clusterRules: unknown[] = [connection]) {
-  const { namespace } = place.options;
-  await createAccount(server, { namespace, name: "agent", rights, clusterRules });
-  const tokenFile = join(server.folder, `token-${namespace}`);
-  await writeFile(tokenFile, await tokenOf(server, namespace, "agent"));
-  const env = { KUBECONFIG: await writeKubeconfig(server, { tokenFile }) };
-  const user = `system:serviceaccount:${namespace}:agent`;
-  return { place: { ...place, options: { ...place.options, env } }, tokenFile, user };
-}
 
 /** Everything that a state does, once. */
 async function everything(place: KubernetesPlace): Promise<void> {
@@ -96,8 +39,8 @@ async function everything(place: KubernetesPlace): Promise<void> {
 describe("an account with rights for exactly these objects", () => {
   it("is enough, without the right to create or list anything, and each right is used", async () => {
     const made = await aPlace(server);
-    await prepare(made);
-    const { place, user } = await asAccount(made, enough(made));
+    await prepare(server, made);
+    const { place, user } = await asAccount(server, made, enough(made));
 
     await everything(place);
     // Asked for only where somebody else put the certificate there.
@@ -127,7 +70,7 @@ describe("an account with rights for exactly these objects", () => {
       { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["create"] },
     ];
     const rights = enough(made).map(({ namespace, rules }) => ({ namespace, rules: [...rules, ...create] }));
-    const { place } = await asAccount(made, rights);
+    const { place } = await asAccount(server, made, rights);
 
     await everything(place);
 
@@ -145,14 +88,14 @@ describe("an account with rights for exactly these objects", () => {
     ["get", "Lease runtime-agent", (rule) => JSON.stringify(rule).includes("leases")],
   ])("is told which one is missing: %s of %s", async (verb, object, isIt) => {
     const made = await aPlace(server);
-    await prepare(made);
+    await prepare(server, made);
     const without = enough(made).map(({ namespace, rules }) => ({
       namespace,
       rules: (rules as Record<string, unknown>[]).map((rule) =>
         isIt(rule) ? { ...rule, verbs: (rule.verbs as string[]).filter((each) => each !== verb) } : rule,
       ),
     }));
-    const { place } = await asAccount(made, without);
+    const { place } = await asAccount(server, made, without);
 
     const failure = await failureOf(everything(place));
 
@@ -165,7 +108,7 @@ describe("an account with rights for exactly these objects", () => {
 
   it("is told that it may not create what nobody made", async () => {
     const made = await aPlace(server);
-    const { place } = await asAccount(made, enough(made));
+    const { place } = await asAccount(server, made, enough(made));
 
     const failure = await failureOf(opened(place).sealKey(true));
 
@@ -174,8 +117,8 @@ describe("an account with rights for exactly these objects", () => {
 
   it("goes on when its token has expired and its file has a new one", async () => {
     const made = await aPlace(server);
-    await prepare(made);
-    const { place, tokenFile, user } = await asAccount(made, enough(made));
+    await prepare(server, made);
+    const { place, tokenFile, user } = await asAccount(server, made, enough(made));
     const fresh = await readFile(tokenFile, "utf8");
     await writeFile(tokenFile, await expired(fresh));
     const state = opened(place);

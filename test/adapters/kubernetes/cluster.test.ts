@@ -22,7 +22,7 @@ async function aServer() {
   api.objects.set(PATH, { kind: "Secret", metadata, type: "Opaque", data: { a: base64("one") } });
   const open = async (options: Partial<ClusterOptions> = {}, user?: Record<string, string>) => {
     const env = { KUBECONFIG: await api.kubeconfig(user) };
-    return openCluster({ env, stage: "connect", clock: aClock(), random: () => 0, timeout: 600, ...options });
+    return openCluster({ env, stage: "connect", clock: aClock(), random: () => 0, timeout: 30_000, ...options });
   };
   /** The next requests meet these, one each; null: nothing befalls it. */
   const befall = (...faults: (Fault | null)[]) => {
@@ -123,14 +123,14 @@ describe("a fault that passes", () => {
   it.each<Fault>([429, 500, 503, 410, "hang", "reset", "lose-answer"])("is survived by a read: %s", async (fault) => {
     const { open, befall } = await aServer();
     befall(fault, fault);
-    const { secrets } = await open();
+    const { secrets } = await open(fault === "hang" ? { timeout: 1500 } : {});
 
     expect((await secrets.get(place))?.data.get("a")?.reveal()).toBe(base64("one"));
   });
 
   it.each<Fault>([429, 500, 503, "hang", "reset"])("is survived by a write: %s", async (fault) => {
     const { api, open, befall } = await aServer();
-    const { secrets } = await open();
+    const { secrets } = await open(fault === "hang" ? { timeout: 1500 } : {});
     const read = await secrets.get(place);
     if (read === null) throw new Error("it is there");
     befall(fault, fault);
@@ -193,7 +193,7 @@ describe("a fault that stays", () => {
   ])("is told, with the object and without the server's words: %s is %s", async (fault, code, retryable) => {
     const { api, open } = await aServer();
     api.fault = () => fault;
-    const { secrets } = await open({ timeout: 90 });
+    const { secrets } = await open(fault === "hang" ? { timeout: 90 } : {});
 
     const failure = await clusterFailureOf(secrets.get(place));
 
@@ -237,7 +237,7 @@ describe("a fault that stays", () => {
     await clusterFailureOf(secrets.get(place));
 
     // Five attempts of a third of the deadline each, since the waits between them take this clock no time.
-    expect(performance.now() - begun).toBeLessThan(1500);
+    expect(performance.now() - begun).toBeLessThan(5000);
   });
 
   it("ends a call with the signal", async () => {

@@ -1,0 +1,57 @@
+/** An account on the real API server that may do what the state needs, and nothing else. */
+
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type KubernetesPlace, ownSecret, writeForeign } from "../state/secrets-behaviour.js";
+import { type Access, call, createAccount, type Rights, tokenOf, writeKubeconfig } from "./api-server.js";
+
+const secret = (name: string, verbs: readonly string[]) => ({
+  apiGroups: [""],
+  resources: ["secrets"],
+  resourceNames: [name],
+  verbs,
+});
+const lease = (verbs: readonly string[]) => ({
+  apiGroups: ["coordination.k8s.io"],
+  resources: ["leases"],
+  resourceNames: ["runtime-agent"],
+  verbs,
+});
+const connection = {
+  apiGroups: ["compass.kyma-project.io"],
+  resources: ["compassconnections"],
+  resourceNames: ["compass-connection"],
+  verbs: ["get"],
+};
+
+/** What the state needs where its Secrets and its Lease are there already. */
+export const enough = ({ options: { namespace, authority } }: KubernetesPlace): Rights[] => [
+  {
+    namespace,
+    rules: [
+      secret("cluster-client-certificates", ["get", "update"]),
+      secret("runtime-agent-state", ["get", "update"]),
+      lease(["get", "update"]),
+    ],
+  },
+  { namespace: authority.namespace, rules: [secret(authority.name, ["get", "update"])] },
+];
+
+/** As an installation makes them: empty. */
+export async function prepare(server: Access, place: KubernetesPlace): Promise<void> {
+  const { namespace, certificate, authority } = place.options;
+  for (const each of [certificate, authority, ownSecret(place)]) await writeForeign(place, each, {});
+  const metadata = { name: "runtime-agent" };
+  await call(server, "POST", `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`, { body: { metadata } });
+}
+
+/** The place as an account sees it that has these rights and no others. */
+export async function asAccount(server: Access, place: KubernetesPlace, rights: readonly Rights[]) {
+  const { namespace } = place.options;
+  await createAccount(server, { namespace, name: "agent", rights, clusterRules: [connection] });
+  const tokenFile = join(server.folder, `token-${namespace}`);
+  await writeFile(tokenFile, await tokenOf(server, namespace, "agent"));
+  const env = { KUBECONFIG: await writeKubeconfig(server, { tokenFile }) };
+  const user = `system:serviceaccount:${namespace}:agent`;
+  return { place: { ...place, options: { ...place.options, env } }, tokenFile, user };
+}
