@@ -17,11 +17,23 @@ const since = "2026-03-01T12:00:00Z";
 
 /** Every part of it filled. */
 export const aMemory: Memory = {
-  ...noMemory,
   spentTokens: ["a", "b"],
   missing: { "id-1/mp-a": { observations: 2, waited: 5, lastSeenMissing: since } },
+  hold: {
+    set: "set",
+    nonce: "nonce",
+    hash: "hash",
+    since,
+    units: [
+      { name: "mp-a", id: "id-1", secret: null },
+      { name: "mp-b", id: "id-2", secret: "applications/mp-b/secrets/s.yaml" },
+    ],
+  },
   approvals: [{ hash: "hash", expires: since }],
-  suspended: { everything: { since, reason: null }, applications: { "mp-c": { since, reason: "maintenance" } } },
+  suspended: {
+    everything: { since, reason: null },
+    applications: { "mp-c": { since, reason: "maintenance" } },
+  },
   published: {
     target: "target",
     serial: 7,
@@ -29,6 +41,22 @@ export const aMemory: Memory = {
     applications: { "mp-a": { id: "id-1", intent: "i", tree: "t", manifest: "m" } },
   },
   reverted: { "mp-a": { tree: "t", intent: "i", since, resumed: true } },
+  lastCycle: {
+    finishedAt: since,
+    result: "published",
+    commit: "c",
+    digest: "d",
+    failure: null,
+    applications: { total: 4, held: 3, setAside: 2, degraded: 1 },
+  },
+  certificate: {
+    renewal: { since, last: since, times: 2, failure: "ServerError" },
+    lastIssuance: since,
+    rejected: { since, last: since, times: 1, failure: "CredentialsRejected" },
+    triedTokens: { digest: { since, last: since, times: 3, failure: "TokenRejected" } },
+    lastContact: since,
+    clockSkew: -7000,
+  },
 };
 
 export function behavesAsState(openPlace: OpenPlace): void {

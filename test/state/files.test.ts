@@ -15,10 +15,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { Secret } from "../../src/common/secret.js";
-import { type Memory, openFileState, type PendingIdentity, type State } from "../../src/state/index.js";
+import { openFileState, type PendingIdentity, type State } from "../../src/state/index.js";
 import { noMemory } from "../builders.js";
 import { failureOf, told } from "../common/failure-of.js";
+import { behavesAsState, readable } from "./behaviour.js";
 import { beginning, completed, connectionOf, identityOf } from "./examples.js";
 
 function aDirectory(): string {
@@ -32,13 +32,16 @@ function aState() {
   return { directory, state: openFileState(directory) };
 }
 
-/** Secrets in the open, so that two states can be compared. */
-const readable = <T extends { readonly key: Secret; readonly nextToken?: Secret | null }>(value: T | null) =>
-  value && { ...value, key: value.key.reveal(), nextToken: value.nextToken?.reveal() ?? null };
-
 function everything(directory: string): string[] {
   return readdirSync(directory, { recursive: true, encoding: "utf8" }).sort();
 }
+
+describe("a state in a folder", () => {
+  behavesAsState(async () => {
+    const directory = join(aDirectory(), "state");
+    return () => openFileState(directory);
+  });
+});
 
 describe("a state that is new", () => {
   it("holds nothing, and makes nothing by being read", async () => {
@@ -53,14 +56,6 @@ describe("a state that is new", () => {
 });
 
 describe("what is kept", () => {
-  it("is found again: a pairing between its calls", async () => {
-    const { directory, state } = aState();
-
-    await state.savePending(beginning("one"));
-
-    expect(readable(await openFileState(directory).pending())).toEqual(readable(beginning("one")));
-  });
-
   it("is found again: a pairing after its calls, without the token that is spent", async () => {
     const { directory, state } = aState();
     await state.savePending(beginning("one"));
@@ -69,17 +64,6 @@ describe("what is kept", () => {
 
     expect(readable(await openFileState(directory).pending())).toEqual(readable(completed("one")));
     expect(everything(join(directory, "identity", "pending"))).not.toContain("token");
-  });
-
-  it("is found again: the identity with its connection, and the pairing is gone", async () => {
-    const { directory, state } = aState();
-    await state.savePending(completed("one"));
-
-    await state.promote(identityOf("one"), connectionOf("one"));
-
-    expect(readable(await openFileState(directory).identity())).toEqual(readable(identityOf("one")));
-    expect(await openFileState(directory).connection()).toEqual(connectionOf("one"));
-    expect(await state.pending()).toBeNull();
   });
 
   it("is read at its published places: the files in use below identity/current, and connection.json", async () => {
@@ -92,61 +76,6 @@ describe("what is kept", () => {
 
     expect(current).toEqual(["ca.pem", "certificate.pem", "chain.pem", "connection.json", "key.pem"]);
     expect(connection).toEqual(connectionOf("two"));
-  });
-
-  it("is found again: memory and seal key", async () => {
-    const { directory, state } = aState();
-    const since = "2026-03-01T12:00:00Z";
-    const memory: Memory = {
-      spentTokens: ["a", "b"],
-      missing: { "id-1/mp-a": { observations: 2, waited: 5, lastSeenMissing: since } },
-      hold: {
-        set: "set",
-        nonce: "nonce",
-        hash: "hash",
-        since,
-        units: [
-          { name: "mp-a", id: "id-1", secret: null },
-          { name: "mp-b", id: "id-2", secret: "applications/mp-b/secrets/s.yaml" },
-        ],
-      },
-      approvals: [{ hash: "hash", expires: since }],
-      suspended: {
-        everything: { since, reason: null },
-        applications: { "mp-c": { since, reason: "maintenance" } },
-      },
-      published: {
-        target: "target",
-        serial: 7,
-        deletions: [{ at: since, applications: 1, secrets: 2, ofApplications: 3, ofSecrets: 4 }],
-        applications: { "mp-a": { id: "id-1", intent: "i", tree: "t", manifest: "m" } },
-      },
-      reverted: { "mp-a": { tree: "t", intent: "i", since, resumed: true } },
-      lastCycle: {
-        finishedAt: since,
-        result: "published",
-        commit: "c",
-        digest: "d",
-        failure: null,
-        applications: { total: 4, held: 3, setAside: 2, degraded: 1 },
-      },
-      certificate: {
-        renewal: { since, last: since, times: 2, failure: "ServerError" },
-        lastIssuance: since,
-        rejected: { since, last: since, times: 1, failure: "CredentialsRejected" },
-        triedTokens: { digest: { since, last: since, times: 3, failure: "TokenRejected" } },
-        lastContact: since,
-        clockSkew: -7000,
-      },
-    };
-
-    await state.saveMemory(memory);
-    const key = await state.sealKey(true);
-
-    expect(await openFileState(directory).memory()).toEqual(memory);
-    expect(key).toHaveLength(32);
-    expect(await openFileState(directory).sealKey(false)).toEqual(key);
-    expect(await openFileState(directory).sealKey(true)).toEqual(key);
   });
 
   it("is read as far as it goes where an earlier version wrote it", async () => {
@@ -165,15 +94,6 @@ describe("what is kept", () => {
 
     expect(readable(await state.identity())).toEqual(readable(identityOf("two")));
     expect(readdirSync(join(directory, "identity"))).toHaveLength(2);
-  });
-
-  it("is replaced: nothing of a pairing that was complete stays in one that begins", async () => {
-    const { state } = aState();
-    await state.savePending(completed("one"));
-
-    await state.savePending(beginning("two"));
-
-    expect(readable(await state.pending())).toEqual(readable(beginning("two")));
   });
 
   it("can be dropped: a pairing", async () => {

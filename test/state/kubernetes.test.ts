@@ -1,9 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openCluster } from "../../src/adapters/kubernetes/index.js";
-import { openFileState } from "../../src/state/index.js";
 import { failureOf } from "../common/failure-of.js";
 import { type APIObject, type Fault, startFakeAPIServer } from "../fakes/api-server.js";
 import { behavesAsState } from "./behaviour.js";
@@ -39,14 +35,6 @@ describe("a state in Secrets", () => {
     return () => opened(place);
   });
   behavesAsSecrets(async () => (await aPlace()).place);
-});
-
-describe("a state in a folder", () => {
-  behavesAsState(async () => {
-    const directory = mkdtempSync(join(tmpdir(), "state-"));
-    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-    return () => openFileState(join(directory, "state"));
-  });
 });
 
 describe("a state behind an API server with faults", () => {
