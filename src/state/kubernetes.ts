@@ -81,6 +81,8 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
     const connection = await goAgentConnection(cluster, certificate, connectorURL);
     const { cacert } = await authorityKeys.peek("cacert");
     const kept = { connection, ca: cacert === null ? "" : text(cacert) };
+    // Changed meanwhile: the addresses may belong to the next one.
+    if ((await peekCertificate()) !== certificate) return;
     if (connection !== null) await own.write({ [identityKey(certificate)]: json(kept) });
   };
   const othersThan = async (certificate: string | null) => {

@@ -5,6 +5,7 @@ import { hostname } from "node:os";
 import { type Cluster, type ClusterLease, isConflict, type Place } from "../adapters/kubernetes/index.js";
 import type { Clock } from "../common/clock.js";
 import { Failure } from "../common/failure.js";
+import { forTerminal } from "../common/quote.js";
 
 export interface LeaseOptions {
   readonly cluster: Cluster;
@@ -19,33 +20,35 @@ export async function takeLease({ cluster, place, clock, duration }: LeaseOption
   const holder = `${hostname()}_${randomBytes(8).toString("hex")}`;
   const found = await cluster.leases.get(place);
   const now = clock.now();
-  if (found !== null && isHeld(found, now)) throw locked(place, found.holder ?? "");
+  if (found !== null && isHeld(found, now)) throw locked(place, found.holder);
   const before = found ?? { ...place, resourceVersion: null, frame: {}, transitions: -1 };
   const taken = { holder, duration, acquiredAt: now, renewedAt: now, transitions: before.transitions + 1 };
   let held: ClusterLease | null = await cluster.leases.write({ ...before, ...taken }).catch((thrown: unknown) => {
     // Somebody was faster.
-    throw isConflict(thrown) ? locked(place, "which took it just now") : thrown;
+    throw isConflict(thrown) ? locked(place, null) : thrown;
   });
 
-  // One at a time: two would meet each other's resourceVersion.
-  let writing: Promise<void> = Promise.resolve();
-  const write = (changes: () => Partial<ClusterLease>) => {
-    writing = writing.then(async () => {
-      if (held === null) return;
-      try {
-        held = await cluster.leases.write({ ...held, ...changes() });
-      } catch (thrown) {
-        // Taken over, since it was not renewed in time: it is another's now. Everything else may pass until then.
-        if (isConflict(thrown)) held = null;
-      }
-    });
-    return writing;
+  const write = async (changes: Partial<ClusterLease>) => {
+    try {
+      if (held !== null) held = await cluster.leases.write({ ...held, ...changes });
+    } catch (thrown) {
+      // Taken over, since it was not renewed in time: it is another's now. Everything else may pass until the next time.
+      if (isConflict(thrown)) held = null;
+    }
   };
-  const renewal = setInterval(() => void write(() => ({ renewedAt: clock.now() })), (duration * 1000) / 3).unref();
+  // One at a time: two would meet each other's resourceVersion.
+  let renewing: Promise<void> | null = null;
+  const renew = () => {
+    renewing ??= write({ renewedAt: clock.now() }).finally(() => {
+      renewing = null;
+    });
+  };
+  const renewal = setInterval(renew, (duration * 1000) / 3).unref();
   return async () => {
     clearInterval(renewal);
+    await renewing;
     // That it could not be given back is no failure of what was done under it: it ends by itself.
-    await write(() => ({ holder: null, duration: 1, renewedAt: clock.now() }));
+    await write({ holder: null, duration: 1, renewedAt: clock.now() });
     held = null;
   };
 }
@@ -53,10 +56,12 @@ export async function takeLease({ cluster, place, clock, duration }: LeaseOption
 const isHeld = ({ holder, renewedAt, duration }: ClusterLease, now: Date) =>
   holder !== null && renewedAt !== null && renewedAt.getTime() + duration * 1000 > now.getTime();
 
-const locked = ({ namespace, name }: Place, holder: string) =>
-  new Failure(`another agent (${holder}) works with the state: it holds the Lease ${namespace}/${name}`, {
+const locked = ({ namespace, name }: Place, holder: string | null) => {
+  const who = holder === null ? "another agent" : `another agent (${forTerminal(holder, 100)})`;
+  return new Failure(`${who} works with the state: it holds the Lease ${namespace}/${name}`, {
     code: "StateLocked",
     stage: "connect",
     retryable: true,
     hint: "Wait until it has finished; the Lease of one that was killed ends by itself after half a minute.",
   });
+};

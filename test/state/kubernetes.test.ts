@@ -73,6 +73,16 @@ describe("a state behind an API server with faults", () => {
     },
   );
 
+  it("is let go of also when the Lease cannot be given back, which ends by itself", async () => {
+    const { api, place } = await aPlace();
+    const unlock = await opened(place).lock();
+    api.fault = ({ path }) => (path.includes("leases") ? 403 : null);
+
+    await unlock();
+
+    expect(api.requests.at(-1)).toMatchObject({ method: "PUT" });
+  });
+
   it("names the place of its cache for temporary files", async () => {
     const { place } = await aPlace();
 

@@ -557,6 +557,16 @@ export function behavesAsSecrets(openPlace: OpenCluster): void {
     await unlock();
   });
 
+  it("is told to be locked without what a holder's name could do to a terminal", async () => {
+    const place = await openPlace();
+    const held = { holder: "evil\u001b[2J", duration: 30, acquiredAt: null, renewedAt: new Date(), transitions: 0 };
+    await place.cluster.leases.write({ ...leaseOf(place), resourceVersion: null, frame: {}, ...held });
+
+    const failure = await failureOf(opened(place).lock());
+
+    expect(failure.message).toContain("(evil\\u001b[2J)");
+  });
+
   it("goes to one of those who take an ended Lease at once", async () => {
     const place = await openPlace();
 

@@ -101,11 +101,13 @@ export function createCalls(options: ClusterOptions): SendCall {
 
 const isObject = (answer: unknown) => (answer as { metadata?: unknown } | null)?.metadata !== undefined;
 
-const unusable = (stage: Stage, cause: unknown) =>
-  new ClusterFailure("there is no usable access to a cluster", {
+// Without the cause: a parser's message quotes the file, and with it perhaps a token.
+const unusable = (stage: Stage, cause: unknown) => {
+  const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? ` (${cause.code})` : "";
+  return new ClusterFailure(`there is no usable access to a cluster${code}`, {
     status: null,
     code: "ClusterAuthentication",
     stage,
     hint: "Run in a pod with a service account, or set KUBECONFIG to a readable file with a selected context.",
-    cause,
   });
+};

@@ -1,6 +1,7 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type ClusterFailure, type ClusterOptions, openCluster } from "../../../src/adapters/kubernetes/index.js";
 import { Secret } from "../../../src/common/secret.js";
@@ -344,6 +345,28 @@ describe("access", () => {
 
     expect(failure).toMatchObject({ code: "ClusterAuthentication", retryable: false });
     expect(failure.hint).toContain("KUBECONFIG");
+  });
+
+  it("is not had from a file that is no kubeconfig, of which nothing is told", async () => {
+    const KUBECONFIG = await aFile("users: [{name: u, user: {token: hidden}\n  current");
+    const { secrets } = openCluster({ env: { KUBECONFIG }, stage: "connect" });
+
+    const failure = await clusterFailureOf(secrets.get(place));
+
+    expect(failure.code).toBe("ClusterAuthentication");
+    expect(`${told(failure)} ${inspect(failure)}`).not.toContain("hidden");
+  });
+
+  it("is looked for again by the next call", async () => {
+    const { api, open } = await aServer();
+    await open();
+    const KUBECONFIG = join(await aFile(""), "..", "config");
+    const { secrets } = openCluster({ env: { KUBECONFIG }, stage: "connect" });
+    await clusterFailureOf(secrets.get(place));
+
+    await writeFile(KUBECONFIG, await readFile(await api.kubeconfig()));
+
+    expect(await secrets.get(place)).not.toBeNull();
   });
 
   it("is by the first of several files that selects a context, and all of them know clusters and users", async () => {
