@@ -454,6 +454,25 @@ export function behavesAsSecrets(openPlace: OpenCluster): void {
     expect(await state.pending()).toBeNull();
   });
 
+  it.each([
+    ["between its key and its certificate", false],
+    ["between the look at the old one and its key", true],
+  ])("does not put a renewal over a certificate that another wrote %s, also in the next run", async (_, isEarly) => {
+    const place = await openPlace();
+    await established(opened(place));
+    const first = opened(place);
+    await first.identity();
+    if (isEarly) await writeForeign(place, place.options.certificate, theirs);
+    await first.savePending({ ...renewal("new"), issued: null });
+    if (!isEarly) await writeForeign(place, place.options.certificate, theirs);
+    await opened(place).savePending(renewal("new"));
+
+    const failure = await failureOf(opened(place).promote(identityOf("new"), connectionOf("new")));
+
+    expect(failure.code).toBe("StateConflict");
+    expect(await dataOf(place, place.options.certificate)).toEqual(theirs);
+  });
+
   it("does not forget a certificate that another wrote since it read", async () => {
     const place = await openPlace();
     await established(opened(place));
