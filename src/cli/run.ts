@@ -8,6 +8,7 @@ import { approveCommand } from "./approve.js";
 import { configCommand } from "./config.js";
 import { type Context, createContext, type GlobalOptions, type World } from "./context.js";
 import { demoCommand } from "./demo.js";
+import { doctorCommand } from "./doctor.js";
 import { pairCommand } from "./pair.js";
 import { planCommand } from "./plan.js";
 import { reconnectCommand, renewCommand, revokeCommand } from "./renew.js";
@@ -80,6 +81,7 @@ export async function run(args: readonly string[], world: World): Promise<number
     renewCommand,
     revokeCommand,
     reconnectCommand,
+    doctorCommand,
     sandboxCommand,
     configCommand,
   ]) {

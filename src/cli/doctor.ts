@@ -1,0 +1,35 @@
+/** `doctor`: what stands in the way of a sync, and the mend. */
+
+import { Command } from "commander";
+import { forTerminal } from "../common/quote.js";
+import { examine, type Verdict } from "../doctor.js";
+import { EXIT, paint } from "../report/index.js";
+import type { Context } from "./context.js";
+import type { Register } from "./run.js";
+
+export function doctorCommand(register: Register): void {
+  const command = new Command("doctor")
+    .alias("check")
+    .description("every precondition with a verdict and the mend; spends no token and changes nothing")
+    .addHelpText("after", "\nExample:\n  runtime-agent doctor --config agent.yaml");
+  register(command, doctor);
+}
+
+const COLORS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const satisfies Record<
+  Verdict,
+  string
+>;
+
+async function doctor(context: Context): Promise<number> {
+  const config = await context.resolve();
+  const { env, clock, signal } = context;
+  const checks = await examine({ config, env, clock, signal });
+  const failed = checks.some(({ verdict }) => verdict === "failed");
+  const lines = checks.map(({ check, verdict, message, mend }) => {
+    const word = paint(context.text, COLORS[verdict], verdict.padEnd(9));
+    const line = `${word}${check.padEnd(15)}${forTerminal(message)}\n`;
+    return mend === null ? line : `${line}${" ".repeat(9)}${"mend".padEnd(15)}${forTerminal(mend)}\n`;
+  });
+  context.answer({ kind: "Examination", version: 1, healthy: !failed, checks }, lines.join(""));
+  return failed ? EXIT.failed : EXIT.done;
+}

@@ -1,0 +1,218 @@
+/** Every precondition with a verdict and the mend. Changes nothing: no token is spent, nothing is written but what is temporary. */
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createHTTPClient } from "./adapters/http/index.js";
+import type { Clock } from "./common/clock.js";
+import { asFailure } from "./common/failure.js";
+import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
+import { createProof, inspectIdentity, readToken, renewalTime } from "./connect/index.js";
+import { compassTransport, configuredToken, type Environment, openState, targetRepository } from "./setup.js";
+import type { State } from "./state/index.js";
+
+/** `failed` has to be mended before a sync can work; `warning` works, but not as it should; `skipped` could not be tried. */
+export type Verdict = "ok" | "warning" | "failed" | "skipped";
+
+export interface Check {
+  /** What was looked at: a documented word. */
+  readonly check:
+    | "configuration"
+    | "state"
+    | "connector"
+    | "certificate"
+    | "token"
+    | "compass"
+    | "clock"
+    | "repository";
+  readonly verdict: Verdict;
+  readonly message: string;
+  /** Null where there is nothing to mend. */
+  readonly mend: string | null;
+}
+
+export interface DoctorOptions {
+  readonly config: Config;
+  readonly env: Environment;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+type Finding = Omit<Check, "check">;
+
+const ok = (message: string): Finding => ({ verdict: "ok", message, mend: null });
+const skipped = (message: string): Finding => ({ verdict: "skipped", message, mend: null });
+const warning = (message: string, mend: string): Finding => ({ verdict: "warning", message, mend });
+const failed = (message: string, mend: string): Finding => ({ verdict: "failed", message, mend });
+
+/** Runs all checks, each whatever came of the others. */
+export async function examine(options: DoctorOptions): Promise<Check[]> {
+  const { config, env } = options;
+  let state: State | null = null;
+  let skew: number | null = null;
+  const checks: readonly (readonly [Check["check"], () => Promise<Finding>])[] = [
+    ["configuration", async () => configuration(config)],
+    [
+      "state",
+      async () => {
+        const opened = openState(config, env);
+        await opened.memory();
+        await opened.pending();
+        state = opened;
+        return ok(`readable, ${opened.description}`);
+      },
+    ],
+    [
+      "connector",
+      async () => {
+        const { finding, clockSkew } = await connector(options);
+        skew = clockSkew;
+        return finding;
+      },
+    ],
+    ["certificate", () => ifState(state, (readable) => certificate(options, readable))],
+    ["token", () => ifState(state, (readable) => token(options, readable))],
+    ["compass", () => ifState(state, (readable) => compass(options, readable))],
+    ["clock", async () => clockOf(skew)],
+    ["repository", () => repository(options)],
+  ];
+  const found: Check[] = [];
+  for (const [check, look] of checks) {
+    found.push({ check, ...(await look().catch((thrown: unknown) => broken(thrown))) });
+  }
+  return found;
+}
+
+/** What broke a check is its verdict; only being stopped ends the examination. */
+function broken(thrown: unknown): Finding {
+  const failure = asFailure(thrown, "connect");
+  if (failure.code === "Aborted") throw failure;
+  return failed(`${failure.message} (${failure.code})`, failure.hint);
+}
+
+const ifState = async (state: State | null, look: (state: State) => Promise<Finding>): Promise<Finding> =>
+  state === null ? skipped("the state cannot be read") : look(state);
+
+function configuration(config: Config): Finding {
+  requireBuilt(config);
+  const missing = [
+    ...(config.runtime.id === null ? ["runtime.id"] : []),
+    ...(config.git === null ? ["git.url"] : []),
+    ...(config.compass.connectorURL === null && config.compass.token === null ? ["compass.connectorURL"] : []),
+  ];
+  if (missing.length > 0)
+    return failed(`not set: ${missing.join(", ")}`, "set them; see docs/reference/configuration.md");
+  const notes = [
+    ...(config.compass.insecureSkipVerify
+      ? ["compass.insecureSkipVerify is on: anybody can stand in for Compass"]
+      : []),
+    ...configurationNotes(config),
+  ];
+  return notes.length > 0 ? warning(notes.join("; "), "mend it, or live with it knowingly") : ok("complete");
+}
+
+/** Asks without a token, which spends none: any answer shows that somebody is there. */
+async function connector({ config, env, signal, clock }: DoctorOptions) {
+  const url = config.compass.connectorURL;
+  if (url === null) return { finding: skipped("compass.connectorURL is not set"), clockSkew: null };
+  const client = createHTTPClient({
+    ...(await compassTransport(config, env, signal, clock)),
+    stage: "connect",
+    peer: "the Connector",
+  });
+  try {
+    const headers = { "content-type": "application/json" };
+    const { status } = await client.fetch(url, { method: "POST", headers, body: '{"query":"query { __typename }"}' });
+    const { host } = new URL(url);
+    const finding =
+      status >= 500 || status === 404
+        ? failed(
+            `${host} answers, but no Connector (HTTP ${status})`,
+            "check compass.connectorURL; else Compass has an outage",
+          )
+        : ok(`${host} answers, and its certificate is trusted`);
+    return { finding, clockSkew: client.clockSkew };
+  } finally {
+    await client.close();
+  }
+}
+
+async function certificate({ config, clock }: DoctorOptions, state: State): Promise<Finding> {
+  const [identity, connection] = [await state.identity(), await state.connection()];
+  const now = clock.now();
+  const pairing = "pair with a new one-time token: `runtime-agent pair --token-file FILE`";
+  if (identity === null || connection === null) {
+    return config.compass.token === null
+      ? failed("there is none: this agent is not paired", pairing)
+      : warning("there is none yet: the next sync pairs with the configured token", "run `runtime-agent sync`");
+  }
+  const { usable, flaw } = inspectIdentity(identity);
+  if (usable === null) return failed(`it cannot be used (${flaw})`, pairing);
+  const { notAfter } = usable.dates;
+  if (notAfter <= now) return failed(`it expired on ${notAfter.toISOString()}`, pairing);
+  if (flaw !== null) return warning(`a part of it is damaged (${flaw})`, "the next sync renews it");
+  const { renewal } = (await state.memory()).certificate;
+  if (renewal !== null) {
+    const since = `renewing fails since ${renewal.since} (${renewal.failure})`;
+    return warning(`${since}; valid until ${notAfter.toISOString()}`, "`runtime-agent renew` says what is wrong");
+  }
+  const due = renewalTime(usable.dates, config.certificate.renewAt, config.runtime.id ?? connection.clientID);
+  return ok(`valid until ${notAfter.toISOString()}, renewed from ${due.toISOString()} on`);
+}
+
+async function token({ config, env }: DoctorOptions, state: State): Promise<Finding> {
+  if (config.compass.token === null) return skipped("compass.token is not set");
+  const secret = await configuredToken(config, env);
+  if (secret === null) return skipped("compass.token is not set");
+  const { digest } = readToken(secret);
+  if (!(await state.memory()).spentTokens.includes(digest)) return ok("there is one that was not used by this agent");
+  return (await state.identity()) === null
+    ? failed("it was used by this agent before", "ask Compass for a new one-time token")
+    : ok("it was used for the pairing");
+}
+
+/** Director and the mTLS Connector, as a cycle and a renewal use them. */
+async function compass({ config, env, signal, clock }: DoctorOptions, state: State): Promise<Finding> {
+  const [identity, connection] = [await state.identity(), await state.connection()];
+  const usable = identity === null ? null : inspectIdentity(identity).usable;
+  if (identity === null || connection === null || usable === null || usable.dates.notAfter <= clock.now()) {
+    return skipped("there is no certificate to ask with");
+  }
+  const prove = createProof({
+    transport: await compassTransport(config, env, signal, clock),
+    runtimeID: config.runtime.id,
+    tenant: config.runtime.tenant,
+    clock,
+  });
+  await prove({ key: identity.key, chain: usable.certificate }, connection);
+  return ok(`Connector and Director at ${new URL(connection.directorURL).host} take the certificate`);
+}
+
+function clockOf(skew: number | null): Finding {
+  if (skew === null) return skipped("Compass did not tell its time");
+  const seconds = Math.round(Math.abs(skew) / 1000);
+  return seconds > 5
+    ? warning(`${seconds} s ${skew > 0 ? "behind" : "ahead of"} Compass`, "set this machine's clock, best by NTP")
+    : ok("as Compass's, within 5 s");
+}
+
+async function repository(options: DoctorOptions): Promise<Finding> {
+  const { config } = options;
+  const { git } = config;
+  if (git === null) return skipped("git.url is not set");
+  const cache = await mkdtemp(join(tmpdir(), "runtime-agent-doctor-"));
+  try {
+    const opened = await targetRepository(config, git, { ...options, cache });
+    try {
+      const { tips } = await opened.remote();
+      if (tips.size > 0 && !tips.has(git.branch)) {
+        return failed(`the branch ${git.branch} does not exist`, "create it, or correct git.branch");
+      }
+      return ok(tips.size === 0 ? "answers; it is empty" : `answers, and has the branch ${git.branch}`);
+    } finally {
+      await opened.close();
+    }
+  } finally {
+    await rm(cache, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,181 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { examine } from "../src/doctor.js";
+import type { Sandbox } from "../src/sandbox/index.js";
+import { freshToken } from "./connect/setup.js";
+import { createBareRepository } from "./fakes/git-server.js";
+import { aMovedClock, aRuntime } from "./runtime.js";
+import { aSandbox, control, requests, setFaults } from "./sandbox/compass-client.js";
+
+const DAY = 24 * 60 * 60 * 1000;
+
+/** What the doctor finds, as `check: verdict`, and the words by check. */
+async function findings(change: (given: Awaited<ReturnType<typeof aPatient>>) => unknown = () => undefined) {
+  const patient = await aPatient();
+  await change(patient);
+  const checks = await examine({ ...patient.options, config: patient.config });
+  return {
+    verdicts: Object.fromEntries(checks.map(({ check, verdict }) => [check, verdict])),
+    words: Object.fromEntries(checks.map(({ check, message, mend }) => [check, `${message} / ${mend}`])),
+    said: JSON.stringify(checks),
+    ...patient,
+  };
+}
+
+async function aPatient() {
+  const clock = aMovedClock();
+  const sandbox: Sandbox = await aSandbox({ clock });
+  const runtime = await aRuntime(sandbox, clock);
+  const repository = await createBareRepository(runtime.folder.replace(/state$/, ""), "repository.git");
+  const { git } = runtime.options.config;
+  if (git === null) throw new Error("no git");
+  const config = { ...runtime.options.config, git: { ...git, url: repository } };
+  return { ...runtime, clock, sandbox, config };
+}
+
+const ALL_WELL = {
+  configuration: "ok",
+  state: "ok",
+  connector: "ok",
+  certificate: "ok",
+  token: "ok",
+  compass: "ok",
+  clock: "ok",
+  repository: "ok",
+};
+
+describe("the doctor", () => {
+  it("finds a paired agent well, and each of its preconditions", async () => {
+    const { verdicts } = await findings(({ pair }) => pair());
+
+    expect(verdicts).toEqual(ALL_WELL);
+  });
+
+  it("spends no token and writes nothing", async () => {
+    const { sandbox, state, said } = await findings();
+    const entries = await requests(sandbox);
+
+    expect(entries.map(({ operation, status }) => `${operation} ${status}`)).toEqual(["__typename 400"]);
+    expect(await state.memory()).toMatchObject({ spentTokens: [] });
+    expect(said).not.toContain(sandbox.token);
+  });
+
+  it.each<[string, Parameters<typeof findings>[0], Record<string, string>, string, RegExp]>([
+    [
+      "an expired certificate",
+      async ({ pair, clock }) => {
+        await pair();
+        clock.move(91 * DAY);
+      },
+      { certificate: "failed", compass: "skipped" },
+      "certificate",
+      /expired on .* one-time token/,
+    ],
+    [
+      "a certificate that was revoked",
+      async ({ pair, sandbox }) => {
+        await pair();
+        await control(sandbox, "/revoke", {});
+      },
+      { compass: "failed" },
+      "compass",
+      /did not accept the client certificate.*revoked.*outage/,
+    ],
+    [
+      "a damaged certificate",
+      async ({ pair, folder }) => {
+        await pair();
+        writeFileSync(join(folder, "identity", "current", "certificate.pem"), "junk");
+      },
+      { certificate: "warning" },
+      "certificate",
+      /damaged \(CertificateUnreadable\).*renews it/,
+    ],
+    [
+      "a damaged key",
+      async ({ pair, folder }) => {
+        await pair();
+        writeFileSync(join(folder, "identity", "current", "key.pem"), "junk");
+      },
+      { certificate: "failed", compass: "skipped" },
+      "certificate",
+      /KeyMismatch.*one-time token/,
+    ],
+    [
+      "a token that is spent",
+      async ({ pair, folder }) => {
+        await pair();
+        rmSync(join(folder, "identity"), { recursive: true });
+      },
+      { certificate: "warning", compass: "skipped", token: "failed" },
+      "token",
+      /used by this agent before.*new one-time token/,
+    ],
+    [
+      "a Connector that is down",
+      async ({ pair, sandbox }) => {
+        await pair();
+        await setFaults(sandbox, { name: "http-503", match: "__typename" });
+      },
+      { connector: "failed", compass: "failed" },
+      "connector",
+      /no Connector \(HTTP 503\)/,
+    ],
+    [
+      "a server that is not trusted",
+      async ({ pair, sandbox }) => {
+        await pair();
+        await setFaults(sandbox, { name: "tls-untrusted" });
+      },
+      { connector: "failed", compass: "failed", clock: "skipped" },
+      "connector",
+      /not trusted.*compass\.ca/,
+    ],
+    [
+      "a clock that is wrong",
+      async ({ pair, sandbox }) => {
+        await pair();
+        await control(sandbox, "/clock", { offset: "PT90S" });
+      },
+      { clock: "warning" },
+      "clock",
+      /^90 s behind Compass/,
+    ],
+    [
+      "a state that is damaged",
+      async ({ pair, folder }) => {
+        await pair();
+        writeFileSync(join(folder, "memory.json"), "{");
+      },
+      { state: "failed", certificate: "skipped", token: "skipped", compass: "skipped" },
+      "state",
+      /memory\.json is damaged/,
+    ],
+    [
+      "a repository that is not there",
+      async (patient) => {
+        await patient.pair();
+        Object.assign(patient, { config: { ...patient.config, git: { ...patient.config.git, url: "/nowhere" } } });
+      },
+      { repository: "failed" },
+      "repository",
+      /RepositoryNotFound/,
+    ],
+  ])("says %s", async (_, change, different, check, words) => {
+    const found = await findings(change);
+
+    expect(found.verdicts).toEqual({ ...ALL_WELL, ...different });
+    expect(found.words[check]).toMatch(words);
+    expect(found.said).not.toContain(found.sandbox.token);
+  });
+
+  it("says that a token is at hand where there is no certificate yet", async () => {
+    const { verdicts, words } = await findings(async ({ giveToken, sandbox }) =>
+      giveToken((await freshToken(sandbox)).reveal()),
+    );
+
+    expect(verdicts).toEqual({ ...ALL_WELL, certificate: "warning", compass: "skipped" });
+    expect(words.certificate).toContain("the next sync pairs");
+  });
+});
