@@ -348,11 +348,11 @@ const commands = {
     "JSON: the [Revocation](outcome.md#renew-revoke-reconnect).",
     "0 when the Connector confirmed it; 1 or 75 when not, and the identity is kept; 3 when there is nothing to revoke; 64 without `--yes` where nobody can be asked, or when the answer is no; 78.",
   ],
-  doctor: ["JSON: the [Examination](outcome.md#doctor).", "0 when no check failed, else 1; 64; 78."],
   reconnect: [
     "JSON: the [Pairing](outcome.md#pair).",
     "0; 3 when a token is needed, malformed, spent or rejected; 64 without `--yes` where nobody can be asked, or when the answer is no; 75; 78; 1. The identity in use stays unless it is 0.",
   ],
+  doctor: ["JSON: the [Examination](outcome.md#doctor).", "0 when no check failed, else 1; 64; 78."],
   sandbox: [
     "JSON: one [document](outcome.md#sandbox), once it is ready; then it runs until it is stopped.",
     "130 or 143, since only a signal ends it; 78 when a port is taken or the snapshot cannot be used; 64.",
