@@ -161,10 +161,18 @@ export function aBase(tree: ReadonlyMap<string, Buffer> = new Map(), key: Buffer
   };
 }
 
+/** Writes as Git does: a file takes the place of a folder with all that lies in it, and a folder that of a file. */
+export function put(tree: Tree, path: string, bytes: Buffer): void {
+  const isBelow = (one: string, other: string) => one.startsWith(`${other}/`);
+  for (const other of [...tree.keys()]) if (isBelow(other, path) || isBelow(path, other)) tree.delete(other);
+  tree.set(path, bytes);
+}
+
 /** The tree that a plan leads to. */
 export function applied(tree: ReadonlyMap<string, Buffer>, { writes, deletes }: Plan): Tree {
-  const next: Tree = new Map<string, Buffer>([...tree, ...writes]);
+  const next: Tree = new Map<string, Buffer>(tree);
   for (const path of deletes) next.delete(path);
+  for (const [path, bytes] of writes) put(next, path, bytes);
   return next;
 }
 

@@ -18,5 +18,6 @@ export {
   sealKeyID,
   secretNameOf,
 } from "./inventory.js";
+export { overForeign } from "./obstacles.js";
 export { type Base, type BaseOptions, openBase } from "./open.js";
 export { type Folder, foldersOf, type Ownership, type OwnershipOptions, ownedFiles } from "./ownership.js";

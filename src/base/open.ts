@@ -4,6 +4,7 @@ import type { Repository, TreeEntry } from "../adapters/git/index.js";
 import { Failure } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
 import { INVENTORY_PATH, type InventoryReading, readInventory } from "./inventory.js";
+import { blockageBy, type EntryKind, inTheWay } from "./obstacles.js";
 
 export interface Base {
   readonly branch: string;
@@ -31,8 +32,7 @@ export interface BaseOptions {
   readonly sealKey: Buffer;
 }
 
-/** Places that every commit of ours writes to or through. */
-const INDISPENSABLE = /^(?:applications|kustomization\.yaml|revision\.yaml|\.runtime-agent(?:\/.*)?)$/;
+const ON_BRANCH = "on git.branch";
 
 /** How many branches a message names. */
 const NAMED_BRANCHES = 5;
@@ -60,7 +60,8 @@ export async function openBase({ repository, branch, path, sealKey }: BaseOption
   // The branch may have moved since: what was fetched counts.
   const tip = await repository.fetch(branch);
   for (const { path: way, entry } of await repository.ancestors(tip, path)) {
-    if (entry.type !== "tree") throw inTheWay(way, entry);
+    if (entry.type !== "tree")
+      throw inTheWay({ place: way, kind: kindOf(entry), needed: "folders and files" }, ON_BRANCH);
   }
   for (const above of foldersAbove(path)) {
     const inventory = above === "" ? INVENTORY_PATH : `${above}/${INVENTORY_PATH}`;
@@ -70,9 +71,12 @@ export async function openBase({ repository, branch, path, sealKey }: BaseOption
   const listing = new Map<string, string>();
   const obstacles = new Set<string>();
   for (const [name, entry] of await repository.list(tip, path)) {
-    if (kindOf(entry) !== "file") {
-      // Without these nothing can be published; any other stops at most one Application.
-      if (INDISPENSABLE.test(name)) throw inTheWay(path === "" ? name : `${path}/${name}`, entry);
+    const kind = kindOf(entry);
+    // Without these nothing can be published; any other stops at most one Application.
+    const blockage = blockageBy(name, kind);
+    if (blockage !== null)
+      throw inTheWay({ ...blockage, place: path === "" ? blockage.place : `${path}/${blockage.place}` }, ON_BRANCH);
+    if (kind !== "file") {
       obstacles.add(name);
       continue;
     }
@@ -99,7 +103,7 @@ export async function openBase({ repository, branch, path, sealKey }: BaseOption
   return { branch, path, tip, listing, obstacles, inventory, read, readAll, blobID };
 }
 
-function kindOf({ mode, type }: TreeEntry): "file" | "folder" | "symbolic link" | "submodule" {
+function kindOf({ mode, type }: TreeEntry): EntryKind {
   if (type === "tree") return "folder";
   if (type === "commit") return "submodule";
   return mode === "120000" ? "symbolic link" : "file";
@@ -119,18 +123,6 @@ function nested(where: string): Failure {
     stage: "base",
     hint: "Give each agent a git.path of its own, beside the others and not inside one.",
   });
-}
-
-/** A link or a submodule could lead our files into somebody else's. */
-function inTheWay(path: string, entry: TreeEntry): Failure {
-  return new Failure(
-    `"${forTerminal(path, 200)}" on git.branch is a ${kindOf(entry)}, where the agent needs folders and files`,
-    {
-      code: "BaseUnusable",
-      stage: "base",
-      hint: "Name another folder in git.path, or remove this from the branch.",
-    },
-  );
 }
 
 function branchNotFound(branch: string, branches: readonly string[]): Failure {

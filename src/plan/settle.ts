@@ -1,6 +1,13 @@
 /** Who is published, who waits, and what goes: decided on names and owners, over the tree as it will be. Pure. */
 
-import { applicationOf, type Base, type Folder, type InventoryFile, type Ownership } from "../base/index.js";
+import {
+  applicationOf,
+  type Base,
+  type Folder,
+  type InventoryFile,
+  type Ownership,
+  overForeign,
+} from "../base/index.js";
 import type { SetAside } from "../model/index.js";
 import type { SealedApplication, SealedFile } from "../seal/index.js";
 import type { Decision, DueUnit, Hold } from "./decision.js";
@@ -79,10 +86,8 @@ export function settle(options: SettleOptions): Settlement {
 /** Those whose files would overwrite somebody else's are set aside with the others. */
 function withoutForeign({ base, owned, applications, setAside }: SettleOptions) {
   const ours = new Set(owned.files.map(({ path }) => path));
-  const isBlocked = (path: string) =>
-    [...base.obstacles].some((obstacle) => path === obstacle || path.startsWith(`${obstacle}/`));
-  const isForeign = ({ row: { path } }: SealedFile) =>
-    (base.listing.has(path) && !ours.has(path)) || (base.obstacles.size > 0 && isBlocked(path));
+  const isBlocked = overForeign(base, ours);
+  const isForeign = ({ row: { path } }: SealedFile) => isBlocked(path);
   const [free, foreign] = [false, true].map((wanted) =>
     applications.filter(({ files }) => files.some(isForeign) === wanted),
   );
@@ -93,7 +98,7 @@ const foreignFile = ({ application: { name, id } }: SealedApplication): SetAside
   name,
   id,
   reason: "ForeignFile",
-  message: `applications/${name} in git.path holds a file that this agent did not write, or a link or submodule; move it away`,
+  message: `something that this agent did not write stands in the place of a file or folder of applications/${name} in git.path; move it away`,
 });
 
 /**

@@ -39,9 +39,24 @@ describe("a folder as a base", () => {
     const folder = await aFolder(files({ ".git/HEAD": "ref", ".gitignore": "x", "a.yaml": "a" }));
     await symlink("/etc/hostname", join(folder, "link"));
 
-    const { listing } = await folderBase(folder, sealKey);
+    const { listing, obstacles } = await folderBase(folder, sealKey);
 
     expect([...listing.keys()].sort()).toEqual([".gitignore", "a.yaml"]);
+    expect([...obstacles]).toEqual(["link"]);
+  });
+
+  it("cannot be used where something stands in the place of what every commit needs", async () => {
+    const linked = await aFolder(files({ "a.yaml": "a" }));
+    await symlink("/etc/hostname", join(linked, "revision.yaml"));
+    const folders = [
+      await aFolder(files({ applications: "a" })),
+      await aFolder(files({ "revision.yaml/a": "a" })),
+      linked,
+    ];
+
+    for (const folder of folders) {
+      await expect(folderBase(folder, sealKey)).rejects.toMatchObject({ code: "BaseUnusable", stage: "base" });
+    }
   });
 
   it("reads its inventory", async () => {

@@ -145,6 +145,33 @@ describe("a base that cannot be", () => {
       { submodules: { "clusters/prod/.runtime-agent": "1".repeat(40) } },
       '"clusters/prod/.runtime-agent" on git.branch is a submodule',
     ],
+    [
+      "a file is where all Applications go",
+      { files: { "clusters/prod/applications": "1" } },
+      '"clusters/prod/applications" on git.branch is a file, where the agent needs a folder',
+    ],
+    [
+      "a file is where the inventory's folder goes",
+      { files: { "clusters/prod/.runtime-agent": "1" } },
+      '"clusters/prod/.runtime-agent" on git.branch is a file, where the agent needs a folder',
+    ],
+    ...[
+      "kustomization.yaml",
+      "revision.yaml",
+      ".runtime-agent/inventory.json",
+      ".runtime-agent/.gitattributes",
+      ".runtime-agent/approve",
+      ".runtime-agent/suspend",
+    ].map((name): [string, Seed, string] => [
+      `a folder is where ${name} goes`,
+      { files: { [`clusters/prod/${name}/a/notes.txt`]: "1" } },
+      `"clusters/prod/${name}" on git.branch is a folder, where the agent needs a file`,
+    ]),
+    [
+      "a link lies in a folder where a file goes",
+      { links: { "clusters/prod/revision.yaml/link": "x" } },
+      '"clusters/prod/revision.yaml" on git.branch is a folder',
+    ],
   ])("says where: %s", async (_, seed, message) => {
     const failure = await failureOf(open([{ files: { "README.md": "1" } }, seed]));
 
@@ -180,6 +207,23 @@ describe("a base that cannot be", () => {
     const base = await open([{ files }]);
 
     expect(base.inventory).toMatchObject({ state: "verified" });
+  });
+
+  it("does not mind a person's files that stand in nobody's place", async () => {
+    const files = [
+      ".runtime-agent/notes/a",
+      "applications.txt",
+      "revision.yaml.d/a",
+      "x/applications",
+      "x/revision.yaml/a",
+    ];
+
+    const base = await open([
+      { files: Object.fromEntries(files.map((name) => [`clusters/prod/${name}`, "1"])) },
+      { files: { "clusters/prod/applications/notes.txt": "1" } },
+    ]);
+
+    expect([...base.listing.keys()].sort()).toEqual([...files, "applications/notes.txt"].sort());
   });
 
   it("does not mind links beside our path", async () => {

@@ -43,6 +43,8 @@ const plan = of("src/plan/plan.ts", "test/plan/plan.test.ts");
 const ownership = of("src/base/ownership.ts", "test/base/ownership.test.ts");
 const inventory = of("src/base/inventory.ts", "test/base/inventory.test.ts");
 const open = of("src/base/open.ts", "test/base/open.test.ts");
+const obstacles = of("src/base/obstacles.ts", "test/base/open.test.ts");
+const foreign = of("src/base/obstacles.ts", "test/plan/plan.test.ts");
 const drift = of("src/base/drift.ts", "test/base/drift.test.ts");
 const committed = of("src/base/committed-application.ts", "test/base/committed-application.test.ts");
 const estate = of("src/model/build-estate.ts", "test/model/build-estate.test.ts");
@@ -438,11 +440,26 @@ export const guards: readonly Guard[] = [
     instead("if (found.at(-1)?.path === inventory)", "if (false)"),
   ),
   open("a path around another agent's stops the cycle", instead("throw nested(`around", "nested(`around")),
-  open("a link in the way stops the cycle", instead('if (kindOf(entry) !== "file")', "if (false)")),
-  settle("a file of somebody else's is not overwritten", instead("base.listing.has(path) && !ours.has(path)", "false")),
-  settle(
+  open("what is in the way of every commit stops the cycle", instead("if (blockage !== null)", "if (false)")),
+  obstacles("a link in the way stops the cycle", instead("return INDISPENSABLE.test(path) ?", "return false ?")),
+  obstacles(
+    "a file in the place of a folder over all Applications stops the cycle",
+    instead("return FOLDER.test(path) ?", "return false ?"),
+  ),
+  obstacles(
+    "a folder in the place of a file over all Applications stops the cycle",
+    instead("if (file !== undefined)", "if (false)"),
+  ),
+  settle("a file of somebody else's is not overwritten", instead("=> isBlocked(path);", "=> false;")),
+  foreign("a file that is not the agent's is not overwritten", instead("foreign.has(path) || folders", "folders")),
+  foreign("a folder with a person's files is not replaced by a file", without(" || folders.has(path)")),
+  foreign(
+    "a person's file is not replaced by a folder",
+    without(" || foldersOn(path).some((folder) => foreign.has(folder))"),
+  ),
+  foreign(
     "links and submodules are not written over",
-    instead("(base.obstacles.size > 0 && isBlocked(path))", "false"),
+    instead("[...obstacles, ...[...listing.keys()]", "[...[...listing.keys()]"),
     "test/plan/decision.test.ts",
   ),
   plan(

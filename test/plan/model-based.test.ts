@@ -19,6 +19,7 @@ import {
   minutes,
   noMemory,
   noon,
+  put,
   TARGET,
   type Tree,
   textOf,
@@ -51,6 +52,10 @@ const FOREIGN = [
   "applications/mp-a/notes.md",
   "applications/mp-b/application.yaml",
   "applications/mp-c/secrets/mine.yaml",
+  // In the place of a folder, and as a folder in the place of a file.
+  "applications/mp-a",
+  "applications/mp-b/secrets",
+  "applications/mp-c/application.yaml/notes.md",
 ];
 const ANNOTATION = "    runtime-agent.kyma-project.io/reconcile: disabled\n";
 const PASSWORDS = [null, "password one of them", "password two of them"];
@@ -252,7 +257,7 @@ class World {
   #write(path: string, text: string | null) {
     this.tree = new Map(this.tree);
     if (text === null) this.tree.delete(path);
-    else this.tree.set(path, Buffer.from(text));
+    else put(this.tree, path, Buffer.from(text));
   }
 
   #ourPaths() {
@@ -330,7 +335,9 @@ class World {
         if (commit === undefined) return;
         const ours = new Set([INVENTORY_PATH, ...this.#current.tree.keys()]);
         const others = [...this.tree].filter(([path]) => !ours.has(path));
-        this.tree = new Map([...others, ...commit.tree]);
+        this.tree = new Map(commit.tree);
+        // A person who reverts keeps what is not the agent's.
+        for (const [path, bytes] of others) put(this.tree, path, bytes);
         // What went is remembered, whatever is put back.
         this.#current = commit;
         return;

@@ -17,6 +17,7 @@ import {
   later,
   minutes,
   noon,
+  put,
   RUNTIME,
   rules,
   sealKey,
@@ -414,12 +415,55 @@ describe("a name that is taken in Git", () => {
         id: uuid(1),
         reason: "ForeignFile",
         message:
-          "applications/mp-shop in git.path holds a file that this agent did not write, or a link or submodule; move it away",
+          "something that this agent did not write stands in the place of a file or folder of applications/mp-shop in git.path; move it away",
       },
     ]);
     expect(plan.created).toEqual(["mp-crm"]);
     expect(textOf(tree, path)).toBe("a person's\n");
     expect(faults(tree, sealKey, [path])).toEqual([]);
+  });
+
+  it.each([
+    ["a file in the place of its folder", "applications/mp-shop"],
+    ["a file in the place of the folder of its Secrets", "applications/mp-shop/secrets"],
+    ["a folder in the place of its file", "applications/mp-shop/application.yaml/notes.txt"],
+    ["a folder in the place of its Secret", `applications/mp-shop/secrets/mp-shop-${uuid(101)}.yaml/a/notes.txt`],
+  ])("by %s sets that Application aside, and destroys nothing", async (_, path) => {
+    const { plan, tree } = await sync(new Map([[path, Buffer.from("a person's\n")]]), [shop, crm]);
+
+    expect(plan.setAside).toMatchObject([{ name: "mp-shop", reason: "ForeignFile" }]);
+    expect(plan.created).toEqual(["mp-crm"]);
+    expect(textOf(tree, path)).toBe("a person's\n");
+    expect(faults(tree, sealKey, [path])).toEqual([]);
+  });
+
+  it.each([
+    ["folder", "applications/mp-shop/application.yaml/notes.txt", 1],
+    ["file", "applications/mp-shop/secrets", 1],
+    ["file", "applications/mp-shop", 0],
+  ])("by a %s that a person put in the place of what was published: %s", async (_, path, left) => {
+    const first = await sync(empty, [shop, crm]);
+    const before = new Map(first.tree);
+    put(before, path, Buffer.from("a person's\n"));
+
+    const { plan, tree } = await sync(before, [shop, crm]);
+
+    expect(plan.setAside).toMatchObject([{ name: "mp-shop", reason: "ForeignFile" }]);
+    expect(textOf(tree, path)).toBe("a person's\n");
+    expect([...filesOf(tree, "mp-shop").keys()].filter((name) => name !== path)).toHaveLength(left);
+    expect(faults(tree, sealKey, [path])).toEqual([]);
+    const mended = await sync(new Map([...tree].filter(([name]) => name !== path)), [shop, crm]);
+    expect(mended.tree.get("applications/mp-shop/application.yaml")).toEqual(
+      first.tree.get("applications/mp-shop/application.yaml"),
+    );
+  });
+
+  it("is not where another file only begins alike", async () => {
+    const others = ["applications/mp-sho", "applications/mp-shop.d/application.yaml", "applications/mp-shop/secret/x"];
+
+    const { plan } = await sync(new Map(others.map((path) => [path, Buffer.from("a person's\n")])), [shop]);
+
+    expect(plan.created).toEqual(["mp-shop"]);
   });
 
   it("is told in its place among all that are set aside", async () => {

@@ -518,8 +518,11 @@ export class ReferenceModel {
       const { id, name } = each;
       if (names.includes(name) || alone.has(name)) continue;
       const owner = folders.get(name)?.owner ?? "";
-      const isForeign = [applicationPath(name), ...(each.password === null ? [] : [secretPath(each)])].some(
-        (path) => before.has(path) && !own.has(path),
+      const isForeign = [applicationPath(name), ...(each.password === null ? [] : [secretPath(each)])].some((path) =>
+        [...before.keys()].some(
+          (other) =>
+            !own.has(other) && (other === path || other.startsWith(`${path}/`) || path.startsWith(`${other}/`)),
+        ),
       );
       const speaksAgainst =
         reading.state === "rebuilt" ||
