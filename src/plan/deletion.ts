@@ -87,23 +87,35 @@ export function decideDeletions(units: readonly Unit[], input: DeletionInput): D
 
 /**
  * Folders whose owner has another name now or is not listed, unless somebody else has the name; and Secrets that a listed
- * Application has no more. Those set aside count as they were.
+ * Application has no more, also where it is about to leave them behind under its old name. Those set aside count as they
+ * were.
  */
 export function gatherUnits(
   { folders, estate }: Pick<DeletionInput, "folders" | "estate">,
   isLeftAlone: (name: string) => boolean,
 ): Unit[] {
   const wanted = new Map(estate.applications.map((application) => [application.name, application]));
-  const names = new Map(estate.applications.map(({ id, name }) => [id, name]));
+  const owners = new Map(estate.applications.map((application) => [application.id, application]));
   // By name, too: who was registered anew and cannot be published is still what the files are of.
   const kept = new Set(estate.setAside.flatMap(({ id, name }) => [id, name]));
   return [...folders].flatMap(([name, { id, rows }]): Unit[] => {
-    if (isLeftAlone(name) || isLeftAlone(names.get(id) ?? "") || kept.has(id)) return [];
+    const owner = owners.get(id);
+    if (isLeftAlone(name) || isLeftAlone(owner?.name ?? "") || kept.has(id)) return [];
     if (kept.has(name) && !wanted.has(name)) return [];
     const application = wanted.get(name);
-    if (application === undefined) return [{ name, id, secret: null }];
-    if (id !== "" && application.id !== id) return [];
-    return vanishedRows(rows, application).map(({ path }) => ({ name, id: application.id, secret: path }));
+    const secretsOf = (model: ApplicationModel, own: Folder["rows"]) =>
+      vanishedRows(own, model).map(({ path }): Unit => ({ name, id: model.id, secret: path }));
+    // What it has under its new name already is its own there; what lies here then goes with the folder.
+    const isMoving = owner !== undefined && owner.name !== name && folders.get(owner.name)?.id !== id;
+    const moving = isMoving
+      ? secretsOf(
+          owner,
+          rows.filter((row) => row.id === id),
+        )
+      : [];
+    if (application === undefined) return [{ name, id, secret: null }, ...moving];
+    if (id !== "" && application.id !== id) return moving;
+    return secretsOf(application, rows);
   });
 }
 

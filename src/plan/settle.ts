@@ -43,6 +43,10 @@ export function settle(options: SettleOptions): Settlement {
     ...dueFolders.map(({ name }) => name),
     ...decision.held.filter(({ reason }) => reason === "UpsertOnly").map(({ name }) => name),
   ]);
+  // Credentials that are held stay where they are, and so does the Application that refers to them: a new name waits.
+  const bound = decision.held.filter(
+    ({ name, id, secret }) => secret !== null && wanted.get(name)?.application.id !== id,
+  );
   const readyWithout = (waiting: ReadonlySet<string>) => {
     const all = waitingOnes(wanted, folders, keptIDs, mayBeLeft, waiting);
     return free.filter(({ application }) => !all.has(application.id));
@@ -68,7 +72,7 @@ export function settle(options: SettleOptions): Settlement {
       });
     });
   };
-  const published = withoutClashes(readyWithout, stayingWith);
+  const published = withoutClashes(readyWithout, stayingWith, new Set(bound.map(({ id }) => id)));
   const due = dueWithout(published);
   const waiting = [
     ...free.filter((each) => !published.has(each)).map(({ application }) => application),
@@ -134,13 +138,14 @@ function waitingOnes(
 /**
  * Those whose Secrets do not stand under the same name in a folder that stays, since one object twice would stop every
  * consumer: the names of Secrets are cut, so an old name's and a new one's can be equal. Who waits keeps its own folder,
- * and whoever wants that name waits, too, so it is asked again until nothing changes.
+ * and whoever wants that name waits, too, so it is asked again until nothing changes. Those of `already` wait anyway.
  */
 function withoutClashes(
   readyWithout: (waiting: ReadonlySet<string>) => readonly SealedApplication[],
   staying: (published: ReadonlySet<SealedApplication>) => readonly InventoryFile[],
+  already: ReadonlySet<string>,
 ): ReadonlySet<SealedApplication> {
-  const waiting = new Set<string>();
+  const waiting = new Set(already);
   for (;;) {
     const published = new Set(readyWithout(waiting));
     const taken = Map.groupBy(staying(published), ({ path }) => objectOf(path));

@@ -127,10 +127,7 @@ export const guards: readonly Guard[] = [
   ),
   deletion("who is set aside keeps its files", without(" || kept.has(id)")),
   deletion("who is left alone is not deleted", without("isLeftAlone(name) || ")),
-  deletion(
-    "who is left alone is not deleted under its old name either",
-    without(' || isLeftAlone(names.get(id) ?? "")'),
-  ),
+  deletion("who is left alone is not deleted under its old name either", without(' || isLeftAlone(owner?.name ?? "")')),
   deletion(
     "a Secret of somebody else's is not taken for a vanished one",
     without("(row.id ?? application.id) === application.id && "),
@@ -138,6 +135,26 @@ export const guards: readonly Guard[] = [
   deletion(
     "a Secret of unknown owner waits like the others of its folder",
     instead("(row.id ?? application.id) === application.id", "row.id === application.id"),
+  ),
+  deletion(
+    "credentials that vanish together with a rename wait by their own rule",
+    instead("{ name, id, secret: null }, ...moving]", "{ name, id, secret: null }]"),
+    "test/plan/decision.test.ts",
+  ),
+  deletion(
+    "credentials that vanish together with a swap of names wait by their own rule",
+    instead("application.id !== id) return moving;", "application.id !== id) return [];"),
+    "test/plan/decision.test.ts",
+  ),
+  deletion(
+    "what a former name keeps in upsert-only holds up nothing",
+    without(" && folders.get(owner.name)?.id !== id"),
+    "test/plan/decision.test.ts",
+  ),
+  settle(
+    "an Application does not leave its held credentials behind",
+    instead("new Set(bound.map(({ id }) => id))", "new Set()"),
+    "test/plan/decision.test.ts",
   ),
   deletion(
     "credentials have a patience of their own",

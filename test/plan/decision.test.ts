@@ -790,7 +790,111 @@ describe("what would be lost", () => {
     expect(textOf(agent.tree, application("mp-shop"))).toBe(textOf(before, application("mp-shop")));
   });
 
-  it("neither are they after the inventory was rebuilt", async () => {
+  const named = (name: string, one: Application): Application => ({ ...one, name });
+
+  describe.each<[string, readonly Application[], readonly string[]]>([
+    ["a rename", [named("mp-store", bare(shop)), crm], ["mp-store"]],
+    ["a swap of names", [named("mp-crm", bare(shop)), named("mp-shop", crm)], ["mp-crm", "mp-shop"]],
+    ["a chain of renames", [named("mp-crm", bare(shop)), named("mp-erp", crm)], ["mp-crm", "mp-erp"]],
+  ])("credentials that vanish together with %s", (_, listed, waiting) => {
+    const path = secret("mp-shop", 1);
+
+    it("wait by their own rule, and all names that hang together with them", async () => {
+      const agent = anAgent({ rules: patient });
+      await agent.sync([shop, crm]);
+      const before = agent.tree;
+
+      for (let look = 1; look < 5; look++) {
+        const { plan } = await agent.sync(listed);
+        const held = plan.held.map(({ name, reason, secret }) => `${secret ?? name} ${reason}`);
+        expect(held).toEqual(
+          expect.arrayContaining([`${path} CredentialsVanished`, ...waiting.map((name) => `${name} Renamed`)]),
+        );
+        expect(agent.tree).toEqual(before);
+      }
+      const { lookedAgain, plan } = await agent.sync(listed);
+
+      expect(lookedAgain).toBe(true);
+      expect(plan.held).toEqual([]);
+      expect(agent.tree.has(path)).toBe(false);
+      expect(textOf(agent.tree, application(waiting[0] ?? ""))).toContain(`applicationId: ${uuid(1)}`);
+      expect(faults(agent.tree, sealKey)).toEqual([]);
+      expect(agent.memory.published.deletions).toMatchObject([{ secrets: 1 }]);
+    });
+
+    it("stay where a second look shows them", async () => {
+      const agent = anAgent();
+      await agent.sync([shop, crm]);
+      const before = agent.tree;
+
+      const { plan } = await agent.sync(listed, { second: aSnapshot([named(waiting[0] ?? "", shop), crm]) });
+
+      expect(plan.held).toEqual(
+        expect.arrayContaining([expect.objectContaining({ id: uuid(1), secret: path, reason: "SeenAgain" })]),
+      );
+      expect(agent.tree).toEqual(before);
+    });
+
+    it("count for the limit", async () => {
+      const agent = anAgent({ rules: { ...atOnce, limit: 0 } });
+      await agent.sync([shop, crm, erp]);
+      const before = agent.tree;
+
+      const { plan } = await agent.sync([...listed, bare(named("mp-new", erp))].slice(0, 3));
+
+      expect(plan.held).toEqual(
+        expect.arrayContaining([expect.objectContaining({ secret: path, reason: "OverLimit" })]),
+      );
+      expect(agent.tree).toEqual(before);
+    });
+
+    it("keep their reference in upsert-only, and move with it when they are back", async () => {
+      const agent = anAgent({ rules: { ...atOnce, mode: "upsert-only" } });
+      await agent.sync([shop, crm]);
+      const before = agent.tree;
+
+      const { plan } = await agent.sync(listed);
+      expect(plan.held).toEqual(
+        expect.arrayContaining([expect.objectContaining({ secret: path, reason: "UpsertOnly" })]),
+      );
+      expect(agent.tree).toEqual(before);
+
+      await agent.sync(listed.map((one) => (one.id === shop.id ? named(one.name, shop) : one)));
+      expect(textOf(agent.tree, application(waiting[0] ?? ""))).toContain(`-${uuid(101)}\n`);
+    });
+  });
+
+  it("credentials that vanish in a swap are not sent to a new host, nor when they are back", async () => {
+    const agent = anAgent({ rules: patient, settings: { destinationChange: "hold" } });
+    await agent.sync([shopAt("shop.example.com"), crm]);
+    const before = agent.tree;
+
+    for (const given of [bare(shop), shop]) {
+      const { plan } = await agent.sync([named("mp-crm", shopAt("evil.example.net", given)), named("mp-shop", crm)]);
+
+      expect(plan.held).toEqual(
+        expect.arrayContaining([expect.objectContaining({ id: uuid(1), reason: "DestinationChanged" })]),
+      );
+      expect(plan.destinationChanges).toMatchObject([{ to: ["evil.example.net"], isHeld: true }]);
+      expect(agent.tree).toEqual(before);
+    }
+  });
+
+  it("a Secret that a former name keeps in upsert-only holds up no other credentials", async () => {
+    const agent = anAgent({ rules: { ...atOnce, mode: "upsert-only" } });
+    await agent.sync([shop]);
+    await agent.sync([named("mp-store", shop)]);
+
+    const { plan, summary } = await agent.sync([{ ...named("mp-store", bare(shop)), description: "new" }]);
+
+    expect(summary.updated).toEqual(["mp-store"]);
+    expect(plan.held.map(({ name, secret }) => [name, secret])).toEqual([
+      ["mp-shop", null],
+      ["mp-store", `applications/mp-store/secrets/mp-store-${uuid(101)}.yaml`],
+    ]);
+  });
+
+  it("nor are any after the inventory was rebuilt", async () => {
     const agent = anAgent({ settings: { destinationChange: "hold" } });
     await agent.sync([shopAt("shop.example.com")]);
     agent.edit(INVENTORY_PATH, textOf(agent.tree, INVENTORY_PATH).replace('"serial": 1', '"serial": 11'));

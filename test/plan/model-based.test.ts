@@ -103,7 +103,7 @@ const action = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("edit" as const), index }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("remove file" as const), index }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("remove folder" as const), name: soundName }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("foreign" as const), path: fc.constantFrom(...FOREIGN) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("foreign" as const), path: fc.constantFrom(...FOREIGN) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("put back" as const), index, age: fc.nat({ max: 3 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("revert" as const), age: fc.nat({ max: 3 }) }) },
   {

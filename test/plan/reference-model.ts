@@ -320,7 +320,7 @@ export class ReferenceModel {
     const second = said.lookedAgain ? given.second : null;
 
     // 1. What is missing, and for how long.
-    const missing = [...folders].flatMap(([name, folder]) => missingIn(name, folder, sound, first));
+    const missing = [...folders].flatMap(([name, folder]) => missingIn(name, folder, sound, first, folders));
     const isCounted = settings.mode === "sync" && first.length > 0 && reading.state !== "rebuilt";
     const counts = new Map<string, Count>();
     for (const unit of missing) {
@@ -365,6 +365,17 @@ export class ReferenceModel {
       const heir = afterFolders.get(name);
       const at = first.find(({ id }) => id === owner);
       const then = second?.find(({ id }) => id === owner);
+      const takeSecret = (path: string) => {
+        gone.push({ name, id: owner, secret: path });
+        if (second === null) against.push(`${path} went without a second look`);
+        if (at === undefined || !sound.includes(at) || at.password !== null)
+          against.push(`${path} went though Compass gives it`);
+        if (then !== undefined && then.flaw === null && then.password !== null)
+          against.push(`${path} went though a second look showed it`);
+      };
+      // Its credentials are gone from Compass, and whoever has the folder now, they went with its new name.
+      if (at !== undefined && heir?.owner !== owner && isLeaving(name, at, folders) && at.password === null)
+        for (const row of lost) if (isSecret(row.path) && row.id === owner) takeSecret(row.path);
       if (heir === undefined) {
         const unit = { name, id: owner, secret: null };
         gone.push(unit);
@@ -387,13 +398,7 @@ export class ReferenceModel {
           if (!isSecret(row.path)) against.push(`${row.path} went, and ${name} stays`);
           // What a former owner of the name left behind is nobody's.
           if (row.id === null || row.id !== owner || (at !== undefined && row.path !== secretPath(at))) continue;
-          const unit = { name, id: owner, secret: row.path };
-          gone.push(unit);
-          if (second === null) against.push(`${row.path} went without a second look`);
-          if (at === undefined || !sound.includes(at) || at.password !== null)
-            against.push(`${row.path} went though Compass gives it`);
-          if (then !== undefined && then.flaw === null && then.password !== null)
-            against.push(`${row.path} went though a second look showed it`);
+          takeSecret(row.path);
         }
       }
     }
@@ -550,7 +555,9 @@ export class ReferenceModel {
     const dueApplications = due.filter(({ secret }) => secret === null).length;
     if (isCounted && !isSeenAgain && !overLimit(dueApplications, due.length - dueApplications + leftBehind.length)) {
       for (const unit of due.filter(isDue)) {
-        const isListed = unit.secret === null && first.some(({ id }) => id === unit.id);
+        // What an Application leaves behind under its old name goes when the new one is free.
+        const now = first.find(({ id }) => id === unit.id);
+        const isListed = now !== undefined && (unit.secret === null || now.name !== unit.name);
         const isThere = unit.secret === null ? afterFolders.has(unit.name) : after.has(unit.secret);
         const wasAlone = (this.#lately.get(unit.name) ?? 0) > 0;
         // Nothing goes of one whose destination is held.
@@ -645,18 +652,28 @@ function soundOnes(first: readonly Listed[], folders: ReadonlyMap<string, Folder
   });
 }
 
-/** Of one folder: the whole, when nobody has the name any more, or the Secrets that its Application has no more. */
-function missingIn(name: string, { owner, rows }: Folder, sound: readonly Listed[], first: readonly Listed[]): Unit[] {
+/** True while all that an Application has in Git stands under another name than the one it has now. */
+const isLeaving = (folder: string, { id, name }: Listed, folders: ReadonlyMap<string, Folder>) =>
+  folder !== name && folders.get(name)?.owner !== id;
+
+/** Of one folder: the whole, when nobody has the name any more, and the Secrets that its Application has no more. */
+function missingIn(
+  name: string,
+  { owner, rows }: Folder,
+  sound: readonly Listed[],
+  first: readonly Listed[],
+  folders: ReadonlyMap<string, Folder>,
+): Unit[] {
   const listed = first.find(({ id }) => id === owner);
   if (listed !== undefined && !sound.includes(listed)) return [];
   const now = sound.find((each) => each.name === name);
   // Somebody who is set aside has the name: the files are still of what it is called.
   if (now === undefined && first.some((each) => each.name === name)) return [];
-  if (now === undefined) return [{ name, id: owner, secret: null }];
-  if (now.id !== owner || now.password !== null) return [];
-  return rows
-    .filter(({ path, id }) => isSecret(path) && id === owner)
+  const isOwn = now?.id === owner || (listed !== undefined && isLeaving(name, listed, folders));
+  const secrets = rows
+    .filter(({ path, id }) => isSecret(path) && id === owner && isOwn && listed?.password === null)
     .map(({ path }) => ({ name, id: owner, secret: path }));
+  return now === undefined ? [{ name, id: owner, secret: null }, ...secrets] : secrets;
 }
 
 const patienceOf = ({ secret }: Unit, settings: Settings) => (secret === null ? settings : settings.credentials);
