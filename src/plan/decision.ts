@@ -4,7 +4,15 @@ import type { Base, Drift, Folder, Instructions, InventoryFile, Ownership } from
 import { type Estate, withReferences } from "../model/index.js";
 import type { Memory, Missing, Reverted } from "../state/index.js";
 import { type ApprovalState, approvalOf } from "./approval.js";
-import { type DeletionRules, decideDeletions, gatherUnits, isSeen, keyOf, type Unit } from "./deletion.js";
+import {
+  type DeletionRules,
+  decideDeletions,
+  gatherUnits,
+  isSeen,
+  keyOf,
+  listsNothing,
+  type Unit,
+} from "./deletion.js";
 import { type DestinationChange, destinationChanges } from "./destination.js";
 import { findStanding } from "./standing.js";
 
@@ -110,7 +118,10 @@ export function decide(input: DecisionInput): Decision {
     missing: memory.missing,
   });
   const shown = (each: readonly Unit[]) => (second === null ? [] : each.filter((unit) => isSeen(unit, input, second)));
-  const isContradicted = shown([...decided.due, ...takenOver(input, isLeftAlone)]).length > 0;
+  // A look that lists nothing, after one that did not, shows nobody and proves nobody gone: it is an outage, or a slip.
+  const isBlank = second !== null && listsNothing(second) && !listsNothing(estate);
+  const unproven = (each: readonly Unit[]) => (isBlank ? each : shown(each));
+  const isContradicted = unproven([...decided.due, ...takenOver(input, isLeftAlone)]).length > 0;
   const waiting = [...decided.held, ...(isContradicted ? decided.due : [])];
   const changes = destinationChanges(estate, folders, new Set(waiting.flatMap(({ secret }) => secret ?? [])));
   const redirected = Map.groupBy(
@@ -141,7 +152,7 @@ export function decide(input: DecisionInput): Decision {
   // Nothing goes of an Application that is not written: it waits with what it has.
   const due = [...decided.due.map(dueUnit(false)), ...approved.map(dueUnit(true))].filter(({ id }) => !frozen.has(id));
   const takeovers = takenOver(input, (name) => left.has(name));
-  const seen = shown([...due, ...takeovers]);
+  const seen = unproven([...due, ...takeovers]);
   // A look that shows one of them is no proof for the others either: all of them wait for the next cycle.
   const seenAgain =
     seen.length === 0
@@ -174,7 +185,7 @@ export function decide(input: DecisionInput): Decision {
     approval,
     passing,
     // What the second look showed was not what was approved: it needs another approval, if it is held again.
-    isRefuted: seen.some((unit) => passing.some(isSameUnit(unit))),
+    isRefuted: !isBlank && seen.some((unit) => passing.some(isSameUnit(unit))),
     missing,
     reverted,
   };

@@ -50,8 +50,12 @@ const rules: readonly Rule[] = [
   // Before what can be approved: no approval is for files that may be anybody's.
   ({ owned }) => (owned.trusted ? null : "InventoryRebuilt"),
   // Legal, and what a formation unassigned by mistake looks like (contract 2.5). It never passes by time.
-  ({ estate }) => (estate.applications.length + estate.setAside.length === 0 ? "EmptyAnswer" : null),
+  ({ estate }) => (listsNothing(estate) ? "EmptyAnswer" : null),
 ];
+
+/** True for an answer without any Application, those set aside included. */
+export const listsNothing = ({ applications, setAside }: Estate): boolean =>
+  applications.length + setAside.length === 0;
 
 /** Decides for each unit. When those that are due exceed the limit, all of them are held. */
 export function decideDeletions(units: readonly Unit[], input: DeletionInput): DeletionDecision {

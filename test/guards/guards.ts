@@ -112,10 +112,7 @@ export const guards: readonly Guard[] = [
   ),
 
   // What may go, and when.
-  deletion(
-    "an empty answer deletes nothing",
-    instead('estate.applications.length + estate.setAside.length === 0 ? "EmptyAnswer" : null', "null"),
-  ),
+  deletion("an empty answer deletes nothing", instead('listsNothing(estate) ? "EmptyAnswer" : null', "null")),
   deletion("nothing is deleted in upsert-only", instead('rules.mode === "upsert-only" ? "UpsertOnly" : null', "null")),
   deletion("a rebuilt inventory deletes nothing", instead('owned.trusted ? null : "InventoryRebuilt"', "null")),
   deletion(
@@ -233,8 +230,13 @@ export const guards: readonly Guard[] = [
     instead("due: seen.length === 0 ? due : [],", "due: due.filter((unit) => !seen.includes(unit)),"),
   ),
   secondLook(
+    "a second look that lists nothing proves nobody gone",
+    instead("second !== null && listsNothing(second) && !listsNothing(estate)", "false"),
+  ),
+  secondLook("a second look that lists nothing makes no approval void", without("!isBlank && ")),
+  secondLook(
     "a name is taken over only when its owner is gone from both looks",
-    instead("shown([...due, ...takeovers])", "shown(due)"),
+    instead("unproven([...due, ...takeovers])", "unproven(due)"),
     "test/plan/decision.test.ts",
   ),
   secondLook(

@@ -139,11 +139,12 @@ const action = fc.oneof(
 );
 type Action = typeof action extends fc.Arbitrary<infer T> ? T : never;
 
-/** How Compass is looked at: it may fail, answer nothing, or hide some from the first look alone. */
+/** How Compass is looked at: it may fail, answer nothing, also to the second look alone, or hide some from the first. */
 const look = fc.oneof(
   { weight: 8, arbitrary: fc.constant({ see: "all" as const }) },
   { weight: 1, arbitrary: fc.constant({ see: "failure" as const }) },
   { weight: 1, arbitrary: fc.record({ see: fc.constant("nothing" as const), twice: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.constant({ see: "nothing the second time" as const }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -417,6 +418,8 @@ class World {
     switch (look.see) {
       case "nothing":
         return looks([], look.twice);
+      case "nothing the second time":
+        return [all, []];
       case "some": {
         const hidden = look.hidden.map((each) => at(all, each));
         return looks(

@@ -318,6 +318,7 @@ export class ReferenceModel {
     const isSame = (path: string) => before.get(path)?.equals(after.get(path) ?? Buffer.from("\0")) === true;
     const pathsOf = (name: string) => [...own].filter((path) => folderOf(path) === name);
     const second = said.lookedAgain ? given.second : null;
+    const isBlank = second?.length === 0 && first.length > 0;
 
     // 1. What is missing, and for how long.
     const missing = [...folders].flatMap(([name, folder]) => missingIn(name, folder, sound, first, folders));
@@ -391,6 +392,7 @@ export class ReferenceModel {
           if (second === null || then !== undefined)
             against.push(`${name} was taken over though its owner may be there`);
           if (reading.state === "rebuilt") against.push(`${name} was taken over while the inventory was rebuilt`);
+          if (isBlank) against.push(`${name} was taken over though a second look listed nothing`);
         } else if (afterFolders.get(at.name)?.owner !== owner)
           against.push(`${name} was taken from its owner, whose new name ${at.name} is not there`);
       } else {
@@ -402,6 +404,7 @@ export class ReferenceModel {
         }
       }
     }
+    if (isBlank) against.push(...gone.map((unit) => `${keyOf(unit)} went though a second look listed nothing`));
     const byRule = gone.filter((unit) => !(said.usedApproval !== null && isApproved(unit)));
     const byApproval = gone.filter((unit) => !byRule.includes(unit));
     for (const unit of byRule) {

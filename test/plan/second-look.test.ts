@@ -124,6 +124,53 @@ describe("a second look at Compass", () => {
   });
 });
 
+describe("a second look at Compass that lists nothing, where the first did not", () => {
+  const [shop, crm] = [anApplicationNamed("mp-a", 1), anApplicationNamed("mp-b", 2)];
+  const bare = { ...shop, bundles: shop.bundles.map((bundle) => ({ ...bundle, defaultInstanceAuth: null })) };
+  const second = aSnapshot([]);
+
+  it.each([
+    ["an Application", [crm]],
+    ["a Secret", [bare, crm]],
+    ["a Secret and the old name", [{ ...bare, name: "mp-c" }, crm]],
+    ["a name that another one has", [{ ...anApplicationNamed("mp-a", 3) }, crm]],
+  ])("takes nothing away: not %s", async (_, listed) => {
+    const { tree } = await cycle(new Map(), aSnapshot([shop, crm]));
+
+    const { lookedAgain, plan, tree: after } = await cycle(tree, aSnapshot(listed), { rules: atOnce, second });
+
+    expect(lookedAgain).toBe(true);
+    expect(plan).toMatchObject({ deletes: [], deleted: [], replaced: [] });
+    for (const [path, bytes] of tree)
+      if (path.startsWith("applications/mp-a/secrets/")) expect(after.get(path)).toEqual(bytes);
+    expect(plan.held.filter(({ reason }) => reason === "SeenAgain" || reason === "Renamed")).not.toEqual([]);
+  });
+
+  it("lets the next cycle go on where it was, the approval included", async () => {
+    const { tree, memory } = await cycle(new Map(), aSnapshot([shop, crm]));
+    const held = await cycle(tree, aSnapshot([crm]), { memory });
+    const hash = held.plan.hold?.hash ?? "";
+    const approvals = [{ hash, expires: later(minutes(60)).toISOString() }];
+
+    const blank = await cycle(tree, aSnapshot([crm]), { memory: { ...held.memory, approvals }, second });
+    const next = await cycle(blank.tree, aSnapshot([crm]), { memory: blank.memory, nonce: "of another hold" });
+
+    expect(blank.plan.held).toMatchObject([{ name: "mp-a", reason: "SeenAgain" }]);
+    expect(Object.values(blank.memory.missing)).toMatchObject([{ observations: 2 }]);
+    expect(next.plan).toMatchObject({ deleted: ["mp-a"], usedApproval: hash });
+  });
+
+  it("is as good as any other where the first listed nothing either", async () => {
+    const { tree, memory } = await cycle(new Map(), aSnapshot([shop, crm]));
+    const held = await cycle(tree, aSnapshot([]), { memory });
+    const approvals = [{ hash: held.plan.hold?.hash ?? "", expires: later(minutes(60)).toISOString() }];
+
+    const { plan } = await cycle(tree, aSnapshot([]), { memory: { ...held.memory, approvals } });
+
+    expect(plan.deleted).toEqual(["mp-a", "mp-b"]);
+  });
+});
+
 describe("a second look at Compass that shows one of those that were approved", () => {
   it("ends their hold, whatever else it shows", async () => {
     const all = [1, 2, 3].map((number) => anApplicationNamed(`mp-${number}`, number));
