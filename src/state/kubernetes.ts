@@ -150,7 +150,7 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
         // The one step that puts the identity in use.
         await certificateKeys.write(wanted, { when });
       } catch (thrown) {
-        if (isRenewal && thrown instanceof Failure && thrown.code === "StateConflict") {
+        if (isRenewal && isStateConflict(thrown)) {
           await own.write({ [PENDING]: null, [identityKey(issued.certificate)]: null });
         }
         throw thrown;
@@ -188,7 +188,7 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
         const made = `${randomBytes(SEAL_KEY_BYTES).toString("base64")}\n`;
         await own.write({ [SEAL_KEY]: encode(made) }).catch((thrown: unknown) => {
           // Another made one just now: that is the one.
-          if (!(thrown instanceof Failure && thrown.code === "StateConflict")) throw thrown;
+          if (!isStateConflict(thrown)) throw thrown;
         });
       }
     },
@@ -203,9 +203,17 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
 
 /** Istio's copy has no owner to fight with: whoever issued last is right. */
 async function overwrite(keys: SecretKeys, changes: Readonly<Record<string, Secret | null>>): Promise<void> {
-  await keys.read(...Object.keys(changes));
-  await keys.write(changes);
+  for (let attempt = 1; ; attempt++) {
+    await keys.read(...Object.keys(changes));
+    try {
+      return await keys.write(changes);
+    } catch (thrown) {
+      if (!isStateConflict(thrown) || attempt >= 3) throw thrown;
+    }
+  }
 }
+
+const isStateConflict = (thrown: unknown) => thrown instanceof Failure && thrown.code === "StateConflict";
 
 const serialise = ({ key, nextToken, ...pending }: PendingIdentity, replaces: string | null) => ({
   ...pending,

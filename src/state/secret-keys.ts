@@ -45,13 +45,16 @@ export function openSecretKeys(cluster: Cluster, place: Place): SecretKeys {
 
   /** The version that is to be replaced. Throws `StateConflict` when it is not what it is taken for. */
   const readFor = async (changes: Changes, { when = () => true }: WriteOptions = {}) => {
-    const wanted = Object.entries(changes);
     const found = await cluster.secrets.get(place);
-    const isDone = wanted.every(([key, value]) => isSame(valueAt(found, key), value));
-    const isForeign = wanted.some(([key, value]) => {
-      const [before, now] = [known.get(key), valueAt(found, key)];
-      return before !== undefined && !isSame(before, now) && !isSame(value, now);
-    });
+    let [isDone, isForeign] = [true, false];
+    for (const [key, wanted] of Object.entries(changes)) {
+      const now = valueAt(found, key);
+      // Of what nobody asked before, this is what is known from here on: another may write before we do.
+      const before = known.get(key) ?? null;
+      if (!known.has(key)) known.set(key, now);
+      else if (!isSame(before, now) && !isSame(wanted, now)) isForeign = true;
+      if (!isSame(wanted, now)) isDone = false;
+    }
     if (!isDone && (isForeign || !when(found))) throw changedByAnother(title);
     return { found, isDone };
   };

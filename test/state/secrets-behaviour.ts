@@ -473,6 +473,68 @@ export function behavesAsSecrets(openPlace: OpenCluster): void {
     expect(await dataOf(place, place.options.certificate)).toEqual(theirs);
   });
 
+  /** Somebody else's write comes between what is read of this Secret and what is written to it. */
+  const overtaken = (place: KubernetesPlace, secret: Place, values: Record<string, string>): Cluster => {
+    let isOvertaken = false;
+    const { secrets } = place.cluster;
+    const write: typeof secrets.write = async (object) => {
+      if (object.name === secret.name && !isOvertaken) {
+        isOvertaken = true;
+        await writeForeign(place, secret, values);
+      }
+      return secrets.write(object);
+    };
+    return { ...place.cluster, secrets: { ...secrets, write } };
+  };
+
+  it.each([
+    ["that it knows", true],
+    ["that it never looked at", false],
+  ])(
+    "does not put an identity over one that another wrote in this very moment, in place of one %s",
+    async (_, isRead) => {
+      const place = await openPlace();
+      await established(opened(place));
+      const state = opened(place, { cluster: overtaken(place, place.options.certificate, theirs) });
+      if (isRead) await state.identity();
+
+      const failure = await failureOf(state.promote(identityOf("new"), connectionOf("new")));
+
+      expect(failure.code).toBe("StateConflict");
+      expect(await dataOf(place, place.options.certificate)).toEqual(theirs);
+    },
+  );
+
+  it("makes nothing over what another made in this very moment", async () => {
+    const place = await openPlace();
+    const state = opened(place, { cluster: overtaken(place, place.options.certificate, theirs) });
+
+    expect(await failureOf(state.promote(identityOf("new"), connectionOf("new")))).toMatchObject({
+      code: "StateConflict",
+    });
+    expect(await dataOf(place, place.options.certificate)).toEqual(theirs);
+  });
+
+  it("keeps a foreign key that was written in this very moment, and goes on", async () => {
+    const place = await openPlace();
+    await established(opened(place));
+    const state = opened(place, { cluster: overtaken(place, place.options.certificate, { theirs: "kept" }) });
+
+    await state.promote(identityOf("new"), connectionOf("new"));
+
+    expect(await dataOf(place, place.options.certificate)).toMatchObject({ crt: "certificate of new", theirs: "kept" });
+  });
+
+  it("gives Istio the authorities of the identity that is put in use, whoever wrote others in this very moment", async () => {
+    const place = await openPlace();
+    await established(opened(place));
+    const state = opened(place, { cluster: overtaken(place, place.options.authority, { cacert: "theirs" }) });
+
+    await state.promote(identityOf("new"), connectionOf("new"));
+
+    expect(await dataOf(place, place.options.authority)).toEqual({ cacert: "ca of new" });
+  });
+
   it("does not forget a certificate that another wrote since it read", async () => {
     const place = await openPlace();
     await established(opened(place));
