@@ -10,6 +10,7 @@ export type RenewalReason =
   | "RenewalRequested"
   | "CertificateUnreadable"
   | "KeyMismatch"
+  | "AuthorityMissing"
   | "SubjectChanged"
   | "RenewalDue";
 
@@ -32,6 +33,9 @@ const requested: Policy = (situation) => (situation.requested ? "RenewalRequeste
 // Of certificate and chain one is damaged or of another key: the other is shown meanwhile.
 const flawed: Policy = ({ inspected }) => inspected.flaw;
 
+// The event gateway asks for it; nothing but a renewal brings it back (contract 3.5).
+const authorityMissing: Policy = ({ identity }) => (identity.ca === "" ? "AuthorityMissing" : null);
+
 const subjectChanged: Policy = ({ inspected: { usable }, subject }) =>
   usable !== null && subject !== null && !hasSubject(usable.certificate, parseSubject(subject))
     ? "SubjectChanged"
@@ -41,7 +45,7 @@ const due: Policy = ({ inspected: { usable }, renewAt, runtimeID, now }) =>
   usable !== null && now >= renewalTime(usable.dates, renewAt, runtimeID) ? "RenewalDue" : null;
 
 /** In this order: the first reason stands. */
-const policies: readonly Policy[] = [requested, flawed, subjectChanged, due];
+const policies: readonly Policy[] = [requested, flawed, authorityMissing, subjectChanged, due];
 
 /** Why the certificate is to be renewed now; null when nothing asks for it. */
 export function renewalReason(situation: Situation): RenewalReason | null {

@@ -65,6 +65,7 @@ const VALUES: Record<string, string> = {
   file: "/run/secret",
   env: "NAME",
   secret: "a/b",
+  caSecret: "a/b",
   key: "k",
   controller: "a/b",
   directory: "/var/state",
@@ -113,7 +114,7 @@ describe("the environment", () => {
     // A Secret and its key only go together.
     const other = last === "secret" ? "key" : last === "key" ? "secret" : null;
     const together =
-      other !== null && dotted !== "runtime.configuration.secret"
+      other !== null && !["runtime.configuration.secret", "certificate.secret"].includes(dotted)
         ? { [variableOf([...path.slice(0, -1), other])]: VALUES[other] ?? "" }
         : {};
     const companions = COMPANIONS.filter(([start]) => dotted.startsWith(start)).sort(

@@ -130,6 +130,7 @@ describe("the reason of a renewal", () => {
     ["a certificate that is no PEM", "CertificateUnreadable", () => reasonFor({ certificate: "junk" })],
     ["a chain that is no PEM", "CertificateUnreadable", () => reasonFor({ chain: "" })],
     ["a certificate of another key", "KeyMismatch", () => reasonFor({ certificate: OTHER.certificate })],
+    ["an authority that is not there", "AuthorityMissing", () => reasonFor({ ca: "" })],
     ["another subject", "SubjectChanged", () => reasonFor({}, { subject: SUBJECT.replace("OU=OrgUnit", "OU=New") })],
     ["another client", "SubjectChanged", () => reasonFor({}, { subject: SUBJECT.replace("CN=client", "CN=other") })],
     ["a subject that is not known", null, () => reasonFor({}, { subject: null })],
