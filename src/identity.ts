@@ -2,7 +2,7 @@
 
 import { createHTTPClient, type HTTPClient } from "./adapters/http/index.js";
 import type { Clock } from "./common/clock.js";
-import { asFailure, Failure } from "./common/failure.js";
+import { asFailure, Failure, type FailureCode } from "./common/failure.js";
 import { Secret } from "./common/secret.js";
 import type { Config } from "./config/index.js";
 import {
@@ -169,8 +169,11 @@ export async function renewBy(
     return dates;
   } catch (thrown) {
     const { code } = asFailure(thrown, "connect");
-    if (code !== "Aborted")
+    if (code !== "Aborted") {
       await changeCertificateMemory(state, { renewal: anotherFailure(renewal, code, clock.now()) });
+      // Before there is another one, it is the one in use that was refused.
+      if ((await state.pending())?.issued == null) await noteRejection(state, code, clock.now());
+    }
     throw thrown;
   }
 }
@@ -191,7 +194,9 @@ export async function revokeIdentity(options: IdentityOptions): Promise<{ readon
     try {
       await withClient(options, each, ({ fetch }) => askRevocation({ url, fetch, token: null, tenant, runtimeID }));
     } catch (thrown) {
-      throw unconfirmed(asFailure(thrown, "connect"));
+      const failure = asFailure(thrown, "connect");
+      await noteRejection(state, failure.code, clock.now());
+      throw unconfirmed(failure);
     }
   }
   await state.forgetIdentity();
@@ -219,6 +224,13 @@ export async function whyUnusable(state: State, now: Date): Promise<string> {
   return usable.dates.notAfter <= now
     ? `the client certificate expired on ${usable.dates.notAfter.toISOString()}`
     : "the client certificate cannot be used";
+}
+
+/** Remembers that Compass did not take the certificate in use, which may be a passing fault (contract 12.2). */
+async function noteRejection(state: State, code: FailureCode, now: Date): Promise<void> {
+  if (code !== "CredentialsRejected") return;
+  const { rejected } = (await state.memory()).certificate;
+  await changeCertificateMemory(state, { rejected: anotherFailure(rejected, code, now) });
 }
 
 async function changeCertificateMemory(state: State, change: Partial<CertificateMemory>): Promise<void> {

@@ -44,7 +44,10 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
   const add = (problem: string, mend: string) => problems.push({ problem, mend });
 
   if (!isValid && pending !== null && pending.tokenDigest !== null) {
-    add("a pairing was cut short", "`runtime-agent pair` finishes it; if that is refused, pair with a new token");
+    add(
+      "a pairing was cut short",
+      "the next sync finishes it, or `runtime-agent pair` now; if that is refused, pair with a new token",
+    );
   } else if (identity === null || connection === null) add("not paired with Compass", NEW_TOKEN);
   else if (dates === null) add(`the certificate cannot be used (${inspected?.flaw})`, NEW_TOKEN);
   else if (!isValid) add(`the certificate expired on ${dates.notAfter.toISOString()}`, NEW_TOKEN);

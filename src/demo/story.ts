@@ -15,7 +15,7 @@ import { packageVersion } from "../common/package-root.js";
 import { Secret } from "../common/secret.js";
 import { type Config, loadConfig } from "../config/index.js";
 import { type CycleResult, runCycle } from "../cycle.js";
-import { pairIdentity } from "../identity.js";
+import { pairIdentity, renewIdentity } from "../identity.js";
 import { count, diffFiles, diffText, type FileDiff, paint, type TextOptions } from "../report/index.js";
 import { type Sandbox, startSandbox } from "../sandbox/index.js";
 import type { Environment } from "../setup.js";
@@ -50,7 +50,7 @@ export interface StoryEnd {
 
 /** Plays the story and tells it line by line. Throws a `Failure`; Compass is stopped then. */
 export async function tellStory(options: StoryOptions): Promise<StoryEnd> {
-  const { text, say, signal, clock } = options;
+  const { text, say, signal, clock, env, log } = options;
   const place = await stage(options);
   const { sandbox, repository, configFile, config, directory } = place;
   const commits: string[] = [];
@@ -58,7 +58,6 @@ export async function tellStory(options: StoryOptions): Promise<StoryEnd> {
   const next = (title: string) =>
     say(`${step++ === 0 ? "" : "\n"}${paint(text, ["bold", "cyan"], `${step}. ${title}`)}`);
   const cycle = async () => {
-    const { env, log } = options;
     const result = await runCycle({ config, env, clock, signal, log, version: packageVersion(), withChanges: true });
     if (result.outcome.failure !== null) throw failed(result.outcome.failure);
     if (result.outcome.commit !== null) commits.push(result.outcome.commit.id);
@@ -70,7 +69,6 @@ export async function tellStory(options: StoryOptions): Promise<StoryEnd> {
 
     next("The agent pairs: a one-time token for a client certificate");
     const token = Secret.of(sandbox.token);
-    const { env, log } = options;
     const paired = await withState({ config, env, clock, signal, log }, (state) =>
       pairIdentity({ config, env, clock, signal, state, token, onHost: () => undefined }),
     );
@@ -90,6 +88,13 @@ export async function tellStory(options: StoryOptions): Promise<StoryEnd> {
 
     const broken = await edit(addBroken);
     next(`One arrives whose name no Kubernetes object can have: ${broken}`);
+    tellCommit(options, await cycle());
+
+    next("The certificate is renewed, long before it expires: a new key, proven before the old one goes");
+    const renewed = await withState({ config, env, clock, signal, log }, (state) =>
+      renewIdentity({ config, env, clock, signal, state }),
+    );
+    say(`   the same client, valid until ${renewed.notAfter.toISOString().slice(0, 10)}`);
     tellCommit(options, await cycle());
   } catch (thrown) {
     await sandbox.close();

@@ -176,16 +176,33 @@ describe("the canary", () => {
     await server.close();
     await world.fault();
     await run(["sync", "--timeout", "5s"]);
+    const before = await keys(world);
+    const life = [
+      (await run(["renew"])).code,
+      (await run(["doctor", "-o", "json"])).code,
+      (await run(["reconnect", "--yes"])).code,
+    ];
+    const between = await keys(world);
+    for (const name of ["graphql-error", "partial-error", "wrong-certificate", "cut-body"]) {
+      await world.fault({ name });
+      for (const command of [["renew"], ["reconnect", "--yes"], ["revoke", "--yes"], ["doctor"]]) await run(command);
+    }
+    const after = await keys(world);
+    await world.fault();
+    life.push((await run(["revoke", "--yes"])).code, (await run(["status"])).code);
 
     const begun = pending
       .flatMap((text) => text.split("\n"))
       .filter((line) => !line.includes("-----") && line.length > 60);
-    const secrets = [...(await credentials(world)), ...(await keys(world)), ...begun, first, second, gitToken];
+    const known = [...before, ...between, ...after];
+    const secrets = [...(await credentials(world)), ...known, ...begun, first, second, gitToken];
     for (const [place, bytes] of await objects(join(world.folder, "remote.git"))) traces.set(place, bytes);
     for (const [place, bytes] of await filesBelow(temporary)) traces.set(place, bytes);
     for (const [place, bytes] of await filesBelow(recording.copies)) traces.set(place, bytes);
     traces.set("arguments of git", await recording.arguments());
     expect(codes).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+    // The Git host is closed, so the doctor finds something. The answer to a revocation was lost, so it is revoked.
+    expect(life).toEqual([0, 1, 0, 1, 3]);
     expect(secrets.filter(({ length }) => length >= SHORTEST).length).toBeGreaterThan(20);
     expect(begun.length).toBeGreaterThan(10);
     expect([...traces.keys()].filter((place) => place.startsWith(recording.copies)).length).toBeGreaterThan(10);

@@ -6,7 +6,24 @@ import { describe, expect, it } from "vitest";
 import { git } from "../fakes/git-server.js";
 import { aFolder, agent, aWorld } from "./world.js";
 
-const COMMANDS = ["demo", "pair", "sync", "plan", "diff", "snapshot", "status", "sandbox", "config"];
+const COMMANDS = [
+  "demo",
+  "pair",
+  "sync",
+  "plan",
+  "diff",
+  "snapshot",
+  "status",
+  "approve",
+  "suspend",
+  "resume",
+  "renew",
+  "revoke",
+  "reconnect",
+  "doctor",
+  "sandbox",
+  "config",
+];
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape that begins a colour
 const COLOR = /\u001b\[/;
 
@@ -24,7 +41,7 @@ describe("every command", () => {
     const [help, version] = [await agent(["--help"]), await agent(["--version"])];
 
     const { version: expected } = JSON.parse(await readFile(join(import.meta.dirname, "../../package.json"), "utf8"));
-    for (const command of COMMANDS) expect(help.stdout).toContain(`  ${command} `);
+    for (const command of COMMANDS) expect(help.stdout).toMatch(new RegExp(`  ${command}(?:\\|\\w+)? `));
     expect(version.stdout).toBe(`${expected}\n`);
   });
 });
@@ -89,7 +106,7 @@ describe("demo", () => {
     const subjects = (await git(repository, "log", "--format=%s", "main")).split("\n");
     expect(code).toBe(0);
     expect(stderr).toBe("");
-    expect(stdout.match(/^\d\. /gm)).toHaveLength(6);
+    expect(stdout.match(/^\d\. /gm)).toHaveLength(7);
     expect(stdout).toContain("InvalidName");
     expect(stdout).toContain("nothing to commit");
     expect(stdout).toContain(`The repository: ${repository}`);

@@ -30,8 +30,8 @@ const CHANGED = "the changed one";
 const answers: readonly Row[] = [
   { fault: { name: "http-500" }, ...unavailable, code: "ServerError" },
   { fault: { name: "http-503" }, ...unavailable, code: "DirectorTimedOut" },
-  { fault: { name: "http-401" }, ...refused, code: "CredentialsRejected" },
-  { fault: { name: "http-403" }, ...refused, code: "CredentialsRejected" },
+  { fault: { name: "http-401" }, ...refused, exit: 3, code: "CredentialsRejected" },
+  { fault: { name: "http-403" }, ...refused, exit: 3, code: "CredentialsRejected" },
   { fault: { name: "rate-limited" }, ...unavailable, code: "RateLimited" },
   {
     fault: { name: "slow", delay: 5000 },
@@ -49,8 +49,8 @@ const answers: readonly Row[] = [
   { fault: { name: "reset" }, ...unavailable, code: "NetworkUnreachable" },
   { fault: { name: "no-runtime" }, ...refused, code: "RuntimeUnknown" },
   // What an outage looks like, too: asked again before it is believed.
-  { fault: { name: "insufficient-scopes" }, exit: 1, unseenOnce: true, code: "CredentialsRejected" },
-  { fault: { name: "bad-request-empty" }, exit: 1, unseenOnce: true, code: "CredentialsRejected" },
+  { fault: { name: "insufficient-scopes" }, exit: 3, unseenOnce: true, code: "CredentialsRejected" },
+  { fault: { name: "bad-request-empty" }, exit: 3, unseenOnce: true, code: "CredentialsRejected" },
   { fault: { name: "missing-scope" }, ...refused, code: "DirectorRefused" },
   { fault: { name: "unprocessable" }, ...refused, code: "DirectorUnprocessable" },
   {

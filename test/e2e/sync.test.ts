@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { commitAs, git } from "../fakes/git-server.js";
-import { aWorld, GIT_PATH, type Landscape, parseObject } from "./world.js";
+import { aWorld, freshToken, GIT_PATH, type Landscape, parseObject } from "./world.js";
 
 const quick = { deletion: { mode: "sync", observations: 1, over: "0s" } };
 
@@ -183,7 +183,7 @@ describe("sync", () => {
     ["not-json", 75, "AnswerMalformed"],
     ["reset", 75, "NetworkUnreachable"],
     ["partial-error", null, null],
-    ["insufficient-scopes", 1, "CredentialsRejected"],
+    ["insufficient-scopes", 3, "CredentialsRejected"],
     ["no-runtime", 1, "RuntimeUnknown"],
     ["redirect", 1, "Redirected"],
   ])("leaves the tree as it is while Director answers with %s", async (name, code, failure) => {
@@ -271,7 +271,7 @@ describe("sync", () => {
     const sync = await world.run(["sync"]);
 
     expect(status.code).toBe(3);
-    expect(status.stdout).toContain("run `runtime-agent pair` to finish it");
+    expect(status.stdout).toContain("the next sync finishes it, or `runtime-agent pair` now");
     expect(sync.code).toBe(0);
     expect(await world.commits()).toBe(1);
   });
@@ -289,6 +289,60 @@ describe("sync", () => {
       result: "failed",
       failure: { code: "TokenRejected" },
     });
+  });
+
+  it("says how wrong the clock is, and that a token is needed when Compass rejects the certificate", async () => {
+    const world = await aWorld();
+    await world.pair();
+    const control = (path: string, body: object) =>
+      fetch(`${world.sandbox.control}${path}`, { method: "POST", body: JSON.stringify(body) });
+    await control("/clock", { offset: "PT40S" });
+    const skewed = await world.run(["sync", "-o", "json"]);
+    await control("/clock", { offset: "PT2S" });
+    const right = await world.run(["sync", "-o", "json"]);
+    await control("/revoke", {});
+
+    const rejected = await world.run(["sync", "-o", "json"]);
+
+    expect(JSON.parse(skewed.stdout).notes.join()).toMatch(/the clock of this machine is (39|4\d) s behind Compass's/);
+    expect(JSON.parse(right.stdout).notes.join()).not.toContain("clock");
+    expect([rejected.code, JSON.parse(rejected.stdout).failure.code]).toEqual([3, "CredentialsRejected"]);
+    const status = await world.run(["status"]);
+    expect(status.code).toBe(3);
+    expect(status.stdout).toMatch(/Compass does not accept the certificate since .*, 1 times/);
+    expect(status.stdout).toMatch(/mend +nothing while Compass has an outage; else `runtime-agent reconnect/);
+    const token = join(world.folder, "new-token");
+    await writeFile(token, await freshToken(world.sandbox));
+    const again = await world.run(["sync", "-o", "json"], { env: { RUNTIME_AGENT_COMPASS_TOKEN_FILE: token } });
+    expect([again.code, JSON.parse(again.stdout).result]).toEqual([0, "unchanged"]);
+    expect((await world.run(["status"])).code).toBe(0);
+  });
+
+  it("warns in every output where Compass is not verified, and refuses what would turn all checks off", async () => {
+    const world = await aWorld({ settings: { compass: undefined } });
+    const env = { RUNTIME_AGENT_COMPASS_CONNECTOR_URL: world.sandbox.connectorURL };
+    const insecure = { ...env, RUNTIME_AGENT_COMPASS_INSECURE_SKIP_VERIFY: "true" };
+    const input = await freshToken(world.sandbox);
+
+    const runs = [
+      await world.run(["pair", "--token-file", "-"], { env: insecure, input }),
+      await world.run(["sync", "--quiet"], { env: insecure }),
+      await world.run(["status"], { env: insecure }),
+      await world.run(["renew"], { env: insecure }),
+      await world.run(["doctor"], { env: insecure }),
+    ];
+    const json = await world.run(["status", "-o", "json"], { env: insecure });
+    const verified = await world.run(["sync", "-o", "json"], { env });
+    const off = await world.run(["status"], { env: { ...insecure, NODE_TLS_REJECT_UNAUTHORIZED: "0" } });
+
+    for (const { code, stdout } of runs) {
+      expect([code, stdout.match(/Warning: compass\.insecureSkipVerify is on/g)?.length]).toEqual([0, 1]);
+    }
+    expect(JSON.parse(json.stdout).warnings).toHaveLength(1);
+    expect(JSON.parse(verified.stdout).failure.code).toBe("TlsUntrusted");
+    expect("warnings" in JSON.parse(verified.stdout)).toBe(false);
+    expect(off.code).toBe(78);
+    expect(off.stderr).toContain("NODE_TLS_REJECT_UNAUTHORIZED=0");
   });
 
   it("does not let a lost seal key cost more than one request for all files, and seals them anew", async () => {

@@ -25,6 +25,7 @@ describe("an exit code", () => {
 
   it.each<[FailureCode, boolean, number]>([
     ["TokenNeeded", false, 3],
+    ["CredentialsRejected", false, 3],
     ["TokenRejected", false, 3],
     ["TokenMalformed", false, 3],
     ["ConfigurationInvalid", false, 78],

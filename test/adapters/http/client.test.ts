@@ -37,6 +37,35 @@ describe("an answer", () => {
     ]);
   });
 
+  it.each([
+    ["ahead", 90_000, 90_000],
+    ["behind", -90_000, -89_000],
+    ["no other than ours", 0, 0],
+    ["a part of a second behind, which a Date cannot tell", -800, 0],
+  ])("tells a clock that is %s", async (_, offset, skew) => {
+    const now = new Date("2026-03-01T12:00:00.000Z");
+    const date = new Date(now.getTime() + offset).toUTCString();
+    const server = await aServer((response) => response.writeHead(200, { date }).end("{}"));
+    const client = await aClient({ now: () => now });
+
+    const before = client.clockSkew;
+    await client.fetch(server.url());
+
+    expect([before, client.clockSkew]).toEqual([null, skew]);
+  });
+
+  it("does not take a slow answer for a wrong clock", async () => {
+    const asked = Date.parse("2026-03-01T12:00:00.000Z");
+    const date = new Date(asked + 30_000).toUTCString();
+    const server = await aServer((response) => response.writeHead(200, { date }).end("{}"));
+    const times = [asked, asked + 60_000];
+    const client = await aClient({ now: () => new Date(times.shift() ?? asked) });
+
+    await client.fetch(server.url());
+
+    expect(client.clockSkew).toBe(0);
+  });
+
   it("may be empty", async () => {
     const server = await aServer((response) => response.writeHead(400).end());
     const client = await aClient();
