@@ -98,11 +98,9 @@ async function fetchOnce({ director, runtimeID, pageSize, onProgress }: FetchOpt
   const taken = <T>(answer: z.infer<ReturnType<typeof listAnswer<T>>>): Page<T> => {
     if (answer.runtime === null) throw unknownRuntime();
     described ??= answer.runtime;
-    fetched += answer.applicationsForRuntime.data.length;
-    onProgress?.(fetched, answer.applicationsForRuntime.totalCount);
     return answer.applicationsForRuntime;
   };
-  const nextPage = isolate<PagedApplication>({
+  const isolated = isolate<PagedApplication>({
     pageSize,
     whole: async (first, after) => {
       const variables = { runtime: runtimeID, first, after, nested: attempt.nested };
@@ -114,6 +112,13 @@ async function fetchOnce({ director, runtimeID, pageSize, onProgress }: FetchOpt
     },
   });
 
+  // What is asked on the way to a page is no progress.
+  const nextPage = async (after: string | null) => {
+    const page = await isolated(after);
+    fetched += page.data.length;
+    onProgress?.(fetched, page.totalCount);
+    return page;
+  };
   const listed = await allPages("applications", await nextPage(null), nextPage);
   const applications: Application[] = [];
   const unreadable: UnreadableApplication[] = [];

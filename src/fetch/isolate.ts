@@ -13,8 +13,11 @@ export interface IsolateOptions<T> {
   readonly skeleton: (first: number, after: string | null) => Promise<Page<UnreadableApplication>>;
 }
 
-/** So many in a row, and not one page that can be read: it is the query that Director refuses (contract 2.10). */
+/** So many in a row, and not one page that can be read: it may be the query that Director refuses (contract 2.10). */
 const ENOUGH = 10;
+
+/** So many of those that come after are then asked for by themselves, spread over the rest of the list. */
+const PROBES = 10;
 
 /** True for the one failure that a smaller page, or a question for less, can come around. */
 export const isUnprocessable = (thrown: unknown): thrown is Failure =>
@@ -22,8 +25,10 @@ export const isUnprocessable = (thrown: unknown): thrown is Failure =>
 
 /**
  * Gives the function that asks the page after a cursor. Where Director answers 422, the same cursor is asked for half
- * as many, down to one; that one is asked by its skeleton, and the pages grow again by doubling. Throws
- * `DirectorUnprocessable` when a skeleton is refused, too, or when nothing at all can be read.
+ * as many, down to one; that one is asked by its skeleton, and the pages grow again by doubling: three requests for each
+ * that cannot be read, and twice the logarithm of a page where it stands alone. Throws `DirectorUnprocessable` when a
+ * skeleton is refused, too, or when the first ten and then ten more, spread over the rest, cannot be read: that takes
+ * at most twenty requests and one for each page, once.
  */
 export function isolate<T>(
   options: IsolateOptions<T>,
@@ -51,11 +56,42 @@ export function isolate<T>(
           continue;
         }
         unreadable += 1;
-        if (pages === 0 && unreadable === ENOUGH) throw thrown;
         suspects = 0;
         size = Math.min(pageSize, 2);
-        return await skeleton(1, after);
+        const page = await skeleton(1, after);
+        const isSuspicious = pages === 0 && unreadable === ENOUGH;
+        if (isSuspicious && !(await isAnyReadable(options, page))) throw thrown;
+        return page;
       }
     }
   };
 }
+
+/** Asks some of those after a page, each by itself, with the skeletons between them: true once one can be read. */
+async function isAnyReadable<T>(
+  { pageSize, whole, skeleton }: IsolateOptions<T>,
+  { pageInfo, totalCount }: Page<UnreadableApplication>,
+): Promise<boolean> {
+  const stride = Math.ceil((totalCount - ENOUGH) / PROBES);
+  let { hasNextPage, endCursor } = pageInfo;
+  for (let probe = 0; hasNextPage && probe < PROBES; probe++) {
+    if (await isReadable(whole(1, endCursor))) return true;
+    for (let left = stride; hasNextPage && left > 0; ) {
+      const between = await skeleton(Math.min(pageSize, left), endCursor);
+      // One that pages wrongly is told by whoever proves the list.
+      if (between.data.length === 0 || between.pageInfo.endCursor === endCursor) return true;
+      left -= between.data.length;
+      ({ hasNextPage, endCursor } = between.pageInfo);
+    }
+  }
+  return false;
+}
+
+const isReadable = (asked: Promise<unknown>): Promise<boolean> =>
+  asked.then(
+    () => true,
+    (thrown: unknown) => {
+      if (isUnprocessable(thrown)) return false;
+      throw thrown;
+    },
+  );

@@ -20,9 +20,10 @@ interface Item {
   readonly whole?: true;
 }
 
+const firstOnes = (count: number) => new Set(Array.from({ length: count }, (_, number) => number));
+
 /** A list whose items of these numbers cannot be written, read to the end. */
-async function reading(count: number, bad: ReadonlySet<number>, pageSize: number) {
-  const asked: string[] = [];
+async function reading(count: number, bad: ReadonlySet<number>, pageSize: number, asked: string[] = []) {
   const cut = (first: number, after: string | null): Page<Item> => {
     const from = Number(after ?? 0);
     const data = Array.from({ length: Math.min(first, count - from) }, (_, index) => from + index);
@@ -42,7 +43,7 @@ async function reading(count: number, bad: ReadonlySet<number>, pageSize: number
       return { ...page, data: page.data.map((item) => ({ ...item, whole: true })) };
     },
     skeleton: async (first, after) => {
-      asked.push(`${after ?? 0} skeleton`);
+      asked.push(first === 1 ? `${after ?? 0} skeleton` : `${after ?? 0}+${first} skeletons`);
       return cut(first, after);
     },
   });
@@ -84,26 +85,88 @@ describe("narrowing", () => {
   it("gives each item once and in order, whichever cannot be written", async () => {
     const lists = fc.record({
       count: fc.integer({ min: 1, max: 60 }),
-      bad: fc.uniqueArray(fc.integer({ min: 1, max: 59 }), { maxLength: 20 }),
+      // So many at the beginning, and more anywhere.
+      first: fc.nat({ max: 30 }),
+      more: fc.uniqueArray(fc.nat({ max: 59 }), { maxLength: 20 }),
       pageSize: fc.integer({ min: 1, max: 70 }),
     });
 
     await fc.assert(
-      fc.asyncProperty(lists, async ({ count, bad, pageSize }) => {
-        // Number 0 can be read: otherwise ten bad ones at the beginning are a refused query.
-        const { readable, unreadable } = await reading(count, new Set(bad), pageSize);
+      fc.asyncProperty(lists, async ({ count, first, more, pageSize }) => {
+        const bad = [...new Set([...firstOnes(first), ...more])];
+        // Where not one of these can be read, it is the query.
+        const tenth = Math.max(1, Math.ceil((count - 10) / 10));
+        const asFar = [...firstOnes(10), ...[...firstOnes(10)].map((probe) => 10 + probe * tenth)];
+        fc.pre(count < 10 || asFar.some((number) => number < count && !bad.includes(number)));
+        const { asked, readable, unreadable } = await reading(count, new Set(bad), pageSize);
         const expected = Array.from({ length: count }, (_, number) => number);
 
         expect(unreadable).toEqual(expected.filter((number) => bad.includes(number)));
         expect(readable).toEqual(expected.filter((number) => !bad.includes(number)));
+        const pages = Math.ceil(count / pageSize);
+        const depth = Math.ceil(Math.log2(pageSize)) + 1;
+        expect(asked.length).toBeLessThanOrEqual(2 * pages + 20 + unreadable.length * (3 + 2 * depth));
       }),
     );
   });
 
-  const firstOnes = (count: number) => new Set(Array.from({ length: count }, (_, number) => number));
+  it.each([10, 12, 19, 28])("goes on when the first %s of thirty cannot be written", async (count) => {
+    const { readable, unreadable } = await reading(30, firstOnes(count), 200);
 
-  it("is given up when not one of the first ten can be written: then it is the query", async () => {
-    expect(await failureOf(reading(40, firstOnes(10), 8))).toMatchObject({ code: "DirectorUnprocessable" });
+    expect(unreadable).toEqual([...firstOnes(count)]);
+    expect(readable).toHaveLength(30 - count);
+  });
+
+  it("looks for one that can be written a tenth of the rest apart, once", async () => {
+    const { asked } = await reading(60, firstOnes(25), 4);
+
+    const from = asked.indexOf("9 skeleton") + 1;
+    expect(asked.slice(from, from + 9)).toEqual([
+      ...["10+1", "10+4 skeletons", "14 skeleton"],
+      ...["15+1", "15+4 skeletons", "19 skeleton"],
+      ...["20+1", "20+4 skeletons", "24 skeleton"],
+    ]);
+    expect(asked.slice(from + 9, from + 11)).toEqual(["25+1", "10+2"]);
+  });
+
+  it.each([10, 11, 40, 1_000])("is given up when none of %s can be written: then it is the query", async (count) => {
+    const asked: string[] = [];
+
+    const failure = await failureOf(reading(count, firstOnes(count), 8, asked));
+
+    expect(failure).toMatchObject({ code: "DirectorUnprocessable" });
+    expect(asked.length).toBeLessThanOrEqual(4 + 3 * 10 + 20 + count / 8);
+  });
+
+  it("is told as what it is when something else fails while one is looked for", async () => {
+    const outage = refusal("Applications", { kind: "status", status: 503, empty: true, timedOut: false });
+    const page = { data: [{ id: "1", name: "n-1" }], pageInfo: { endCursor: "on", hasNextPage: true }, totalCount: 40 };
+    let asked = 0;
+    const next = isolate<Item>({
+      pageSize: 1,
+      whole: () => Promise.reject(++asked > 10 ? outage : unprocessable()),
+      skeleton: async () => page,
+    });
+
+    for (let time = 0; time < 9; time++) await next(null);
+    expect(await failureOf(next(null))).toBe(outage);
+  });
+
+  it("is no endless question where the list pages wrongly", async () => {
+    const item = { id: "1", name: "n-1" };
+    const page = { data: [item], pageInfo: { endCursor: "again", hasNextPage: true }, totalCount: 1_000_000 };
+    let asked = 0;
+    const next = isolate<Item>({
+      pageSize: 1,
+      whole: () => Promise.reject(unprocessable()),
+      skeleton: async () => {
+        asked += 1;
+        return page;
+      },
+    });
+
+    for (let time = 0; time < 10; time++) expect(await next("again")).toEqual(page);
+    expect(asked).toBe(11);
   });
 
   it("goes on when nine cannot be written and the tenth can", async () => {

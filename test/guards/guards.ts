@@ -69,6 +69,14 @@ export const guards: readonly Guard[] = [
     instead("pages === 0 && unreadable === ENOUGH", "false"),
   ),
   isolate(
+    "bad Applications at the beginning of the list stop no others",
+    instead("isSuspicious && !(await isAnyReadable(options, page))", "isSuspicious"),
+  ),
+  isolate(
+    "another failure, while one that can be read is looked for, is no answer to it",
+    instead("if (isUnprocessable(thrown)) return false;\n      throw thrown;", "return false;"),
+  ),
+  isolate(
     "other failures are no Applications that cannot be read",
     without("if (!isUnprocessable(thrown)) throw thrown;"),
   ),
