@@ -37,8 +37,9 @@ export function findStanding(input: StandingInput): Standing {
     "Reverted",
   );
   const resumed = new Set(Object.keys(reverted));
-  const changed = [...drift.files.keys()]
-    .flatMap((path) => applicationOf(path) ?? [])
+  // What was put back to an older version is no drift, whether or not it is held as a revert.
+  const changed = [...drift.files]
+    .flatMap(([path, { older }]) => (older ? [] : (applicationOf(path) ?? [])))
     .filter((name) => !resumed.has(name));
   if (settings.drift === "preserve") add(changed, "Drifted");
   if (settings.drift === "fail") {

@@ -364,6 +364,10 @@ export const guards: readonly Guard[] = [
     instead('settings.drift === "preserve"', "false"),
   ),
   standing("what a person changed stops the cycle where drift is fail", instead('settings.drift === "fail"', "false")),
+  standing(
+    "what was put back to an older version is no drift",
+    instead("older ? [] : (applicationOf(path) ?? [])", "applicationOf(path) ?? []"),
+  ),
   standing("a revert of a commit is told by its serial", instead("owned.serial < serial", "false")),
   standing(
     "a revert of a deletion is told",

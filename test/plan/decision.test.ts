@@ -390,6 +390,24 @@ describe("a file that a person changed", () => {
     expect(faults(agent.tree, sealKey)).toEqual([]);
   });
 
+  it.each(["overwrite", "preserve", "fail"] as const)(
+    "is written again where it was put back to an older version and reverts are overwritten: drift %s",
+    async (drift) => {
+      const agent = anAgent({ settings: { drift, reverted: "overwrite" } });
+      await agent.sync([shop, crm]);
+      const older = textOf(agent.tree, application("mp-shop"));
+      await agent.sync([{ ...shop, description: "new" }, crm]);
+      const newer = textOf(agent.tree, application("mp-shop"));
+
+      agent.edit(application("mp-shop"), older);
+      const { plan, summary } = await agent.sync([{ ...shop, description: "new" }, crm]);
+
+      expect(summary).toEqual({ ...nothing, updated: ["mp-shop"] });
+      expect(plan.overwritten).toEqual([application("mp-shop")]);
+      expect(textOf(agent.tree, application("mp-shop"))).toBe(newer);
+    },
+  );
+
   it("stops the cycle with drift: fail", async () => {
     const agent = anAgent({ settings: { drift: "fail" } });
     await agent.sync([shop, crm]);

@@ -444,7 +444,7 @@ export class ReferenceModel {
       );
     if (overLimit(applications, secrets)) against.push(`${applications} and ${secrets} went, over the limit`);
 
-    const isDrifted = new Set(drifted(before, reading));
+    const isDrifted = new Set(drifted(before, reading, true));
     // 2. What is left alone.
     const isChanged = (name: string) =>
       pathsOf(name).some((path) => !isSame(path)) || (pathsOf(name).length === 0 && afterFolders.has(name));
@@ -631,8 +631,8 @@ function isAsWritten(text: string): boolean {
   return line !== null && line[1] === createHash("sha256").update(text.replace(line[0], "")).digest("hex");
 }
 
-/** Names of our folders in which a file is not as the agent wrote it. */
-function drifted(tree: Tree, reading: ReturnType<typeof readTree>): string[] {
+/** Names of our folders in which a file is not as the agent wrote it; what it wrote there before is no drift. */
+function drifted(tree: Tree, reading: ReturnType<typeof readTree>, withOlder = false): string[] {
   const changed =
     reading.state === "rebuilt"
       ? [...ownPaths(tree, reading)].filter(
@@ -641,7 +641,9 @@ function drifted(tree: Tree, reading: ReturnType<typeof readTree>): string[] {
       : reading.rows
           .filter((row) => {
             const bytes = tree.get(row.path);
-            return bytes === undefined || blobID(bytes) !== (row.written ?? row.blob);
+            if (bytes === undefined) return true;
+            const blob = blobID(bytes);
+            return blob !== (row.written ?? row.blob) && (withOlder || row.former?.includes(blob) !== true);
           })
           .map(({ path }) => path);
   return [...new Set(changed.flatMap((path) => folderOf(path) ?? []))];

@@ -166,7 +166,20 @@ describe("what a person wants left alone", () => {
     expect(reasons({ ...all, suspended: [], disabled: [] })).toMatchObject({ "mp-a": "Reverted" });
     expect(
       reasons({ ...all, suspended: [], disabled: [], settings: { drift: "preserve", reverted: "overwrite" } }),
-    ).toMatchObject({ "mp-a": "Drifted" });
+    ).toEqual({ "mp-b": "Drifted" });
+  });
+
+  it.each<[string, World]>([
+    ["reverts are overwritten", { settings: { reverted: "overwrite" } }],
+    ["Compass says something new about it", { published: { "mp-a": aPublished("mp-a", "written", "another intent") } }],
+  ])("is no file that was put back to an older version, where %s", (_, world) => {
+    for (const drift of ["preserve", "fail"] as const) {
+      const settings = { ...world.settings, drift };
+      expect(reasons({ ...world, drifted: { "mp-a": true }, settings })).toEqual({});
+      expect(() =>
+        standing({ ...world, drifted: { "mp-a": true, "mp-b": false }, settings: { ...settings, drift: "fail" } }),
+      ).toThrow(/files of mp-b/);
+    }
   });
 });
 
