@@ -4,7 +4,7 @@
  * Control characters, line separators, lone surrogates, bidirectional overrides, and all that is drawn as nothing
  * (zero-width characters, tags, fillers): everything that can move the cursor, reorder a line, hide in it or end it.
  */
-const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\uffff]/gu;
+export const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\uffff]/gu;
 
 const escapeCharacter = (character: string) => {
   const code = (character.codePointAt(0) ?? 0).toString(16);

@@ -162,16 +162,19 @@ describe("hostile text in JSON", () => {
 });
 
 describe("hostile text in YAML", () => {
-  it("is there when it is read back, as far as UTF-8 can hold it", () => {
+  it("is printable, and there when it is read back, as far as UTF-8 can hold it", () => {
     fc.assert(
       fc.property(injected, ({ name, description }) => {
         const { applications } = outcomeOf({ name, other: "b", description });
 
-        const read = parseYaml(formatDocument(applications), { file: "it", stage: "report", code: "Internal" });
+        const written = formatDocument({ ...applications, [`key ${name}`]: description });
+        const read = parseYaml(written, { file: "it", stage: "report", code: "Internal" });
 
+        expect(written.replaceAll("\n", "")).not.toMatch(UNPRINTABLE);
         expect(read).toMatchObject({
           created: [name.toWellFormed()],
           setAside: [{ message: description.toWellFormed() }],
+          [`key ${name}`.toWellFormed()]: description.toWellFormed(),
         });
       }),
       { ...property, numRuns: Math.ceil(property.numRuns / 20) },

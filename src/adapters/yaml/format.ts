@@ -1,6 +1,7 @@
 /** Writes YAML that every reader in a cluster reads alike: Go's and Python's YAML 1.1, and YAML 1.2. */
 
 import { type ScalarTag, stringify } from "yaml";
+import { UNPRINTABLE } from "../../common/quote.js";
 
 /** The keys that stand first in a manifest, in this order; all others follow by code point. */
 const FIRST_KEYS = ["apiVersion", "kind", "metadata"];
@@ -12,17 +13,18 @@ const FIRST_KEYS = ["apiVersion", "kind", "metadata"];
  * RangeError for a text with half a surrogate pair, which UTF-8 cannot hold.
  */
 export function formatYaml(value: unknown): string {
-  return write(canonical(value, FIRST_KEYS));
+  return write(canonical(value, FIRST_KEYS), FOR_READERS);
 }
 
 /**
- * Formats any value that JSON can hold, in the order its keys have, for output that people read. Objects with `toJSON`
- * (dates, secrets) are written as that gives them; half a surrogate pair, which UTF-8 cannot hold, becomes U+FFFD.
+ * Formats any value that JSON can hold, in the order its keys have, for output that people read: nothing in it can steer
+ * a terminal or hide there. Objects with `toJSON` (dates, secrets) are written as that gives them; half a surrogate pair,
+ * which UTF-8 cannot hold, becomes U+FFFD.
  */
 export function formatDocument(value: unknown): string {
   // Through JSON, so that -o yaml and -o json always say the same.
   const json = JSON.stringify(value);
-  return write(json === undefined ? null : ordered(JSON.parse(json)));
+  return write(json === undefined ? null : ordered(JSON.parse(json)), FOR_PEOPLE);
 }
 
 /** Orders by code point, as UTF-8 bytes would be; the default order of JavaScript puts emoji before some letters. */
@@ -82,22 +84,37 @@ function wellFormed(text: string): string {
 /** The library's tags that are used; without the others no key is taken for a merge, and no Map for an ordered map. */
 const JSON_TAGS = new Set(["map", "seq", "null", "bool", "int", "float"].map((name) => `tag:yaml.org,2002:${name}`));
 
-function write(value: unknown): string {
+function write(value: unknown, escaping: Escaping): string {
+  const text = textTag(escaping);
   return stringify(value, {
     version: "1.1",
     lineWidth: 0,
     aliasDuplicateObjects: false,
-    customTags: (tags) => [TEXT, ...tags.filter((tag) => typeof tag !== "string" && JSON_TAGS.has(tag.tag))],
+    customTags: (tags) => [text, ...tags.filter((tag) => typeof tag !== "string" && JSON_TAGS.has(tag.tag))],
   });
 }
 
+/** Texts with such a character are written in double quotes, and the character by its name or number. */
+interface Escaping {
+  readonly needed: RegExp;
+  /** The same, with what else cannot stand between double quotes. */
+  readonly quoted: RegExp;
+}
+
+const escapingOf = (characters: string): Escaping => ({
+  needed: new RegExp(`(?!\\n)${characters}`, "u"),
+  quoted: new RegExp(`${characters}|["\\\\\\n]`, "gu"),
+});
+
 /**
- * What must be escaped: control characters, the line breaks that only YAML 1.1 knows (U+0085, U+2028, U+2029), the
- * byte order mark and the two non-characters that Go's reader refuses. Emoji are written as themselves: kustomize
- * refuses `\ud83d\ude00`.
+ * What must be escaped for every reader: control characters, the line breaks that only YAML 1.1 knows (U+0085, U+2028,
+ * U+2029), the byte order mark and the two non-characters that Go's reader refuses. Emoji are written as themselves:
+ * kustomize refuses `\ud83d\ude00`.
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: naming control characters is the purpose
-const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/;
+const FOR_READERS = escapingOf("[\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ufeff\\ufffe\\uffff]");
+
+/** What must be escaped for people, too. */
+const FOR_PEOPLE = escapingOf(UNPRINTABLE.source);
 
 /** How a text begins that no reader takes for anything but text, … */
 const PLAIN_START = /^[A-Za-z_/\u00c0-\u{10fffd}]/u;
@@ -115,7 +132,7 @@ const WORDS = new Set(["null", "true", "false", "yes", "no", "y", "n", "on", "of
 const NOT_LITERAL = /^\s|\n[^\S\n]|\n\n$/;
 
 /** Texts are written by these rules rather than by the library's, which leave some to the version of the reader. */
-const TEXT: ScalarTag = {
+const textTag = (escaping: Escaping): ScalarTag => ({
   identify: (value) => typeof value === "string",
   default: true,
   tag: "tag:yaml.org,2002:str",
@@ -123,17 +140,18 @@ const TEXT: ScalarTag = {
   stringify({ value }, { implicitKey, inFlow, indent }) {
     const text = String(value);
     if (text.includes("\n")) {
-      const literal = !implicitKey && !inFlow && indent !== "" && !UNPRINTABLE.test(text) && !NOT_LITERAL.test(text);
-      return literal ? literalBlock(text, indent) : doubleQuoted(text);
+      const literal =
+        !implicitKey && !inFlow && indent !== "" && !escaping.needed.test(text) && !NOT_LITERAL.test(text);
+      return literal ? literalBlock(text, indent) : doubleQuoted(text, escaping);
     }
-    if (UNPRINTABLE.test(text)) return doubleQuoted(text);
+    if (escaping.needed.test(text)) return doubleQuoted(text, escaping);
     const plain =
       !inFlow && (UUID.test(text) || (PLAIN_START.test(text) && !MARKS.test(text) && !WORDS.has(text.toLowerCase())));
     if (plain) return text;
     // One kind of quotes, unless the text is full of them, as JSON is.
-    return /["\\]/.test(text) && !text.includes("'") ? `'${text}'` : doubleQuoted(text);
+    return /["\\]/.test(text) && !text.includes("'") ? `'${text}'` : doubleQuoted(text, escaping);
   },
-};
+});
 
 function literalBlock(text: string, indent: string): string {
   const body = text.endsWith("\n") ? text.slice(0, -1) : text;
@@ -151,12 +169,11 @@ const ESCAPES: Record<string, string> = {
   "\u2029": "\\P",
 };
 
-const ESCAPED = new RegExp(`${UNPRINTABLE.source}|["\\\\\\n]`, "g");
-
-function doubleQuoted(text: string): string {
+function doubleQuoted(text: string, { quoted }: Escaping): string {
   const hex = (character: string) => {
-    const code = character.charCodeAt(0).toString(16);
-    return code.length <= 2 ? `\\x${code.padStart(2, "0")}` : `\\u${code.padStart(4, "0")}`;
+    const code = (character.codePointAt(0) ?? 0).toString(16);
+    if (code.length <= 2) return `\\x${code.padStart(2, "0")}`;
+    return code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\U${code.padStart(8, "0")}`;
   };
-  return `"${text.replace(ESCAPED, (character) => ESCAPES[character] ?? hex(character))}"`;
+  return `"${text.replace(quoted, (character) => ESCAPES[character] ?? hex(character))}"`;
 }

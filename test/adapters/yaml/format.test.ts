@@ -237,8 +237,16 @@ describe("a document", () => {
     expect(formatDocument({ b: "yes", a: { d: 1, c: [true] } })).toBe('b: "yes"\na:\n  d: 1\n  c:\n    - true\n');
   });
 
+  it("escapes what could steer a terminal or hide on it, where a manifest has it as it is", () => {
+    const text = { "a\u200b": "b\u202eb", c: "d\u{e0041}\ne" };
+
+    expect(formatDocument(text)).toBe('"a\\u200b": "b\\u202eb"\nc: "d\\U000e0041\\ne"\n');
+    expect(parse(formatDocument(text))).toEqual(text);
+    expect(formatYaml({ a: "b\u202eb" })).toBe("a: b\u202eb\n");
+  });
+
   it("is written whatever JSON can hold, even half a surrogate pair", () => {
-    expect(formatDocument({ "\ude00": ["\ud83d", "😀"] })).toBe("�:\n  - �\n  - 😀\n");
+    expect(formatDocument({ "\ude00": ["\ud83d", "😀"] })).toBe('"\\ufffd":\n  - "\\ufffd"\n  - 😀\n');
   });
 
   it("says what JSON would say of dates and of objects that hide themselves", () => {
