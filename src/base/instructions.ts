@@ -1,5 +1,6 @@
 /** What people tell the agent by files beside the inventory; a commit on the branch is the permission. */
 
+import { Failure } from "../common/failure.js";
 import type { Base } from "./open.js";
 
 export const APPROVE_PATH = ".runtime-agent/approve";
@@ -12,12 +13,16 @@ export interface Instructions {
   readonly suspended: "everything" | readonly string[];
 }
 
-/** Lines read of one file; nobody needs more, and the file is anybody's. */
-const LINES = 1_000;
+/** Bytes that one file may have: names of more Applications than there are, and the file is anybody's. */
+const LIMIT = 1024 * 1024;
 
-/** Reads both files; absent ones say nothing. A `suspend` without a name suspends everything. */
+/**
+ * Reads both files; absent ones say nothing. A `suspend` without a name suspends everything. Throws `BaseUnusable` for
+ * one that is too large: read in part, it would say something else.
+ */
 export async function readInstructions(base: Base): Promise<Instructions> {
   const contents = await base.readAll([APPROVE_PATH, SUSPEND_PATH].filter((path) => base.listing.has(path)));
+  for (const [path, bytes] of contents) if (bytes.byteLength > LIMIT) throw tooLarge(path);
   const approvals = wordsOf(contents.get(APPROVE_PATH));
   const suspend = contents.get(SUSPEND_PATH);
   const names = wordsOf(suspend);
@@ -26,10 +31,13 @@ export async function readInstructions(base: Base): Promise<Instructions> {
 
 /** The first word of each line; `#` begins a comment. */
 function wordsOf(bytes: Buffer | undefined): string[] {
-  const lines =
-    bytes
-      ?.subarray(0, 64 * 1024)
-      .toString("utf8")
-      .split("\n", LINES) ?? [];
+  const lines = bytes?.toString("utf8").split("\n") ?? [];
   return lines.flatMap((line) => line.replace(/#.*/, "").trim().split(/\s+/, 1)).filter((word) => word !== "");
 }
+
+const tooLarge = (path: string) =>
+  new Failure(`"${path}" in git.path is larger than 1 MiB`, {
+    code: "BaseUnusable",
+    stage: "base",
+    hint: "Make it shorter: one hash or one name a line is all that is read of it.",
+  });

@@ -35,10 +35,28 @@ describe("instructions", () => {
     expect((await instructions({ [APPROVE_PATH]: "" })).approvals).toEqual([]);
   });
 
-  it("are not read beyond a thousand lines, nor beyond 64 KiB", async () => {
-    const lines = Array.from({ length: 2_000 }, (_, index) => `hash-${index}`).join("\n");
+  it("are read to the end, however many lines there are", async () => {
+    const lines = Array.from({ length: 20_000 }, (_, index) => `line-${index}`);
 
-    expect((await instructions({ [APPROVE_PATH]: lines })).approvals).toHaveLength(1_000);
-    expect((await instructions({ [APPROVE_PATH]: `${" ".repeat(64 * 1024)}x` })).approvals).toEqual([]);
+    const { approvals, suspended } = await instructions({
+      [APPROVE_PATH]: lines.join("\n"),
+      [SUSPEND_PATH]: `# all of them\n${lines.join("\n")}`,
+    });
+
+    expect(approvals).toEqual(lines);
+    expect(suspended).toEqual(lines);
+  });
+
+  it.each([APPROVE_PATH, SUSPEND_PATH])("are refused as a whole where there is too much to read: %s", async (path) => {
+    const most = "#".repeat(1024 * 1024 - 5);
+
+    expect(await instructions({ [path]: `${most}\nname` })).toMatchObject(
+      path === APPROVE_PATH ? { approvals: ["name"] } : { suspended: ["name"] },
+    );
+    await expect(instructions({ [path]: `${most}\nname1` })).rejects.toMatchObject({
+      code: "BaseUnusable",
+      stage: "base",
+      message: `"${path}" in git.path is larger than 1 MiB`,
+    });
   });
 });
