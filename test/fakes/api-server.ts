@@ -11,6 +11,7 @@ export interface APIRequest {
   readonly method: string;
   readonly path: string;
   readonly authorization: string;
+  readonly contentType: string;
 }
 
 /**
@@ -57,8 +58,12 @@ export async function startFakeAPIServer(): Promise<FakeAPIServer> {
     const found = objects.get(path);
     if (found === undefined) return [404, {}];
     if (method === "GET") return [200, found];
-    if (method !== "PUT" || body === null) return [405, {}];
-    const { resourceVersion } = body.metadata;
+    if (body === null || !["PUT", "PATCH"].includes(method)) return [405, {}];
+    const { resourceVersion = undefined } = body.metadata ?? {};
+    if (method === "PATCH") {
+      if (resourceVersion !== undefined && resourceVersion !== found.metadata.resourceVersion) return [409, {}];
+      return [200, store(path, { ...found, ...body, metadata: { ...found.metadata, ...body.metadata } })];
+    }
     return resourceVersion === found.metadata.resourceVersion ? [200, store(path, body)] : [409, {}];
   };
   const store = (path: string, object: APIObject) => {
@@ -69,7 +74,12 @@ export async function startFakeAPIServer(): Promise<FakeAPIServer> {
 
   const server = createServer(async (request, response) => {
     const { method = "", url: path = "", headers } = request;
-    const received = { method, path, authorization: headers.authorization ?? "" };
+    const received = {
+      method,
+      path,
+      authorization: headers.authorization ?? "",
+      contentType: headers["content-type"] ?? "",
+    };
     const body = await text(request);
     requests.push(received);
     const fault = fake.fault(received);

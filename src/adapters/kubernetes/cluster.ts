@@ -1,16 +1,24 @@
 /** The cluster, opened once for many calls. */
 
 import { type ClusterOptions, createCalls } from "./calls.js";
+import { type ClusterCompassConnection, createCompassConnections } from "./compass-connections.js";
+import { type ClusterDeployment, createDeployments } from "./deployments.js";
 import { ClusterFailure } from "./errors.js";
+import { type ClusterEvent, createEvents } from "./events.js";
 import { type ClusterLease, createLeases } from "./leases.js";
-import type { Objects } from "./objects.js";
+import type { Objects, Place } from "./objects.js";
 import { type ClusterSecret, createSecrets } from "./secrets.js";
 
 export interface Cluster {
   readonly secrets: Objects<ClusterSecret>;
   readonly leases: Objects<ClusterLease>;
+  readonly compassConnections: Objects<ClusterCompassConnection>;
   /** The CompassConnection of that name, as it stands; null when there is none, or no such kind of object. */
   compassConnection(name: string): Promise<unknown>;
+  /** Null when there is no such Deployment. */
+  deployment(place: Place): Promise<ClusterDeployment | null>;
+  /** Tells an Event, or counts it once more when it was told before. */
+  tell(event: ClusterEvent): Promise<void>;
 }
 
 /**
@@ -23,6 +31,9 @@ export function openCluster(options: ClusterOptions): Cluster {
   return {
     secrets: createSecrets(send),
     leases: createLeases(send),
+    compassConnections: createCompassConnections(send),
+    deployment: createDeployments(send),
+    tell: createEvents(send),
     compassConnection: async (name) => {
       const call = { verb: "get", resource: COMPASS_CONNECTIONS.plural, object: `CompassConnection ${name}` };
       try {

@@ -5,6 +5,7 @@ import type { SendCall } from "./calls.js";
 import { ClusterFailure, isConflict } from "./errors.js";
 
 export interface Place {
+  /** "" for what is in no namespace. */
   readonly namespace: string;
   readonly name: string;
 }
@@ -51,7 +52,7 @@ export function createObjects<Raw extends KubernetesObject, T extends ClusterObj
   const call = (verb: string, { namespace, name }: Place) => ({
     verb,
     resource: kind.resource,
-    object: `${kind.title} ${namespace}/${name}`,
+    object: `${kind.title} ${namespace === "" ? name : `${namespace}/${name}`}`,
   });
   const parse = (raw: Raw, { namespace, name }: Place): T => {
     const resourceVersion = raw.metadata?.resourceVersion ?? null;
@@ -70,7 +71,8 @@ export function createObjects<Raw extends KubernetesObject, T extends ClusterObj
   const write = async (object: T): Promise<T> => {
     const isNew = object.resourceVersion === null;
     const { namespace, name, frame } = object;
-    const body = kind.compose(object, isNew ? { ...frame, metadata: { namespace, name } } : frame);
+    const metadata = namespace === "" ? { name } : { namespace, name };
+    const body = kind.compose(object, isNew ? { ...frame, metadata } : frame);
     const change = isNew ? kind.create : kind.replace;
     try {
       const verb = isNew ? "create" : "update";

@@ -120,6 +120,176 @@ describe("a CompassConnection", () => {
   });
 });
 
+const CONNECTION = "/apis/compass.kyma-project.io/v1alpha1/compassconnections/c";
+const connection = { namespace: "", name: "c" };
+
+describe("a CompassConnection that is written", () => {
+  it("is made with the name alone, since it is in no namespace, and then replaced with all that is not ours", async () => {
+    const { api, open } = await aServer();
+    const { compassConnections } = await open();
+    const content = { uid: null, annotations: {}, spec: { managementInfo: {} }, status: undefined };
+
+    const made = await compassConnections.write({ ...connection, resourceVersion: null, frame: {}, ...content });
+    const first = api.objects.get(CONNECTION);
+    api.objects.set(CONNECTION, {
+      ...made.frame,
+      ...first,
+      more: 1,
+      metadata: { ...first?.metadata, name: "c", labels: { a: "b" } },
+    });
+    const read = await compassConnections.get(connection);
+    if (read === null) throw new Error("it is there");
+    await compassConnections.write({ ...read, status: { connectionState: "Connected" } });
+
+    const KIND = { apiVersion: "compass.kyma-project.io/v1alpha1", kind: "CompassConnection" };
+    expect(first).toEqual({ ...KIND, metadata: { name: "c", resourceVersion: "1" }, spec: { managementInfo: {} } });
+    expect(api.objects.get(CONNECTION)).toEqual({
+      ...KIND,
+      more: 1,
+      metadata: { name: "c", resourceVersion: "2", labels: { a: "b" } },
+      spec: { managementInfo: {} },
+      status: { connectionState: "Connected" },
+    });
+  });
+
+  it("loses the annotations that are taken away, and keeps the others", async () => {
+    const { api, open } = await aServer();
+    const { compassConnections } = await open();
+    const metadata = { name: "c", uid: "u", resourceVersion: "1", annotations: { one: "1", other: "2" } };
+    api.objects.set(CONNECTION, { metadata, spec: {} });
+    const annotationsNow = () => api.objects.get(CONNECTION)?.metadata.annotations;
+
+    const read = await compassConnections.get(connection);
+    if (read === null) throw new Error("it is there");
+    const written = await compassConnections.write({ ...read, annotations: { other: "2" } });
+    const one = annotationsNow();
+    await compassConnections.write({ ...written, annotations: {} });
+
+    expect(read).toMatchObject({ uid: "u", annotations: { one: "1", other: "2" } });
+    expect([one, annotationsNow()]).toEqual([{ other: "2" }, undefined]);
+  });
+
+  it("is no conflict when only the answer was lost, and one by its own name otherwise", async () => {
+    const { api, open, befall } = await aServer();
+    const { compassConnections } = await open();
+    api.objects.set(CONNECTION, { metadata: { name: "c", resourceVersion: "1" }, spec: { a: 1, b: 2 } });
+    const read = await compassConnections.get(connection);
+    if (read === null) throw new Error("it is there");
+    befall("lose-answer");
+
+    await compassConnections.write({ ...read, spec: { b: 3, a: 1, left: undefined } });
+    const failure = await clusterFailureOf(compassConnections.write({ ...read, spec: {} }));
+
+    expect(failure).toMatchObject({ code: "ClusterConflict" });
+    expect(failure.message).toContain("update CompassConnection c:");
+  });
+});
+
+describe("a Deployment", () => {
+  const DEPLOYMENT = "/apis/apps/v1/namespaces/kyma-system/deployments/s";
+
+  it.each([
+    [{ spec: { replicas: 0 } }, { wanted: 0, running: 0 }],
+    [
+      { spec: { replicas: 0 }, status: { replicas: 1 } },
+      { wanted: 0, running: 1 },
+    ],
+    [
+      { spec: { replicas: 2 }, status: {} },
+      { wanted: 2, running: 0 },
+    ],
+    [{ spec: {} }, { wanted: 1, running: 0 }],
+  ])("has the pods that are wanted and those that run: %j", async (object, pods) => {
+    const { api, open } = await aServer();
+    api.objects.set(DEPLOYMENT, { metadata: { name: "s" }, ...object });
+
+    expect(await (await open()).deployment(place)).toEqual(pods);
+  });
+
+  it("is null when there is none, and not when it may not be read", async () => {
+    const { open, befall } = await aServer();
+    const cluster = await open();
+
+    const none = await cluster.deployment(place);
+    befall(403);
+    const failure = await clusterFailureOf(cluster.deployment(place));
+
+    expect(none).toBeNull();
+    expect(failure.message).toBe("the agent may not get Deployment kyma-system/s");
+  });
+});
+
+describe("an Event", () => {
+  const EVENTS = "/api/v1/namespaces/default/events/";
+  const about = { apiVersion: "v1", kind: "K", name: "c", uid: "u" };
+  const event = { type: "Warning", reason: "R", message: "m", about, at: new Date("2026-03-01T12:00:00Z") } as const;
+  const told = ({ objects }: { objects: ReadonlyMap<string, unknown> }) =>
+    [...objects].filter(([path]) => path.startsWith(EVENTS)).map(([, object]) => object);
+
+  it("is made in the namespace of what is in none, and counted when it is told again", async () => {
+    const { api, open } = await aServer();
+    const { tell } = await open();
+
+    await tell(event);
+    await tell({ ...event, at: new Date("2026-03-01T12:05:00Z") });
+    await tell({ ...event, at: new Date("2026-03-01T12:10:00Z") });
+
+    expect(told(api)).toEqual([
+      expect.objectContaining({
+        metadata: { namespace: "default", name: expect.stringMatching(/^c\.[0-9a-f]{16}$/), resourceVersion: "5" },
+        involvedObject: about,
+        type: "Warning",
+        reason: "R",
+        message: "m",
+        count: 3,
+        firstTimestamp: "2026-03-01T12:00:00.000Z",
+        lastTimestamp: "2026-03-01T12:10:00.000Z",
+        source: { component: "runtime-agent" },
+      }),
+    ]);
+    expect(api.requests.map(({ method }) => method)).not.toContain("GET");
+    const patches = api.requests.filter(({ method }) => method === "PATCH");
+    expect(new Set(patches.map(({ contentType }) => contentType))).toEqual(new Set(["application/merge-patch+json"]));
+  });
+
+  it("is another one for another object, type, reason or message", async () => {
+    const { api, open } = await aServer();
+    const { tell } = await open();
+
+    await tell(event);
+    await tell({ ...event, about: { ...about, uid: null } });
+    await tell({ ...event, type: "Normal" });
+    await tell({ ...event, reason: "S" });
+    await tell({ ...event, message: "n" });
+
+    expect(told(api)).toHaveLength(5);
+    expect(JSON.stringify(told(api)[1])).not.toContain("uid");
+  });
+
+  it("that another makes or counts at the same time is told", async () => {
+    const { api, open, befall } = await aServer();
+    const { tell } = await open();
+    befall(404, 409);
+
+    await tell(event);
+    await tell(event);
+    befall(null, 409);
+    await tell(event);
+
+    expect(told(api)).toEqual([expect.objectContaining({ count: 1 })]);
+  });
+
+  it("that may not be made is a failure", async () => {
+    const { open, befall } = await aServer();
+    befall(null, 403);
+
+    const failure = await clusterFailureOf((await open()).tell(event));
+
+    expect(failure).toMatchObject({ code: "ClusterForbidden" });
+    expect(failure.hint).toContain("the verb create on events");
+  });
+});
+
 describe("a fault that passes", () => {
   it.each<Fault>([429, 500, 503, 410, "hang", "reset", "lose-answer"])("is survived by a read: %s", async (fault) => {
     const { open, befall } = await aServer();
