@@ -30,6 +30,14 @@ export function forJSON(json: string): string {
   return json.replace(UNPRINTABLE, escapeUnits);
 }
 
+/** An Event's message: the API server takes 1 KiB, people read it on terminals and pages. */
+export function forEvent(text: string): string {
+  const shown = forTerminal(text, 1_024);
+  return Buffer.byteLength(shown) <= 1_024
+    ? shown
+    : new TextDecoder().decode(Buffer.from(shown).subarray(0, 1_020)).replace(/\ufffd+$/, "…");
+}
+
 /** What GitHub, GitLab, Gitea and Azure read in a commit message, by the one character that each cannot do without. */
 const READ_BY_HOSTS: readonly RegExp[] = [
   // Issues (`#12`), mentions (`@team`), merge requests (`!12`), continuous integration (`[skip ci]`).

@@ -1,7 +1,10 @@
 /** Stage report: one `Outcome`, and its views. */
 
 export { commitMessage } from "./commit-message.js";
+export { type ConnectionContent, nextConnection, readSwitches, withoutRefresh } from "./compass-connection.js";
+export type { ConnectionReport } from "./connection-state.js";
 export { diffFiles, type FileChange, type FileDiff } from "./diff.js";
+export { certificateEvents, failureEvent, madeAgain, outcomeEvents, type ReportedEvent } from "./events.js";
 export { EXIT, exitCode, exitCodeOfFailure } from "./exit-code.js";
 export { planNotes } from "./notes.js";
 export { buildOutcome, describeFailure, failedOutcome, type Outcome, type OutcomeFailure } from "./outcome.js";

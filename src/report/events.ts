@@ -1,0 +1,81 @@
+/** Events about the CompassConnection: what its schema has no room for (docs/reference/compass-connection.md). Pure. */
+
+import { forEvent } from "../common/quote.js";
+import { reasonsText, setAsideText } from "./connection-state.js";
+import type { Outcome, OutcomeFailure } from "./outcome.js";
+
+/** Why there is an Event. A failure has its own code instead. Documented, never renamed. */
+export type EventReason =
+  | "Paired"
+  | "PairingFailed"
+  | "CertificateRenewed"
+  | "RenewalFailed"
+  | "CertificateRevoked"
+  | "ConnectionMadeAgain"
+  | "ApplicationsHeld"
+  | "ApplicationsSetAside"
+  | "ApplicationsDegraded"
+  | "WritingSuspended";
+
+export interface ReportedEvent {
+  readonly type: "Normal" | "Warning";
+  readonly reason: EventReason | OutcomeFailure["code"];
+  /** One printable line, at most 1 KiB. The same circumstances give the same words, so that they are counted. */
+  readonly message: string;
+}
+
+type Told = Pick<OutcomeFailure, "code" | "message">;
+
+const text = ({ code, message }: Told) => `${code}: ${message}`;
+
+/** An Event with its message made fit for one. */
+export const anEvent = (type: ReportedEvent["type"], reason: ReportedEvent["reason"], message: string) => ({
+  type,
+  reason,
+  message: forEvent(message),
+});
+
+export const failureEvent = (failure: Pick<OutcomeFailure, "code" | "message" | "hint">): ReportedEvent =>
+  anEvent("Warning", failure.code, `${failure.message}. ${failure.hint}`);
+
+/** What became of the certificate. */
+export const certificateEvents = {
+  paired: (host: string) => anEvent("Normal", "Paired", `paired with ${host}`),
+  renewed: (host: string, notAfter: Date) =>
+    anEvent(
+      "Normal",
+      "CertificateRenewed",
+      `${host} renewed the certificate, which is valid until ${notAfter.toISOString()}`,
+    ),
+  revoked: () =>
+    anEvent("Normal", "CertificateRevoked", "the certificate was revoked by command: a new one-time token is needed"),
+  pairingFailed: (failure: Told) => anEvent("Warning", "PairingFailed", `pairing failed: ${text(failure)}`),
+  renewalFailed: (failure: Told) =>
+    anEvent("Warning", "RenewalFailed", `the certificate in use was not renewed: ${text(failure)}`),
+};
+
+export const madeAgain = (): ReportedEvent =>
+  anEvent("Normal", "ConnectionMadeAgain", "it was missing, and was made again from the agent's state");
+
+/** Of a cycle: at most one of each reason, whatever the number of Applications. */
+export function outcomeEvents({ applications, approval, suspended, failure }: Outcome): ReportedEvent[] {
+  if (failure !== null) return [failureEvent(failure)];
+  const { held, setAside, degraded } = applications;
+  const mend = approval === null ? "" : `; \`${approval.command}\` lets ${approval.count} of them pass`;
+  return [
+    ...(held.length === 0
+      ? []
+      : [anEvent("Warning", "ApplicationsHeld", `${held.length} held: ${reasonsText(held)}${mend}`)]),
+    ...(setAside.length === 0 ? [] : [anEvent("Warning", "ApplicationsSetAside", setAsideText(applications))]),
+    ...(degraded.length === 0
+      ? []
+      : [
+          anEvent(
+            "Warning",
+            "ApplicationsDegraded",
+            `published as far as possible, ${degraded.length} remarks: ${reasonsText(degraded)}`,
+          ),
+        ]),
+    ...(suspended ? [anEvent("Warning", "WritingSuspended", "nothing is written to Git: a person suspended it")] : []),
+  ];
+}
