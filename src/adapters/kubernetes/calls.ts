@@ -32,6 +32,7 @@ const ATTEMPTS_WITHIN_TIMEOUT = 3;
 export function createCalls(options: ClusterOptions): SendCall {
   const { env, stage, timeout = 30_000, clock = systemClock, random = Math.random, accountFolder } = options;
   const { signal = new AbortController().signal } = options;
+  const ofAttempt = Math.ceil(timeout / ATTEMPTS_WITHIN_TIMEOUT);
   let found: Promise<Access> | undefined;
   const access = () => {
     found ??= findAccess(env, accountFolder).catch((cause: unknown) => {
@@ -48,7 +49,7 @@ export function createCalls(options: ClusterOptions): SendCall {
     const isRead = call.verb === "get";
     let isAnswerLost = false;
     const attempt = async () => {
-      const limit = AbortSignal.timeout(timeout / ATTEMPTS_WITHIN_TIMEOUT);
+      const limit = AbortSignal.timeout(ofAttempt);
       const ends = AbortSignal.any([limit, signal]);
       const configuration = createConfiguration({
         baseServer: new ServerConfiguration(server, {}),
@@ -75,7 +76,7 @@ export function createCalls(options: ClusterOptions): SendCall {
           ...call,
           stage,
           host,
-          timeout: timeout / ATTEMPTS_WITHIN_TIMEOUT,
+          timeout: ofAttempt,
           timedOut: limit.aborted,
           stopped: signal,
           hasTokenFile,

@@ -375,6 +375,14 @@ describe("a fault that stays", () => {
     expect(told(failure)).not.toContain("the-token");
   });
 
+  it("is told whatever the deadline is, also where it is no multiple of the attempts", async () => {
+    const { api, open } = await aServer();
+    api.fault = () => "hang";
+    const { secrets } = await open({ timeout: 100 });
+
+    expect(await clusterFailureOf(secrets.get(place))).toMatchObject({ code: "TimedOut" });
+  });
+
   it("is told when the API server is away", async () => {
     const { api, open } = await aServer();
     const { secrets } = await open();
