@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import type { Repository } from "./adapters/git/index.js";
 import { type Base, findDrift, folderBase, foldersOf, openBase, ownedFiles, readInstructions } from "./base/index.js";
+import { type Asked, NOTHING_ASKED, openClusterReport, pairedEvent, renewedEvent } from "./cluster-report.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure, Failure, type Stage } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
@@ -11,7 +12,7 @@ import { createStopwatch, type Stopwatch } from "./common/stopwatch.js";
 import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
 import { anotherFailure, openSession, type Session } from "./connect/index.js";
 import { createDirector, fetchSnapshot, type Snapshot } from "./fetch/index.js";
-import { maintainIdentity } from "./maintain.js";
+import { type Maintenance, maintainIdentity } from "./maintain.js";
 import { buildEstate } from "./model/index.js";
 import {
   decide,
@@ -25,7 +26,15 @@ import {
 } from "./plan/index.js";
 import { publishCommit } from "./publish/index.js";
 import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
-import { buildOutcome, commitMessage, type FileChange, type Outcome, planNotes } from "./report/index.js";
+import {
+  buildOutcome,
+  certificateEvents,
+  commitMessage,
+  type FileChange,
+  type Outcome,
+  outcomeEvents,
+  planNotes,
+} from "./report/index.js";
 import { createFingerprinter, createSealer, sealEstate } from "./seal/index.js";
 import {
   type CycleSettings,
@@ -83,18 +92,26 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
   let state: State | null = null;
   let reached: Reached | null = null;
   let failure: Failure | null = null;
+  let maintained: Maintenance | null = null;
+  let asked = NOTHING_ASKED;
+  const cluster = openClusterReport(options);
   try {
     requireBuilt(config);
     state = openState(config, options.env);
     if (!planOnly) {
+      await cluster?.refuseBesideGoAgent();
       stop = await state.lock();
-      const maintaining = { ...options, state };
-      const maintained = await watch.time("connect", () => maintainIdentity(maintaining));
+      const takeRenewalRequest = cluster?.takeRefresh;
+      const maintaining = { ...options, state, ...(takeRenewalRequest === undefined ? {} : { takeRenewalRequest }) };
+      asked = (await cluster?.asked()) ?? NOTHING_ASKED;
+      maintained = await watch.time("connect", () => maintainIdentity(maintaining));
       used.connector = maintained.requests;
       lasting.push(...maintained.notes);
       notes.push(...maintained.notes);
+    } else {
+      asked = (await cluster?.asked()) ?? NOTHING_ASKED;
     }
-    reached = await reconcile({ ...options, state, watch, used, notes, lasting });
+    reached = await reconcile({ ...options, state, watch, used, notes, lasting, asked });
   } catch (thrown) {
     failure = options.signal.aborted ? stopped(options.signal, watch.stage) : asFailure(thrown, watch.stage);
     log.debug("cycle failed", { stage: failure.stage, code: failure.code, cause: failure.cause });
@@ -115,7 +132,29 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     notes,
     failure,
   });
-  if (state !== null && stop !== null) await remember(state, outcome, reached, session, clock, log);
+  if (state !== null && stop !== null) {
+    await remember(state, outcome, reached, session, clock, log);
+    // Of one that was stopped nothing is known.
+    if (outcome.failure?.code !== "Aborted") {
+      await cluster?.tell({
+        work: "cycle",
+        failure: outcome.failure,
+        applications: outcome.applications,
+        isSuspended: outcome.suspended,
+        state,
+        asked,
+        usedApproval: reached === null || reached.isSuspended ? null : reached.plan.usedApproval,
+        events: (identity) => [
+          ...(maintained?.done === "pairing" ? [pairedEvent(identity)] : []),
+          ...(maintained?.done === "renewal" ? [renewedEvent(identity)] : []),
+          ...(maintained?.failed ?? []).map(({ work, failure: each }) =>
+            work === "pairing" ? certificateEvents.pairingFailed(each) : certificateEvents.renewalFailed(each),
+          ),
+          ...outcomeEvents(outcome),
+        ],
+      });
+    }
+  }
   await used.session?.client.close();
   await stop?.();
   return { outcome, changes: reached?.changes ?? [] };
@@ -169,6 +208,7 @@ interface Running extends CycleOptions {
   readonly notes: string[];
   /** Notes that hold for every attempt of the cycle. */
   readonly lasting: readonly string[];
+  readonly asked: Asked;
 }
 
 async function reconcile(running: Running): Promise<Reached> {
@@ -272,6 +312,7 @@ export async function recordSnapshot(options: CycleOptions): Promise<Snapshot> {
       used,
       notes: [],
       lasting: [],
+      asked: NOTHING_ASKED,
     });
     return await look();
   } finally {
@@ -334,7 +375,8 @@ interface Planned {
 
 /** Stages model, render, seal and plan. Reasons to set an Application aside add up on the way. */
 async function planOn(planning: Planning): Promise<Planned> {
-  const { config, clock, signal, log, base, memory, watch, looks, sealKey, renderer, settings, nonce } = planning;
+  const { config, clock, signal, log, base, memory, watch, looks, sealKey, renderer, settings, nonce, asked } =
+    planning;
   const { first } = looks;
   const progress = progressOf(log);
   const { namespace } = config.applications;
@@ -360,7 +402,19 @@ async function planOn(planning: Planning): Promise<Planned> {
   const modelOf = (snapshot: Snapshot) => buildEstate(snapshot, { fingerprint: fingerprints.value, owners });
 
   const listed = await watch.time("model", async () => modelOf(first));
-  const given = { base, owned, folders, drift, instructions, runtimeID, settings: config, memory, nonce, now };
+  const annotated = asked.approval === null ? [] : [asked.approval];
+  const given = {
+    base,
+    owned,
+    folders,
+    drift,
+    instructions: { ...instructions, approvals: [...instructions.approvals, ...annotated] },
+    runtimeID,
+    settings: config,
+    memory,
+    nonce,
+    now,
+  };
   const decideBy = (second: Snapshot | null) =>
     watch.time("plan", async () =>
       decide({ ...given, estate: listed, second: second === null ? null : modelOf(second) }),
@@ -409,7 +463,7 @@ async function planOn(planning: Planning): Promise<Planned> {
       now,
     }),
   );
-  const suspension = suspensionOf(config.suspend, memory, instructions);
+  const suspension = suspensionOf(config.suspend, memory, instructions, asked.isSuspended);
   const notes = [
     ...(readable ? ["secrets.mode is plain: everybody who can read the repository can read the credentials"] : []),
     ...(owned.note === null ? [] : [owned.note]),
@@ -417,6 +471,7 @@ async function planOn(planning: Planning): Promise<Planned> {
     ...planNotes(plan, {
       snapshot: first,
       approvals: instructions.approvals,
+      annotated: asked.approval,
       suspended: suspendedNames(memory, instructions),
     }),
   ];

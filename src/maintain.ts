@@ -36,8 +36,10 @@ export interface MaintainOptions extends IdentityOptions {
 export interface Maintenance {
   /** What happened that a person may want to know. */
   readonly notes: readonly string[];
-  /** True when a new certificate is in use. */
-  readonly renewed: boolean;
+  /** What put a new certificate in use; null when it is the same as before. */
+  readonly done: "pairing" | "renewal" | null;
+  /** What was tried in vain, while the identity in use works. */
+  readonly failed: readonly { readonly work: "pairing" | "renewal"; readonly failure: Failure }[];
   /** Requests to the Connector. */
   readonly requests: number;
 }
@@ -50,13 +52,20 @@ export interface Maintenance {
 export async function maintainIdentity(options: MaintainOptions): Promise<Maintenance> {
   const { config, state, clock, log, takeRenewalRequest, onHost = () => undefined } = options;
   const notes: string[] = [];
+  const failures: { work: "pairing" | "renewal"; failure: Failure }[] = [];
   const counted = { ...options, requests: { count: 0 } };
-  const done = (renewed: boolean) => ({ notes, renewed, requests: counted.requests.count });
-  const failed = (what: string, thrown: unknown) => {
+  const ended = (done: Maintenance["done"]) => ({
+    notes,
+    done,
+    failed: failures,
+    requests: counted.requests.count,
+  });
+  const failed = (work: "pairing" | "renewal", what: string, thrown: unknown) => {
     const failure = asFailure(thrown, "connect");
     if (failure.code === "Aborted" || failure.code === "Internal") throw thrown;
     log.warn(what, { code: failure.code });
     notes.push(`${what}: ${failure.message}`);
+    failures.push({ work, failure });
   };
 
   const pending = await state.pending();
@@ -69,19 +78,19 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   if (pending !== null && pending.tokenDigest !== null && token === null) {
     try {
       await pairIdentity({ ...counted, token: null, force: true, onHost });
-      return done(true);
+      return ended("pairing");
     } catch (thrown) {
       if (usable === null) throw thrown;
-      failed("the pairing that was cut could not be finished", thrown);
+      failed("pairing", "the pairing that was cut could not be finished", thrown);
     }
   }
   if (token !== null) {
     try {
       await pairIdentity({ ...counted, token, force: true, onHost });
-      return done(true);
+      return ended("pairing");
     } catch (thrown) {
       if (usable === null) throw thrown;
-      failed("pairing anew failed", thrown);
+      failed("pairing", "pairing anew failed", thrown);
     }
   }
   if (usable === null) {
@@ -93,21 +102,21 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
 
   const requested = takeRenewalRequest !== undefined && (await takeRenewalRequest());
   const reason = renewalOf(config, usable, pending, requested, clock.now());
-  if (reason === null) return done(false);
+  if (reason === null) return ended(null);
   const next = requested ? null : nextAttempt(memory, usable.dates.notAfter);
   if (next !== null && next > clock.now()) {
     if (memory.renewal !== null)
       notes.push(`renewing the certificate failed (${memory.renewal.failure}); tried again at ${next.toISOString()}`);
-    return done(false);
+    return ended(null);
   }
   log.info("renewing the certificate", { reason });
   try {
     await renewBy(usable, counted, !requested);
     log.info("certificate renewed");
-    return done(true);
+    return ended("renewal");
   } catch (thrown) {
-    failed("renewing the certificate failed", thrown);
-    return done(false);
+    failed("renewal", "renewing the certificate failed", thrown);
+    return ended(null);
   }
 }
 

@@ -18,6 +18,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 type GitConfig = NonNullable<Config["git"]>;
 
+/** The Go agent's Secret of contract 3.5: while it exists, the module operator starts that agent. */
+export const GO_AGENT_CONFIGURATION = "compass-agent-configuration";
+
 /** What a cycle needs of the configuration, and cannot do without. */
 export interface CycleSettings {
   readonly runtimeID: string;

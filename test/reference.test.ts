@@ -7,7 +7,7 @@ import { systemClock } from "../src/common/clock.js";
 import { Failure, type FailureCode } from "../src/common/failure.js";
 import { silentLogger } from "../src/common/logger.js";
 import { tellStory } from "../src/demo/story.js";
-import { buildOutcome, exitCodeOfFailure } from "../src/report/index.js";
+import { APPROVE_ANNOTATION, buildOutcome, exitCodeOfFailure, SUSPEND_ANNOTATION } from "../src/report/index.js";
 import { faultNames } from "../src/sandbox/index.js";
 import { aPlan } from "./report/an-outcome.js";
 
@@ -45,6 +45,9 @@ const failureCodes = wordsOf("src/common/failure.ts", "FailureCode");
 const setAside = wordsOf("src/model/estate.ts", "SetAsideReason");
 const degraded = wordsOf("src/model/estate.ts", "DegradedReason");
 const held = wordsOf("src/plan/decision.ts", "HoldReason");
+
+const states = wordsOf("src/report/connection-state.ts", "ConnectionState");
+const events = wordsOf("src/report/events.ts", "EventReason");
 
 const markdown = [
   ...(existsSync(join(root, "README.md")) ? ["README.md"] : []),
@@ -88,8 +91,32 @@ describe("reasons.md", () => {
   });
 });
 
+describe("compass-connection.md", () => {
+  it.each([
+    ["State", states],
+    ["Event", events],
+  ])("has each %s once, and no other", (heading, words) => {
+    const rows = rowsUnder(page("compass-connection.md"), heading);
+
+    expect(rows.map(({ first }) => first).sort()).toEqual([...words].sort());
+  });
+
+  it("names each field that is written, and both annotations", () => {
+    const text = page("compass-connection.md");
+    const crd = read("crds/compassconnections.yaml");
+    const words = ["type", "required", "properties", "nullable", "format", "description"];
+    const fields = [...crd.matchAll(/^ {16,}(\w+):/gm)]
+      .map(([, name = ""]) => name)
+      .filter((name) => !words.includes(name));
+
+    expect(fields.length).toBeGreaterThan(12);
+    expect(fields.filter((field) => !text.includes(field))).toEqual([]);
+    for (const annotation of [APPROVE_ANNOTATION, SUSPEND_ANNOTATION]) expect(text).toContain(annotation);
+  });
+});
+
 describe("every page of the reference", () => {
-  const known = new Set([...failureCodes, ...setAside, ...degraded, ...held]);
+  const known = new Set([...failureCodes, ...setAside, ...degraded, ...held, ...states, ...events]);
   const others = new Set(["SyncOutcome", "ConfigMap", "CronJob", "PairingUnfinished", "NoFormation"]);
   const pages = markdown.filter((path) => path.startsWith("docs/reference/"));
 

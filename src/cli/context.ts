@@ -7,6 +7,7 @@ import { createLogger, type Logger, type LogLevel } from "../common/logger.js";
 import { forJSON, forTerminal } from "../common/quote.js";
 import { type Config, type LoadedConfig, loadConfig, resolveConfiguration } from "../config/index.js";
 import type { TextOptions } from "../report/index.js";
+import { takeOverConfiguration } from "../take-over.js";
 
 /** What the process has; tests give their own. */
 export interface World {
@@ -38,6 +39,8 @@ export interface Context extends World {
   load(overrides?: Readonly<Record<string, string | boolean>>): Promise<LoadedConfig>;
   /** The same, with what `runtime.configuration` refers to. */
   resolve(overrides?: Readonly<Record<string, string | boolean>>): Promise<Config>;
+  /** The same for a command that writes: what the Go agent was configured by is taken over first, where it is time. */
+  resolveToWrite(overrides?: Readonly<Record<string, string | boolean>>): Promise<Config>;
   /** The command's one result on stdout: the data in the format asked for, or the text. */
   answer(data: unknown, text: string): void;
   /** A line for people on stderr, unless they asked for quiet. */
@@ -76,6 +79,12 @@ export function createContext(world: World, options: GlobalOptions): Context {
     text: { color: colored(stdout) },
     load,
     resolve: async (overrides) => resolveConfiguration((await load(overrides)).config, env),
+    resolveToWrite: async (overrides) => {
+      const { config } = await load(overrides);
+      const note = await takeOverConfiguration(config, env, world.signal);
+      if (note !== null) log.warn(note);
+      return resolveConfiguration(config, env);
+    },
     answer: (given, words) => {
       log.endProgress();
       const isObject = typeof given === "object" && given !== null && !Array.isArray(given);

@@ -2,6 +2,7 @@
 
 import { text as readAll } from "node:stream/consumers";
 import { Command } from "commander";
+import { reported } from "../cluster-report.js";
 import { Failure } from "../common/failure.js";
 import { Secret } from "../common/secret.js";
 import { readSecret } from "../config/index.js";
@@ -34,11 +35,15 @@ export function pairCommand(register: Register): void {
 
 async function pair(context: Context, { tokenFile, connectorUrl, force = false }: PairFlags): Promise<number> {
   const { env, clock, signal, log } = context;
-  const config = await context.resolve(connectorUrl === undefined ? {} : { "compass.connectorURL": connectorUrl });
+  const config = await context.resolveToWrite(
+    connectorUrl === undefined ? {} : { "compass.connectorURL": connectorUrl },
+  );
   const token = tokenFile === undefined ? await configuredToken(config, env) : await readToken(context, tokenFile);
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
   const paired = await withState({ config, env, clock, signal, log, patience: 0 }, (state) =>
-    pairIdentity({ config, env, clock, signal, state, token, force, onHost }),
+    reported({ config, env, clock, signal, log, state, work: "pairing" }, () =>
+      pairIdentity({ config, env, clock, signal, state, token, force, onHost }),
+    ),
   );
   tellPaired(context, paired);
   return EXIT.done;

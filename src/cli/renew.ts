@@ -1,6 +1,7 @@
 /** `renew`, `revoke`, `reconnect`: the certificate's life by hand. */
 
 import { Command } from "commander";
+import { openClusterReport, reported } from "../cluster-report.js";
 import { reconnectIdentity, renewIdentity, revokeIdentity } from "../identity.js";
 import { EXIT, paint } from "../report/index.js";
 import { withState } from "../with-state.js";
@@ -37,9 +38,10 @@ export function reconnectCommand(register: Register): void {
 }
 
 async function renew(context: Context): Promise<number> {
-  const config = await context.resolve();
+  const config = await context.resolveToWrite();
+  await openClusterReport({ ...context, config })?.refuseBesideGoAgent();
   const { commonName, notBefore, notAfter, host } = await withState({ ...context, config }, (state) =>
-    renewIdentity({ ...context, config, state }),
+    reported({ ...context, config, state, work: "renewal" }, () => renewIdentity({ ...context, config, state })),
   );
   context.answer(
     { kind: "Renewal", version: 1, clientID: commonName, host, notBefore, notAfter },
@@ -54,7 +56,7 @@ async function revoke(context: Context, { yes = false }: { readonly yes?: boolea
   if (!yes)
     await confirm(context, "Revoke the certificate? This agent then needs a new one-time token. It cannot be undone.");
   const { clientID } = await withState({ ...context, config }, (state) =>
-    revokeIdentity({ ...context, config, state }),
+    reported({ ...context, config, state, work: "revocation" }, () => revokeIdentity({ ...context, config, state })),
   );
   context.answer(
     { kind: "Revocation", version: 1, clientID, revoked: true },
@@ -70,12 +72,14 @@ interface ReconnectFlags {
 }
 
 async function reconnect(context: Context, { tokenFile, yes = false }: ReconnectFlags): Promise<number> {
-  const config = await context.resolve();
+  const config = await context.resolveToWrite();
   const token = tokenFile === undefined ? null : await readToken(context, tokenFile);
   if (!yes) await confirm(context, "Pair anew? The identity in use is replaced when the new one works.");
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
   const paired = await withState({ ...context, config }, (state) =>
-    reconnectIdentity({ ...context, config, state, token, onHost }),
+    reported({ ...context, config, state, work: "pairing" }, () =>
+      reconnectIdentity({ ...context, config, state, token, onHost }),
+    ),
   );
   tellPaired(context, paired);
   return EXIT.done;

@@ -31,7 +31,7 @@ export function syncCommand(register: Register): void {
 async function sync(context: Context, { detailedExitCode = false, timeout, takeOver }: SyncFlags): Promise<number> {
   const { env, clock, log } = context;
   const signal = timeout === undefined ? context.signal : AbortSignal.any([context.signal, timeoutSignal(timeout)]);
-  const config = await context.resolve();
+  const config = await context.resolveToWrite();
   const taking = takeOver === undefined ? {} : { takeOver };
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
   const { outcome } = await runCycle({

@@ -30,6 +30,7 @@ export type FailureCode =
   | "ClusterForbidden"
   | "ClusterConflict"
   | "ClusterRefused"
+  | "GoAgentRunning"
   // connect
   | "TokenNeeded"
   | "TokenRejected"

@@ -1,4 +1,4 @@
-/** What a person wants nothing written of: by the configuration, by command, or by a file in Git. Pure. */
+/** What a person wants nothing written of: by the configuration, by command, by an annotation, or by a file in Git. Pure. */
 
 import type { Instructions } from "../base/index.js";
 import { forTerminal } from "../common/quote.js";
@@ -13,8 +13,14 @@ export const suspendedNames = ({ suspended }: Suspended, instructions: Instructi
 ];
 
 /** Who suspended everything, in words; null when nobody did. */
-export function suspensionOf(isSet: boolean, { suspended }: Suspended, instructions: Instructions): string | null {
+export function suspensionOf(
+  isSet: boolean,
+  { suspended }: Suspended,
+  instructions: Instructions,
+  isAnnotated = false,
+): string | null {
   if (isSet) return "the setting `suspend`";
+  if (isAnnotated) return "the annotation runtime-agent.kyma-project.io/suspend of the CompassConnection";
   if (instructions.suspended === "everything") return "the file .runtime-agent/suspend in Git";
   const { everything } = suspended;
   if (everything === null) return null;

@@ -53,6 +53,21 @@ export function readSwitches(spec: unknown): { readonly resync: boolean; readonl
   return { resync: resyncNow === true, refresh: refreshCredentialsNow === true };
 }
 
+/** On the CompassConnection: the hash of a held set that may pass, once. */
+export const APPROVE_ANNOTATION = "runtime-agent.kyma-project.io/approve";
+
+/** On the CompassConnection: nothing is written while it is "true". */
+export const SUSPEND_ANNOTATION = "runtime-agent.kyma-project.io/suspend";
+
+/** Whoever puts the second one there wants the agent to stop, also where he wrote "yes". */
+export function readAnnotations(annotations: Readonly<Record<string, string>>) {
+  const suspend = annotations[SUSPEND_ANNOTATION]?.trim().toLowerCase() ?? "";
+  return {
+    approval: annotations[APPROVE_ANNOTATION]?.trim() || null,
+    isSuspended: suspend !== "" && suspend !== "false",
+  };
+}
+
 /** The spec with `refreshCredentialsNow` taken back, and all else as it was. */
 export const withoutRefresh = (spec: unknown): unknown => ({ ...readSpec(spec), refreshCredentialsNow: false });
 
@@ -80,7 +95,7 @@ export function nextConnection(found: ConnectionContent | null, report: Connecti
     },
     status: {
       ...status,
-      connectionState: verdict.state,
+      connectionState: verdict.state ?? status.connectionState,
       connectionStatus: connectionStatus(status.connectionStatus, verdict, report),
       ...synchronizationStatus(status.synchronizationStatus ?? {}, verdict, report),
     },

@@ -39,7 +39,8 @@ export interface StateInput {
 
 /** An error that is null: that part went well. One that is not there: nothing is said of that part. */
 export interface Verdict {
-  readonly state: string;
+  /** Null: as before. */
+  readonly state: ConnectionState | null;
   readonly connectionError?: string | null;
   readonly synchronizationError?: string | null;
 }
@@ -65,13 +66,13 @@ const paired: Rule = ({ report: { work, failure } }) =>
 
 const renewed: Rule = ({ report: { work, failure }, before }) =>
   work === "renewal" && failure === null
-    ? { state: BEFORE_SYNC.has(before) ? "Connected" : before, connectionError: null }
+    ? { state: BEFORE_SYNC.has(before) ? "Connected" : null, connectionError: null }
     : null;
 
 // What a command could not do changes nothing while the identity in use serves.
 const inVain: Rule = ({ report: { work, connection, certificate, now }, before }) =>
   work !== "cycle" && connection !== null && certificate !== null && certificate.notAfter > now
-    ? { state: before || "Connected" }
+    ? { state: before === "" ? "Connected" : null }
     : null;
 
 const disconnected: Rule = ({ report: { work, failure }, wasPaired }) => {

@@ -41,11 +41,11 @@ export const failureEvent = (failure: Pick<OutcomeFailure, "code" | "message" | 
 /** What became of the certificate. */
 export const certificateEvents = {
   paired: (host: string) => anEvent("Normal", "Paired", `paired with ${host}`),
-  renewed: (host: string, notAfter: Date) =>
+  renewed: (host: string, notAfter: Date | null) =>
     anEvent(
       "Normal",
       "CertificateRenewed",
-      `${host} renewed the certificate, which is valid until ${notAfter.toISOString()}`,
+      `${host} renewed the certificate, which is valid until ${notAfter?.toISOString() ?? "an unknown time"}`,
     ),
   revoked: () =>
     anEvent("Normal", "CertificateRevoked", "the certificate was revoked by command: a new one-time token is needed"),

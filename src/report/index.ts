@@ -1,7 +1,15 @@
 /** Stage report: one `Outcome`, and its views. */
 
 export { commitMessage } from "./commit-message.js";
-export { type ConnectionContent, nextConnection, readSwitches, withoutRefresh } from "./compass-connection.js";
+export {
+  APPROVE_ANNOTATION,
+  type ConnectionContent,
+  nextConnection,
+  readAnnotations,
+  readSwitches,
+  SUSPEND_ANNOTATION,
+  withoutRefresh,
+} from "./compass-connection.js";
 export type { ConnectionReport } from "./connection-state.js";
 export { diffFiles, type FileChange, type FileDiff } from "./diff.js";
 export { certificateEvents, failureEvent, madeAgain, outcomeEvents, type ReportedEvent } from "./events.js";

@@ -9,6 +9,8 @@ export interface NotesInput {
   readonly snapshot: Snapshot;
   /** Hashes that a file in Git gives. */
   readonly approvals: readonly string[];
+  /** The hash that the annotation gives. @default there is none */
+  readonly annotated?: string | null;
   /** Names of Applications, by command or by a file in Git. */
   readonly suspended: readonly string[];
 }
@@ -16,7 +18,7 @@ export interface NotesInput {
 /** Paths and names that a sentence has. */
 const NAMED = 5;
 
-export function planNotes(plan: Plan, { snapshot, approvals, suspended }: NotesInput): string[] {
+export function planNotes(plan: Plan, { snapshot, approvals, annotated = null, suspended }: NotesInput): string[] {
   const { overwritten, hold, usedApproval, held } = plan;
   const known = new Set(held.map(({ name }) => name));
   const notes: string[] = [];
@@ -41,9 +43,13 @@ export function planNotes(plan: Plan, { snapshot, approvals, suspended }: NotesI
       .join(", ");
     notes.push(`suspended by name, but neither in Compass nor in Git: ${names}`);
   }
-  const stale = approvals.filter((each) => each !== hash);
-  if (stale.length > 0) {
-    const named = `.runtime-agent/approve names ${forTerminal(stale[0] ?? "", 64)}`;
+  const given = [
+    [".runtime-agent/approve", approvals.find((each) => each !== hash)],
+    ["the annotation runtime-agent.kyma-project.io/approve", annotated === hash ? null : annotated],
+  ] as const;
+  for (const [by, stale] of given) {
+    if (stale == null) continue;
+    const named = `${by} names ${forTerminal(stale, 64)}`;
     notes.push(hash === null ? `${named}, but nothing is held` : `${named}, but what is held is ${hash}`);
   }
   return notes;

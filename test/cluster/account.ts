@@ -24,6 +24,29 @@ const connection = {
   verbs: ["get"],
 };
 
+const aboutConnection = (...verbs: string[]) => ({ ...connection, verbs });
+
+/** What a whole command needs beyond that: the CompassConnection, Events about it, and a look at the Go agent. */
+export const enoughForCommands = (place: KubernetesPlace): Pick<AccountRights, "rights" | "clusterRules"> => {
+  const goAgent = {
+    apiGroups: ["apps"],
+    resources: ["deployments"],
+    resourceNames: ["compass-runtime-agent"],
+    verbs: ["get"],
+  };
+  const events = { apiGroups: [""], resources: ["events"], verbs: ["create", "patch"] };
+  const { resourceNames: _any, ...creating } = aboutConnection("create");
+  const [own, ...others] = enough(place);
+  return {
+    rights: [
+      ...(own === undefined ? [] : [{ ...own, rules: [...own.rules, goAgent] }]),
+      ...others,
+      { namespace: "default", rules: [events] },
+    ],
+    clusterRules: [aboutConnection("get", "update"), creating],
+  };
+};
+
 /** What the state needs where its Secrets and its Lease are there already. */
 export const enough = ({ options: { namespace, authority } }: KubernetesPlace): Rights[] => [
   {
@@ -45,10 +68,20 @@ export async function prepare(server: Access, place: KubernetesPlace): Promise<v
   await call(server, "POST", `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`, { body: { metadata } });
 }
 
+interface AccountRights {
+  readonly rights: readonly Rights[];
+  readonly clusterRules: readonly unknown[];
+}
+
 /** The place as an account sees it that has these rights and no others. */
-export async function asAccount(server: Access, place: KubernetesPlace, rights: readonly Rights[]) {
+export async function asAccount(
+  server: Access,
+  place: KubernetesPlace,
+  rights: readonly Rights[],
+  clusterRules: readonly unknown[] = [connection],
+) {
   const { namespace } = place.options;
-  await createAccount(server, { namespace, name: "agent", rights, clusterRules: [connection] });
+  await createAccount(server, { namespace, name: "agent", rights, clusterRules });
   const tokenFile = join(server.folder, `token-${namespace}`);
   await writeFile(tokenFile, await tokenOf(server, namespace, "agent"));
   const env = { KUBECONFIG: await writeKubeconfig(server, { tokenFile }) };

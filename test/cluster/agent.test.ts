@@ -5,7 +5,7 @@ import { describe, expect, inject, it } from "vitest";
 import { aWorld } from "../e2e/world.js";
 import { dataOf } from "../state/secrets-behaviour.js";
 import { aPlace } from "./a-place.js";
-import { asAccount, enough, prepare } from "./account.js";
+import { asAccount, enoughForCommands, prepare } from "./account.js";
 import { requestsOf } from "./api-server.js";
 
 const server = inject("cluster");
@@ -13,7 +13,8 @@ const server = inject("cluster");
 async function aClusterWorld() {
   const made = await aPlace(server);
   await prepare(server, made);
-  const { place, user } = await asAccount(server, made, enough(made));
+  const { rights, clusterRules } = enoughForCommands(made);
+  const { place, user } = await asAccount(server, made, rights, clusterRules);
   const { certificate, authority, namespace, env } = place.options;
   const world = await aWorld({
     sandbox: { applications: 3 },

@@ -151,9 +151,9 @@ export async function call(
   { server, ca, adminToken }: Omit<Access, "folder">,
   method: string,
   path: string,
-  { body, token = adminToken }: { body?: unknown; token?: string } = {},
+  { body, token = adminToken, type = "application/json" }: { body?: unknown; token?: string; type?: string } = {},
 ): Promise<Answer> {
-  const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+  const headers = { Authorization: `Bearer ${token}`, "Content-Type": type };
   return new Promise((resolve, reject) => {
     const sent = request(`${server}${path}`, { method, ca, headers, timeout: 10_000 }, async (response) => {
       const answered = await text(response).catch(reject);

@@ -1,0 +1,31 @@
+/** Takes the Go agent's configuration Secret over: while that exists, the module operator starts the Go agent. */
+
+import { type ClusterSecret, openCluster } from "./adapters/kubernetes/index.js";
+import type { Config } from "./config/index.js";
+import { type Environment, GO_AGENT_CONFIGURATION } from "./setup.js";
+
+/**
+ * Copies the keys of `compass-agent-configuration` into the Secret that `runtime.configuration` names, when that is in the
+ * same namespace and has nothing in it. Gives a note when it did; null when there was nothing to do. Only for an agent
+ * whose state is in the cluster. Throws a `ClusterFailure`.
+ */
+export async function takeOverConfiguration(
+  { state, runtime }: Config,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const place = runtime.configuration?.secret;
+  if (place === undefined || "directory" in state || place.name === GO_AGENT_CONFIGURATION) return null;
+  const { secrets } = openCluster({ env, stage: "config", signal });
+  const own = await secrets.get(place);
+  if (own !== null && hasContent(own)) return null;
+  const theirs = await secrets.get({ namespace: place.namespace, name: GO_AGENT_CONFIGURATION });
+  if (theirs === null || !hasContent(theirs)) return null;
+  const empty = { ...place, resourceVersion: null, frame: {}, data: new Map() };
+  // Whoever filled it meanwhile meant it: the conflict is told, and the next command reads theirs.
+  await secrets.write({ ...(own ?? empty), data: new Map([...(own ?? empty).data, ...theirs.data]) });
+  const [from, to] = [`${place.namespace}/${GO_AGENT_CONFIGURATION}`, `${place.namespace}/${place.name}`];
+  return `the configuration of the Go agent was copied from the Secret ${from} to ${to}: delete ${from}, since the Go agent is started as long as it exists`;
+}
+
+const hasContent = ({ data }: ClusterSecret) => [...data.values()].some((value) => !value.isEmpty);
