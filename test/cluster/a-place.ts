@@ -8,9 +8,8 @@ import { type Access, call, createNamespace, writeKubeconfig } from "./api-serve
 const CONNECTIONS = "/apis/compass.kyma-project.io/v1alpha1/compassconnections";
 
 /** As the admin, until its options are given another KUBECONFIG. */
-export async function aPlace(server: Access): Promise<KubernetesPlace> {
-  const word = randomBytes(4).toString("hex");
-  const [namespace, istio] = [`kyma-${word}`, `istio-${word}`];
+export async function aPlace(server: Access, namespaces = newNamespaces()): Promise<KubernetesPlace> {
+  const [namespace, istio] = namespaces;
   await createNamespace(server, namespace);
   await createNamespace(server, istio);
   const env = { KUBECONFIG: await writeKubeconfig(server) };
@@ -33,4 +32,9 @@ export async function aPlace(server: Access): Promise<KubernetesPlace> {
     cluster: openCluster({ env, stage: "connect" }),
     setCompassConnection,
   };
+}
+
+function newNamespaces(): readonly [own: string, istio: string] {
+  const word = randomBytes(4).toString("hex");
+  return [`kyma-${word}`, `istio-${word}`];
 }

@@ -64,12 +64,14 @@ interface Outcome {
 export interface RuntimeOptions extends WorldOptions {
   /** Configured by the Secret `runtime-agent-configuration`, which nobody has made. @default by the file */
   readonly isBySecret?: boolean;
+  /** The agent's, and Istio's. @default new ones */
+  readonly namespaces?: readonly [own: string, istio: string];
 }
 
-/** With namespaces of its own, and no CompassConnection yet. */
+/** Without a CompassConnection yet. */
 export async function aRuntime(server: Access, options: RuntimeOptions = {}): Promise<Runtime> {
-  const { settings = {}, isBySecret = false } = options;
-  const place = await aPlace(server);
+  const { settings = {}, isBySecret = false, namespaces } = options;
+  const place = await aPlace(server, namespaces);
   const { certificate, authority, namespace, env } = place.options;
   const secret = `${namespace}/runtime-agent-configuration`;
   const world = await aWorld({

@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { App, Chart } from "cdk8s";
+import { describe, expect, it } from "vitest";
+import { formatYaml } from "../../src/adapters/yaml/index.js";
+import { rights } from "../../templates/rights.js";
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly rules?: readonly {
+    readonly resources: readonly string[];
+    readonly resourceNames?: readonly string[];
+    readonly verbs: readonly string[];
+  }[];
+  readonly subjects?: readonly object[];
+  readonly data?: unknown;
+}
+
+function charted(namespace = "kyma-system", istioNamespace = "istio-system"): Manifest[] {
+  const chart = new Chart(new App(), "rights");
+  rights(chart, { namespace, istioNamespace });
+  return chart.toJson() as Manifest[];
+}
+
+const rules = charted().flatMap((manifest) => manifest.rules ?? []);
+
+describe("the rights", () => {
+  it("are those of the file that is shipped", () => {
+    const shipped = readFileSync(join(import.meta.dirname, "..", "..", "deploy", "rbac.yaml"), "utf8");
+
+    expect(shipped.split("---\n").slice(1)).toEqual(charted().map(formatYaml));
+  });
+
+  it("let nothing be listed, watched or deleted", () => {
+    const verbs = new Set(rules.flatMap((rule) => rule.verbs));
+
+    expect([...verbs].sort()).toEqual(["create", "get", "patch", "update"]);
+  });
+
+  it("name each object, but for what has no name yet", () => {
+    const unnamed = rules.filter(({ resourceNames }) => resourceNames === undefined);
+
+    expect(unnamed.map(({ resources, verbs }) => [...resources, ...verbs])).toEqual([
+      ["events", "create", "patch"],
+      ["compassconnections", "create"],
+    ]);
+  });
+
+  it("come with empty Secrets and the Lease for all that may only be updated", () => {
+    const updated = charted().flatMap(({ metadata: { namespace }, rules: own = [] }) =>
+      own
+        .filter(({ verbs, resources }) => verbs.includes("update") && !resources.includes("compassconnections"))
+        .flatMap(({ resourceNames = [] }) => resourceNames.map((name) => `${namespace}/${name}`)),
+    );
+
+    const made = charted().filter(({ kind }) => kind === "Secret" || kind === "Lease");
+
+    expect(made.map(({ metadata: { namespace, name } }) => `${namespace}/${name}`).sort()).toEqual(updated.sort());
+    expect(made.filter((manifest) => "data" in manifest || "stringData" in manifest || "spec" in manifest)).toEqual([]);
+  });
+
+  it("are bound to the agent's account in its namespace, also those in others", () => {
+    const bindings = charted("agents", "mesh").filter(({ kind }) => kind.endsWith("Binding"));
+
+    expect(bindings.map(({ metadata }) => metadata.namespace)).toEqual(["agents", "mesh", "default", undefined]);
+    expect(new Set(bindings.map(({ subjects }) => JSON.stringify(subjects))).size).toBe(1);
+    expect(bindings[0]?.subjects).toEqual([{ kind: "ServiceAccount", name: "runtime-agent", namespace: "agents" }]);
+  });
+});
