@@ -97,7 +97,7 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
     // Renewed in time, but never proven: the old one has expired meanwhile.
     if (pending === null || pending.tokenDigest !== null || pending.issued === null) throw await noIdentity(options);
     await completePending({ ...pending, issued: pending.issued }, counted);
-    return done(true);
+    return ended("renewal");
   }
 
   const requested = takeRenewalRequest !== undefined && (await takeRenewalRequest());

@@ -63,6 +63,9 @@ export async function aRuntime(sandbox: Sandbox, clock: Clock) {
     folder,
     giveToken: (token: string) => writeFileSync(tokenFile, token),
     pair: () => pairIdentity({ ...options, token: Secret.of(sandbox.token), onHost: () => undefined }),
-    maintain: (more: Partial<MaintainOptions> = {}) => maintainIdentity({ ...options, ...more }),
+    maintain: async (more: Partial<MaintainOptions> = {}) => {
+      const maintenance = await maintainIdentity({ ...options, ...more });
+      return { ...maintenance, renewed: maintenance.done !== null };
+    },
   };
 }
