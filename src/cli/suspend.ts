@@ -55,10 +55,13 @@ async function resume(context: Context, _flags: object, [name]: string[]): Promi
   await changeMemory(context, config, (memory) =>
     name === undefined ? resumeEverything(memory) : resumeOne(memory, name),
   );
-  const what = name === undefined ? "everything but what is suspended by name" : forTerminal(name, 63);
+  const what =
+    name === undefined
+      ? "everything but what is suspended by name; the next sync writes to Git again"
+      : `${forTerminal(name, 63)}; from the next sync on it is written as Compass has it, or deleted by its rule where Compass does not list it`;
   context.answer(
     { kind: "Suspension", version: 1, name: name ?? null, suspended: false },
-    `${paint(context.text, ["green", "bold"], "Resumed")} ${what}; the next sync writes it\n`,
+    `${paint(context.text, ["green", "bold"], "Resumed")} ${what}\n`,
   );
   return EXIT.done;
 }

@@ -199,8 +199,10 @@ describe("a git revert of the agent's commit", () => {
     expect(changes(await sync())).toEqual(nothing);
   });
 
-  it("that deleted an Application brings it back, for good", async () => {
-    const { world, sync, person } = await aPairedWorld();
+  it("that deleted an Application brings it back, until a person resumes what Compass says", async () => {
+    const { world, sync, person } = await aPairedWorld({
+      settings: { deletion: { ...quick.deletion, limit: "100%" } },
+    });
     await world.edit(({ applications }) => void applications.pop());
     const [name = ""] = (await sync()).applications.deleted;
 
@@ -209,6 +211,12 @@ describe("a git revert of the agent's commit", () => {
     expect(changes(await sync())).toEqual({ ...nothing, held: [`${name} Reverted`] });
     expect(changes(await sync())).toEqual({ ...nothing, held: [`${name} Reverted`] });
     expect(await person.names()).toContain(name);
+
+    const resumed = await world.run(["resume", name]);
+    expect(resumed.stdout).toContain(
+      `Resumed ${name}; from the next sync on it is written as Compass has it, or deleted`,
+    );
+    expect((await sync()).applications.deleted).toEqual([name]);
   });
 });
 
