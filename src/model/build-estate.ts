@@ -67,6 +67,13 @@ const rules: readonly Rule[] = [
 const UNREADABLE =
   "Director cannot write its answer about it (HTTP 422), as control characters in a schema do; mend the text in Compass";
 
+const EQUAL_SECRETS =
+  "its name begins so that the Secrets of a bundle's credentials and of its parameters would have one name; mend it in Compass";
+
+/** Names of Secrets are cut (contract 4.4): after `params-`, again and again, nothing is left to tell two of them apart. */
+const hasEqualSecrets = ({ secrets }: ApplicationModel) =>
+  new Set(secrets.map(({ name }) => name)).size < secrets.length;
+
 /** Models every Application that has nothing against it; the others are set aside, each with its reason. */
 export function buildEstate(snapshot: Snapshot, options: ModelOptions): Estate {
   const { owners = new Map() } = options;
@@ -87,6 +94,10 @@ export function buildEstate(snapshot: Snapshot, options: ModelOptions): Estate {
       continue;
     }
     const result = modelApplication(each.application, each.name, options.fingerprint);
+    if (hasEqualSecrets(result.model)) {
+      setAside.push({ name: each.name, id: each.application.id, reason: "InvalidName", message: EQUAL_SECRETS });
+      continue;
+    }
     applications.push(result.model);
     degraded.push(...result.degraded);
   }

@@ -37,6 +37,35 @@ const parameters = Secret.of('{"X-Tenant":["tenant of shop"]}');
 const credentialsName = `mp-shop-${uuid(101)}`;
 const parametersName = `params-mp-shop-${uuid(101)}`;
 
+describe("two Secrets of one Application that would have one name", () => {
+  const name = "params-params-params-params-x";
+  const bundles = [
+    aBundle({ id: uuid(101), defaultInstanceAuth: anAuth({ credential: basic(), headers: parameters }) }),
+  ];
+
+  it("set it aside, and the name is told as what it is: not the template's fault", () => {
+    const { applications, setAside, degraded } = anEstate([
+      anApplication({ name, bundles }),
+      anApplication({ id: uuid(2) }),
+    ]);
+
+    expect(applications.map((each) => each.name)).toEqual(["mp-shop"]);
+    expect(setAside).toMatchObject([
+      { name, reason: "InvalidName", message: expect.stringContaining("one name; mend it in Compass") },
+    ]);
+    expect(degraded.filter((each) => each.name === name)).toEqual([]);
+  });
+
+  it.each([
+    ["only credentials", anAuth({ credential: basic() })],
+    ["only parameters", anAuth({ headers: parameters })],
+  ])("are none where there are %s", (_, defaultInstanceAuth) => {
+    const { setAside } = anEstate([anApplication({ name, bundles: [aBundle({ defaultInstanceAuth })] })]);
+
+    expect(setAside).toEqual([]);
+  });
+});
+
 describe("names in an estate", () => {
   it("stand as Director gave them when the label isNormalized is the text true", () => {
     const { applications, setAside } = anEstate([anApplication({ name: "sap-commerce" })], { isNormalized: "true" });
