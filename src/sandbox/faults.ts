@@ -44,6 +44,8 @@ export interface Fault {
   readonly name: FaultName;
   /** How often it strikes. @default for ever */
   readonly times?: number | undefined;
+  /** How often it lets pass what it would strike, before it begins. @default 0 */
+  readonly after?: number | undefined;
   /** The operation (root field of the query) that it strikes. @default any */
   readonly match?: string | undefined;
   /** Of `slow`: milliseconds or an ISO 8601 duration. @default 1000 */
@@ -66,6 +68,7 @@ export const faultList: z.ZodType<Fault[]> = z.array(
   z.strictObject({
     name: z.enum(faultNames),
     times: z.int().positive().optional(),
+    after: z.int().nonnegative().optional(),
     match: z.string().min(1).optional(),
     delay: delay.optional(),
     code: z.int().optional(),
@@ -89,7 +92,7 @@ export interface Faults {
 /** Begins with a list; throws a Failure when it is none. */
 export function createFaults(initial: readonly Fault[]): Faults {
   const load = (list: readonly Fault[]) =>
-    list.map((fault) => ({ fault, left: fault.times ?? Number.POSITIVE_INFINITY }));
+    list.map((fault) => ({ fault, passing: fault.after ?? 0, left: fault.times ?? Number.POSITIVE_INFINITY }));
   const parsed = faultList.safeParse(initial);
   if (!parsed.success) {
     throw new Failure("that is not a list of faults", {
@@ -102,10 +105,15 @@ export function createFaults(initial: readonly Fault[]): Faults {
   let current = load(parsed.data);
 
   const takeFirst = (matches: (fault: Fault) => boolean): Fault | null => {
-    const found = current.find(({ fault, left }) => left > 0 && matches(fault));
-    if (found === undefined) return null;
-    found.left -= 1;
-    return found.fault;
+    for (const each of current) {
+      if (each.left === 0 || !matches(each.fault)) continue;
+      if (each.passing === 0) {
+        each.left -= 1;
+        return each.fault;
+      }
+      each.passing -= 1;
+    }
+    return null;
   };
 
   return {

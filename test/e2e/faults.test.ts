@@ -82,6 +82,22 @@ const pages: readonly Row[] = [
   { fault: { name: "cursor-loop", match: "eventDefinitions" }, ...incomplete },
 ];
 
+/** The first look takes three pages: only the second one, before the deletion, is struck. */
+const secondLook = { match: "applicationsForRuntime", after: 3 };
+const seconds: readonly Row[] = [
+  {
+    fault: { name: "empty-page", ...secondLook },
+    exit: 0,
+    code: null,
+    reasons: ["SeenAgain"],
+    tree: "nothing deleted",
+    unseenOnce: false,
+  },
+  { fault: { name: "http-500", ...secondLook }, ...unavailable, code: "ServerError" },
+  { fault: { name: "drop-item", ...secondLook }, ...incomplete },
+  { fault: { name: "no-runtime", match: "runtime", after: 3 }, ...refused, code: "RuntimeUnknown" },
+];
+
 /** Struck while `sync` pairs first. Nothing of it is tried again by itself: a token is good for one call. */
 const pairing: readonly Row[] = [
   { fault: { name: "wrong-certificate" }, ...refused, code: "CertificateUnusable" },
@@ -92,7 +108,7 @@ const pairing: readonly Row[] = [
 
 describe("every fault of the sandbox", () => {
   it("has a row here", () => {
-    const named = new Set<FaultName>([...answers, ...pages, ...pairing].map(({ fault }) => fault.name));
+    const named = new Set<FaultName>([...answers, ...pages, ...seconds, ...pairing].map(({ fault }) => fault.name));
 
     expect([...named].sort()).toEqual([...faultNames].sort());
   });
@@ -100,6 +116,7 @@ describe("every fault of the sandbox", () => {
   it.each([
     ["an answer that fails as a whole", answers],
     ["a page that is not as it should be", pages],
+    ["a second look that fails, where the first did not", seconds],
   ])(
     "writes nothing wrong by %s while it stays, goes on when it is over, and does not notice it where it may pass",
     async (_, rows) => {

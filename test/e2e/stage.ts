@@ -7,9 +7,9 @@ import { aWorld, GIT_PATH, type World } from "./world.js";
 
 /**
  * What the branch holds: what it held before (the very commit), all that Director says, or that but for the changed
- * Application, whose files are as they were.
+ * Application, whose files are as they were, or but for the removed one, which is still there.
  */
-export type Tree = "unchanged" | "as Director says" | "all but one" | "something else";
+export type Tree = "unchanged" | "as Director says" | "all but one" | "nothing deleted" | "something else";
 
 export interface Stage {
   readonly world: World;
@@ -71,9 +71,12 @@ export async function aStage(): Promise<Stage> {
       // The inventory says when something was deleted; the revision stands for everything else.
       const revision = `${GIT_PATH}/revision.yaml`;
       if ((await idOf(`main:${revision}`)) === (await idOf(`${after}:${revision}`))) return "as Director says";
-      const untouched = (await idOf(`main:${changedFolder}`)) === (await idOf(`${before}:${changedFolder}`));
-      const removed = (await git(repository, "ls-tree", "main", removedFolder)) === "";
-      return untouched && removed ? "all but one" : "something else";
+      const isAt = async (revision: string, folder: string) =>
+        (await git(repository, "rev-parse", `main:${folder}`)) === (await idOf(`${revision}:${folder}`));
+      const isRemoved = (await git(repository, "ls-tree", "main", removedFolder)) === "";
+      if (isRemoved) return (await isAt(before, changedFolder)) ? "all but one" : "something else";
+      const isElseThere = (await isAt(after, changedFolder)) && (await isAt(before, removedFolder));
+      return isElseThere ? "nothing deleted" : "something else";
     },
   };
 }

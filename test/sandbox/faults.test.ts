@@ -38,6 +38,17 @@ async function paired(
 const numbers = (reply: Reply) =>
   reply.data.applicationsForRuntime.data.map((one: { id: string }) => Number(one.id.slice(-3)));
 
+describe("a fault that begins later", () => {
+  it("lets so many pass that it would strike, and then strikes as often as it is to", async () => {
+    const { sandbox, fetch } = await paired();
+    await setFaults(sandbox, { name: "http-500", match: "applicationsForRuntime", after: 2, times: 1 });
+
+    const statuses = [await fetch(), await fetch(), await fetch(), await fetch()].map(({ status }) => status);
+
+    expect(statuses).toEqual([200, 200, 500, 200]);
+  });
+});
+
 describe("a fault at the edge", () => {
   it.each([
     ["http-500", 500, "Internal Server Error", {}],
