@@ -45,6 +45,7 @@ const failureCodes = wordsOf("src/common/failure.ts", "FailureCode");
 const setAside = wordsOf("src/model/estate.ts", "SetAsideReason");
 const degraded = wordsOf("src/model/estate.ts", "DegradedReason");
 const held = wordsOf("src/plan/decision.ts", "HoldReason");
+const renewal = wordsOf("src/connect/policies.ts", "RenewalReason");
 
 const states = wordsOf("src/report/connection-state.ts", "ConnectionState");
 const events = wordsOf("src/report/events.ts", "EventReason");
@@ -77,6 +78,7 @@ describe("reasons.md", () => {
     ["Set aside", setAside],
     ["Held", held],
     ["Degraded", degraded],
+    ["Renewal", renewal],
   ])("has each reason under %s once, and no other", (title, reasons) => {
     const part =
       page("reasons.md")
@@ -116,7 +118,7 @@ describe("compass-connection.md", () => {
 });
 
 describe("every page of the reference", () => {
-  const known = new Set([...failureCodes, ...setAside, ...degraded, ...held, ...states, ...events]);
+  const known = new Set([...failureCodes, ...setAside, ...degraded, ...held, ...renewal, ...states, ...events]);
   const others = new Set(["SyncOutcome", "ConfigMap", "CronJob", "PairingUnfinished", "NoFormation"]);
   const pages = markdown.filter((path) => path.startsWith("docs/reference/"));
 
