@@ -39,7 +39,6 @@ const withoutEffect = [
   "runtime.eventsURL",
   "pullRequest",
   "secrets.sealedSecrets",
-  "certificate.renewAt",
   "schedule",
   "server",
 ];
@@ -212,8 +211,7 @@ From the highest to the lowest:
 2. environment variables \`RUNTIME_AGENT_…\`;
 3. the file;
 4. variables \`APP_…\` of the Go agent (below);
-5. defaults. The default of \`state\` is \`./state\` beside the file, and \`state.kubernetes\` in a pod, which is not built yet: there, set
-   \`state.directory\`.
+5. defaults. The default of \`state\` is \`./state\` beside the file, and \`state.kubernetes\` in a pod.
 
 The name of a variable is \`RUNTIME_AGENT_\` and the path in upper snake case: \`git.auth.githubApp.appID\` is
 \`RUNTIME_AGENT_GIT_AUTH_GITHUB_APP_APP_ID\`. An empty variable counts as not set. Lists are separated by commas. An unknown variable with
@@ -247,8 +245,7 @@ next cycle. The same three forms hold authorities and certificates, which are no
   notBuilt: `## Settings that are not built yet
 
 These are read and checked, but the feature is still to come. \`sync\`, \`plan\`, \`snapshot\` and \`config validate\` stop at them with
-[NotBuiltYet](failures.md) and exit code 78: ignoring them in silence would be worse. \`state.kubernetes\` also stops \`pair\` and
-\`status\`.`,
+[NotBuiltYet](failures.md) and exit code 78: ignoring them in silence would be worse.`,
 
   withoutEffect: `The following are read and checked, and nothing depends on them so far (a name of a section stands for all keys in it):`,
 
