@@ -506,7 +506,9 @@ export class ReferenceModel {
         // Where neither the inventory nor the Application's file tells of a Secret, there is no reference to keep.
         const isKnown =
           reading.rows.some(({ path, reference }) => path === secretPath(listed) && reference !== undefined) ||
-          textOf(before, applicationPath(name)).includes(secretPath(listed).replace(/^.*\/|\.yaml$/g, ""));
+          // Lost with the file while the inventory was damaged, it does not come back with an older file.
+          (reading.state === "rebuilt" &&
+            textOf(before, applicationPath(name)).includes(secretPath(listed).replace(/^.*\/|\.yaml$/g, "")));
         const wrong = wrongContent(after, listed, heldSecrets).filter(
           (each) => isKnown || listed.password !== null || !each.endsWith("another reference"),
         );
