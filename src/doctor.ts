@@ -8,6 +8,7 @@ import type { Clock } from "./common/clock.js";
 import { asFailure } from "./common/failure.js";
 import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
 import { createProof, inspectIdentity, readToken, renewalTime } from "./connect/index.js";
+import { movedConnector } from "./identity.js";
 import { compassTransport, configuredToken, type Environment, openState, targetRepository } from "./setup.js";
 import type { State } from "./state/index.js";
 
@@ -108,7 +109,9 @@ function configuration(config: Config): Finding {
       : []),
     ...configurationNotes(config),
   ];
-  return notes.length > 0 ? warning(notes.join("; "), "mend it, or live with it knowingly") : ok("complete");
+  return notes.length > 0
+    ? warning(notes.join("; "), "change these settings, which docs/reference/configuration.md explains")
+    : ok("complete");
 }
 
 /** Asks without a token, which spends none: any answer shows that somebody is there. */
@@ -130,7 +133,9 @@ async function connector({ config, env, signal, clock }: DoctorOptions) {
             `${host} answers, but no Connector (HTTP ${status})`,
             "check compass.connectorURL; else Compass has an outage",
           )
-        : ok(`${host} answers, and its certificate is trusted`);
+        : ok(
+            `${host} answers, and its certificate is ${config.compass.insecureSkipVerify ? "not looked at" : "trusted"}`,
+          );
     return { finding, clockSkew: client.clockSkew };
   } finally {
     await client.close();
@@ -151,6 +156,14 @@ async function certificate({ config, clock }: DoctorOptions, state: State): Prom
   const { notAfter } = usable.dates;
   if (notAfter <= now) return failed(`it expired on ${notAfter.toISOString()}`, pairing);
   if (flaw !== null) return warning(`a part of it is damaged (${flaw})`, "the next sync renews it");
+  const moved = movedConnector(config, connection);
+  if (moved !== null) {
+    const [paired, configured] = [connection.connectorURL, moved].map((url) => new URL(url).host);
+    return warning(
+      `paired with ${paired}, but compass.connectorURL names ${configured}`,
+      "if Compass moved, give a new one-time token: `runtime-agent reconnect --token-file FILE`, or where compass.token reads it",
+    );
+  }
   const { renewal } = (await state.memory()).certificate;
   if (renewal !== null) {
     const since = `renewing fails since ${renewal.since} (${renewal.failure})`;
@@ -162,13 +175,23 @@ async function certificate({ config, clock }: DoctorOptions, state: State): Prom
 
 async function token({ config, env }: DoctorOptions, state: State): Promise<Finding> {
   if (config.compass.token === null) return skipped("compass.token is not set");
-  const secret = await configuredToken(config, env);
+  const isPaired = (await state.identity()) !== null;
+  const secret = await configuredToken(config, env).catch((thrown: unknown) => {
+    if (!isPaired) throw thrown;
+    return null;
+  });
+  if (isPaired && secret === null) {
+    return warning(
+      "compass.token cannot be read; while the certificate works, none is needed",
+      "leave compass.token out, or put the file back when a new token is needed",
+    );
+  }
   if (secret === null) return skipped("compass.token is not set");
   const { digest } = readToken(secret);
   if (!(await state.memory()).spentTokens.includes(digest)) return ok("there is one that was not used by this agent");
-  return (await state.identity()) === null
-    ? failed("it was used by this agent before", "ask Compass for a new one-time token")
-    : ok("it was used for the pairing");
+  return isPaired
+    ? ok("it is spent, and none is needed while the certificate works")
+    : failed("it was used by this agent before", "ask Compass for a new one-time token");
 }
 
 /** Director and the mTLS Connector, as a cycle and a renewal use them. */

@@ -3,12 +3,13 @@
 import { createHTTPClient, type HTTPClient } from "./adapters/http/index.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure, Failure, type FailureCode } from "./common/failure.js";
-import { Secret } from "./common/secret.js";
+import type { Secret } from "./common/secret.js";
 import type { Config } from "./config/index.js";
 import {
   anotherFailure,
   askRevocation,
   type CertificateDates,
+  checkAnsweredURL,
   complete,
   createProof,
   type Issued,
@@ -59,11 +60,19 @@ export async function usableIdentity(state: State, now: Date): Promise<Usable | 
   return { identity, connection, dates: usable.dates, shown: usable.certificate };
 }
 
-/** Throws a `Failure`; `Usage` when there is a valid identity and `force` is not set. */
+/** The Connector of the configuration when it is another than the one that the identity was paired with; else null. */
+export function movedConnector({ compass }: Config, { connectorURL, secureConnectorURL }: Connection): string | null {
+  const configured = compass.connectorURL;
+  // One that the Go agent paired does not know the address that takes tokens.
+  return configured === null || configured === connectorURL || connectorURL === secureConnectorURL ? null : configured;
+}
+
+/** Throws a `Failure`; `Usage` when there is an identity that works and `force` is not set. */
 export async function pairIdentity(options: PairingOptions): Promise<Paired> {
   const { state, clock, force = false } = options;
   const usable = await usableIdentity(state, clock.now());
-  if (usable !== null && !force && ((await state.pending())?.tokenDigest ?? null) === null) {
+  const isRejected = (await state.memory()).certificate.rejected !== null;
+  if (usable !== null && !isRejected && !force && ((await state.pending())?.tokenDigest ?? null) === null) {
     const until = usable.dates.notAfter.toISOString();
     throw new Failure(`this agent is already paired; its certificate is valid until ${until}`, {
       code: "Usage",
@@ -91,7 +100,7 @@ async function pairBy(client: HTTPClient, usable: Usable | null, options: Pairin
     former: usable,
     onHost,
   });
-  await changeCertificateMemory(state, { renewal: null, rejected: null });
+  await noteProof(state, clock.now());
   return paired;
 }
 
@@ -109,18 +118,24 @@ export async function reconnectIdentity(options: PairingOptions): Promise<Paired
   if (config.runtime.id === null) throw settingMissing("runtime.id", "the runtime's id in Compass");
   const { id: runtimeID, tenant } = config.runtime;
   const { directorURL } = usable.connection;
-  const { token: minted, connectorURL } = await withClient(options, usable, ({ fetch }) =>
-    requestToken({ url: directorURL, fetch, runtimeID, tenant }),
+  const minted = await withClient(
+    options,
+    usable,
+    ({ fetch }) => requestToken({ url: directorURL, fetch, runtimeID, tenant }),
+    "Director",
   );
-  // In the form of Compass's own `raw`: which Connector takes it stands beside it.
-  const raw = Secret.of(JSON.stringify({ token: minted.reveal(), connectorURL }));
-  return pairIdentity({ ...options, token: raw, force: true });
+  checkAnsweredURL(minted.connectorURL, usable.connection.connectorURL, config.compass.hosts);
+  // Compass itself says which Connector takes it.
+  const compass = { ...config.compass, connectorURL: minted.connectorURL };
+  return pairIdentity({ ...options, config: { ...config, compass }, token: minted.token, force: true });
 }
 
 /** Proves and uses a renewed certificate whose predecessor cannot be used any more. */
 export async function completePending(pending: Issued, options: IdentityOptions): Promise<CertificateDates> {
   const { state, clock } = options;
-  return complete(pending, { state, clock, prove: await proofOf(options), former: null });
+  const dates = await complete(pending, { state, clock, prove: await proofOf(options), former: null });
+  await noteProof(state, clock.now());
+  return dates;
 }
 
 export interface RenewedCertificate extends CertificateDates {
@@ -165,7 +180,7 @@ export async function renewBy(
         },
       }),
     );
-    await changeCertificateMemory(state, { renewal: null, rejected: null });
+    await noteProof(state, clock.now());
     return dates;
   } catch (thrown) {
     const { code } = asFailure(thrown, "connect");
@@ -226,6 +241,10 @@ export async function whyUnusable(state: State, now: Date): Promise<string> {
     : "the client certificate cannot be used";
 }
 
+/** Remembers that Compass has just taken a new certificate. */
+const noteProof = (state: State, now: Date) =>
+  changeCertificateMemory(state, { renewal: null, rejected: null, lastContact: now.toISOString() });
+
 /** Remembers that Compass did not take the certificate in use, which may be a passing fault (contract 12.2). */
 async function noteRejection(state: State, code: FailureCode, now: Date): Promise<void> {
   if (code !== "CredentialsRejected") return;
@@ -256,11 +275,12 @@ async function withClient<T>(
   { config, env, signal, clock, requests }: IdentityOptions,
   shown: { readonly identity: Pick<Identity, "key">; readonly shown: string } | null,
   work: (client: HTTPClient) => Promise<T>,
+  peer = "the Connector",
 ): Promise<T> {
   const client = createHTTPClient({
     ...(await compassTransport(config, env, signal, clock)),
     stage: "connect",
-    peer: "the Connector",
+    peer,
     identity: shown === null ? undefined : { certificate: shown.shown, key: shown.identity.key.reveal() },
   });
   try {

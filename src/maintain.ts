@@ -16,6 +16,7 @@ import {
 import {
   completePending,
   type IdentityOptions,
+  movedConnector,
   pairIdentity,
   renewBy,
   type Usable,
@@ -72,8 +73,10 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   const { certificate: memory, spentTokens } = await state.memory();
   const usable = await usableIdentity(state, clock.now());
   const isRejected = usable !== null && memory.rejected !== null;
-  const mayPair = usable === null || isRejected;
-  const token = mayPair ? await newToken(options, memory, spentTokens, pending) : null;
+  const hasMoved = usable !== null && movedConnector(config, usable.connection) !== null;
+  const mayPair = usable === null || isRejected || hasMoved;
+  const isPaired = (await state.identity()) !== null;
+  const token = mayPair ? await newToken(options, memory, spentTokens, pending, isPaired) : null;
 
   if (pending !== null && pending.tokenDigest !== null && token === null) {
     try {
@@ -113,6 +116,8 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   try {
     await renewBy(usable, counted, !requested);
     log.info("certificate renewed");
+    const until = (await usableIdentity(state, clock.now()))?.dates.notAfter.toISOString();
+    notes.push(`the certificate was renewed (${reason}): it is valid until ${until}`);
     return ended("renewal");
   } catch (thrown) {
     failed("renewal", "renewing the certificate failed", thrown);
@@ -142,7 +147,7 @@ function renewalOf(
 
 async function noIdentity({ config, state, clock, env }: IdentityOptions): Promise<Failure> {
   const why = await whyUnusable(state, clock.now());
-  const isConfigured = (await configuredToken(config, env)) !== null;
+  const isConfigured = (await configuredToken(config, env).catch(() => null)) !== null;
   return tokenNeeded(isConfigured ? `${why}, and the configured token is spent or too old` : why);
 }
 
@@ -152,8 +157,13 @@ async function newToken(
   { triedTokens }: CertificateMemory,
   spentTokens: readonly string[],
   pending: PendingIdentity | null,
+  isPaired: boolean,
 ): Promise<Secret | null> {
-  const token = await configuredToken(config, env);
+  const token = await configuredToken(config, env).catch((thrown: unknown) => {
+    // Who was paired once may have taken the token away since.
+    if (isPaired) return null;
+    throw thrown;
+  });
   if (token === null) return null;
   const { digest } = readToken(token);
   if (spentTokens.includes(digest) || digest === pending?.tokenDigest) return null;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Secret } from "../src/common/secret.js";
 import { loadConfig } from "../src/config/index.js";
-import { type PairingOptions, pairIdentity } from "../src/identity.js";
+import { type PairingOptions, pairIdentity, reconnectIdentity } from "../src/identity.js";
 import type { Sandbox } from "../src/sandbox/index.js";
 import { openFileState } from "../src/state/index.js";
 import { failureOf } from "./common/failure-of.js";
@@ -40,7 +40,17 @@ async function runtime(sandbox: Sandbox) {
       onHost: () => undefined,
       ...options,
     });
-  return { pairIt, folder, state };
+  const reconnectIt = (connectorURL: string) =>
+    reconnectIdentity({
+      config: { ...config, compass: { ...config.compass, connectorURL } },
+      env: {},
+      clock: aClockAt(),
+      signal: new AbortController().signal,
+      state,
+      token: null,
+      onHost: () => undefined,
+    });
+  return { pairIt, reconnectIt, folder, state };
 }
 
 describe("pairing by the configuration", () => {
@@ -63,6 +73,31 @@ describe("pairing by the configuration", () => {
     expect(failure).toMatchObject({ code: "Usage", stage: "connect", retryable: false });
     expect(failure.hint).toContain("--force");
     expect(await asked(sandbox)).toHaveLength(2);
+  });
+
+  it("is done again when Compass was seen to reject the certificate", async () => {
+    const sandbox = await aSandbox();
+    const { pairIt, state } = await runtime(sandbox);
+    await pairIt();
+    const memory = await state.memory();
+    const rejected = { since: "2026-11-22T10:00:00Z", last: "2026-11-22T10:00:00Z", times: 1, failure: "x" };
+    await state.saveMemory({ ...memory, certificate: { ...memory.certificate, rejected } });
+
+    await pairIt({ token: await freshToken(sandbox) });
+
+    expect((await state.memory()).certificate.rejected).toBeNull();
+    expect(await asked(sandbox)).toHaveLength(4);
+  });
+
+  it("takes, to reconnect, the Connector that Compass itself names with its token", async () => {
+    const sandbox = await aSandbox();
+    const { pairIt, reconnectIt, state } = await runtime(sandbox);
+    await pairIt();
+
+    await reconnectIt(`https://localhost:${new URL(sandbox.connectorURL).port}/connector/graphql`);
+
+    expect((await state.connection())?.connectorURL).toBe(sandbox.connectorURL);
+    expect(await asked(sandbox)).toHaveLength(4);
   });
 
   it("is done again when it is forced", async () => {

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Failure } from "../src/common/failure.js";
@@ -56,7 +56,11 @@ describe("a cycle's care for the certificate", () => {
     const { renewed, notes, requests: count } = await maintain();
 
     const after = await state.identity();
-    expect({ renewed, notes, count }).toEqual({ renewed: true, notes: [], count: 4 });
+    expect({ renewed, notes, count }).toEqual({
+      renewed: true,
+      notes: [expect.stringMatching(/^the certificate was renewed \(RenewalDue\): it is valid until 2/)],
+      count: 4,
+    });
     expect(after?.certificate).not.toBe(before?.certificate);
     expect(after?.key.reveal()).not.toBe(before?.key.reveal());
     expect(await state.connection()).toEqual({ ...connection, renewedAt: clock.now().toISOString() });
@@ -268,6 +272,46 @@ describe("a runtime without a usable certificate", () => {
     expect([without.renewed, renewed]).toEqual([false, true]);
     expect(await certificateOf(state)).not.toBe(before);
     expect((await state.memory()).certificate.rejected).toBeNull();
+  });
+
+  it("goes on with its certificate after an outage though the token's file is gone", async () => {
+    const { state, folder, maintain } = await paired();
+    rmSync(join(folder, "..", "token"));
+    const memory = await state.memory();
+    const rejected = { since: "2026-11-22T10:00:00Z", last: "2026-11-22T10:00:00Z", times: 1, failure: "x" };
+    await state.saveMemory({ ...memory, certificate: { ...memory.certificate, rejected } });
+
+    const { notes, failed } = await maintain();
+
+    expect([notes, failed]).toEqual([[], []]);
+  });
+
+  it("asks for a token when it has expired and the token's file is gone, and names the file when it never had one", async () => {
+    const { clock, sandbox, folder, maintain } = await paired();
+    clock.move(91 * DAY);
+    rmSync(join(folder, "..", "token"));
+    const expired = await failureOf(maintain());
+    const fresh = await aRuntime(sandbox, clock);
+    rmSync(join(fresh.folder, "..", "token"));
+
+    const never = await failureOf(fresh.maintain());
+
+    expect(expired.code).toBe("TokenNeeded");
+    expect(never.code).toBe("SecretUnreadable");
+  });
+
+  it("pairs with the Connector that the configuration names now, with a new token for it", async () => {
+    const { sandbox, state, maintain, giveToken, options } = await paired();
+    const [identity, connection] = [await state.identity(), await state.connection()];
+    if (identity === null || connection === null) throw new Error("not paired");
+    await state.promote(identity, { ...connection, connectorURL: "https://old.example.com/connector/graphql" });
+    const spent = await maintain();
+
+    giveToken((await freshToken(sandbox)).reveal());
+    const { renewed } = await maintain();
+
+    expect([spent.renewed, renewed]).toEqual([false, true]);
+    expect((await state.connection())?.connectorURL).toBe(options.config.compass.connectorURL);
   });
 
   it("does not touch a new token while the certificate works", async () => {

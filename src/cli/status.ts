@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { forTerminal } from "../common/quote.js";
 import type { Config } from "../config/index.js";
 import { inspectIdentity, nextAttempt, renewalTime } from "../connect/index.js";
+import { movedConnector } from "../identity.js";
 import { EXIT, named, paint } from "../report/index.js";
 import { openState } from "../setup.js";
 import type { Approval, HeldSet, Memory, State, Suspension } from "../state/index.js";
@@ -68,6 +69,14 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
       `it is tried again ${again}; \`runtime-agent renew\` tries now and says what is wrong`,
     );
   }
+  const moved = connection === null ? null : movedConnector(config, connection);
+  if (connection !== null && moved !== null) {
+    const [paired, configured] = [connection.connectorURL, moved].map((url) => new URL(url).host);
+    add(
+      `paired with ${paired}, but compass.connectorURL names ${configured}`,
+      `if Compass moved: ${NEW_TOKEN.replace("pair", "reconnect")}`,
+    );
+  }
   if (memory.clockSkew !== null && Math.abs(memory.clockSkew) > 5_000) {
     const by = `${Math.round(Math.abs(memory.clockSkew) / 1000)} s ${memory.clockSkew > 0 ? "behind" : "ahead of"}`;
     add(`the clock of this machine is ${by} Compass's`, "set it, best by NTP");
@@ -80,6 +89,8 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
     expired: dates.notAfter <= now,
     renewalDue: due,
     pending: pending !== null && pending.tokenDigest === null,
+    renewedAt: connection?.renewedAt ?? null,
+    nextAttempt: due !== null && due <= now && next !== null && next > now ? next : null,
   };
   const word =
     isValid && rejected === null
@@ -133,10 +144,12 @@ async function status(context: Context): Promise<number> {
     ...(connection === null ? [] : [["client ID", connection.clientID] as const]),
   ];
   if (certificate !== null) {
-    const { notAfter, daysLeft, renewalDue: due, pending } = certificate;
-    rows.push(["certificate", `until ${notAfter.toISOString()} (${daysLeft} days left)`]);
+    const { notAfter, daysLeft, renewalDue: due, pending, renewedAt, nextAttempt: next } = certificate;
+    const renewed = renewedAt === null ? "" : `, renewed ${renewedAt}`;
+    rows.push(["certificate", `until ${notAfter.toISOString()} (${daysLeft} days left)${renewed}`]);
     const underWay = pending ? ", under way" : "";
-    if (isValid) rows.push(["renewal", `due ${due?.toISOString()}${underWay}`]);
+    const waits = next === null ? "" : `, not before ${next.toISOString()}: at most one in ten minutes`;
+    if (isValid) rows.push(["renewal", `due ${due?.toISOString()}${underWay}${waits}`]);
   }
   const { lastContact } = memory.certificate;
   if (connection !== null) rows.push(["last contact", lastContact ?? "none yet"]);

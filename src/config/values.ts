@@ -73,7 +73,7 @@ export function parseShare(given: string | number): Parsed<number> {
 }
 
 export function formatShare(share: number): string {
-  return `${Number(`${share}e2`)}%`;
+  return `${Number((share * 100).toPrecision(12))}%`;
 }
 
 /** Where the page listens: `127.0.0.1:8091`, `[::1]:8091` or `localhost:8091`. */

@@ -16,3 +16,4 @@ export { createProof, type Prove } from "./prove.js";
 export { type RenewOptions, renew } from "./renew.js";
 export { openSession, type Session, type SessionOptions, tokenNeeded } from "./session.js";
 export { readToken } from "./token.js";
+export { checkAnsweredURL } from "./urls.js";

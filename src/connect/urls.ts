@@ -23,7 +23,7 @@ const notAllowed = (reason: string) =>
   new Failure(`Compass answered an address that is not allowed: ${reason}`, {
     code: "UrlNotAllowed",
     stage: "connect",
-    hint: "If the host is right, add it to compass.hosts.",
+    hint: "If the host is right, add it to compass.hosts. If this was a pairing, its token is spent: a new one is needed.",
   });
 
 function defaultHosts(connector: string): string[] {
