@@ -183,6 +183,7 @@ that is also in [configuration.schema.json](configuration.schema.json). Rules th
 - \`secrets.mode: plain\` needs \`secrets.acknowledgePlain: true\`.
 - \`runtime.configuration\` stands in place of \`runtime.id\`, \`runtime.tenant\`, \`compass.connectorURL\` and \`compass.token\`, never beside
   them. It names a Secret in the cluster with the keys \`RUNTIME_ID\` and, as far as there are any, \`TENANT\`, \`CONNECTOR_URL\`, \`TOKEN\`.
+  One that is empty or missing is filled from the Go agent's; see [two agents](compass-connection.md#two-agents).
 
 A small file for the first sync:
 

@@ -313,5 +313,6 @@ describe("the Go agent's configuration", () => {
 
     expect(note).toBeNull();
     expect(api.requests.map(({ method }) => method)).not.toContain("PUT");
+    if (options.name !== undefined) expect(api.requests).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@
 import { forEvent } from "../common/quote.js";
 import { reasonsText, setAsideText } from "./connection-state.js";
 import type { Outcome, OutcomeFailure } from "./outcome.js";
+import { count } from "./terminal.js";
 
 /** Why there is an Event. A failure has its own code instead. Documented, never renamed. */
 export type EventReason =
@@ -73,7 +74,7 @@ export function outcomeEvents({ applications, approval, suspended, failure }: Ou
           anEvent(
             "Warning",
             "ApplicationsDegraded",
-            `published as far as possible, ${degraded.length} remarks: ${reasonsText(degraded)}`,
+            `published as far as possible, ${count(degraded.length, "remark")}: ${reasonsText(degraded)}`,
           ),
         ]),
     ...(suspended ? [anEvent("Warning", "WritingSuspended", "nothing is written to Git: a person suspended it")] : []),

@@ -126,6 +126,12 @@ describe("the state of the CompassConnection", () => {
     ["pairing by command", { work: "pairing" }, "Connected", null],
     ["renewal by command", { work: "renewal" }, "Synchronized", null],
     ["revocation by command", { work: "revocation", ...unpaired }, "ConnectionMaintenanceFailed", "connectionStatus"],
+    [
+      "a renewal by command with a certificate that has expired",
+      { work: "renewal", ...failed("connect", "TokenNeeded"), certificate: { ...certificate, notAfter: now } },
+      "ConnectionMaintenanceFailed",
+      "connectionStatus",
+    ],
     ["a renewal by command that fails", { work: "renewal", ...failed("connect", "TimedOut") }, "Synchronized", null],
     [
       "a renewal by command without a certificate",
@@ -258,11 +264,13 @@ describe("the fields of the CompassConnection", () => {
     const connect = next(left, failed("connect", "ServerError")).status;
     const fetch = next(left, failed("fetch", "ServerError")).status;
     const publish = next(left, failed("publish", "GitFailed")).status;
+    const revoked = next(left, { work: "revocation", ...unpaired }).status;
 
     const { lastSuccess } = left.status.connectionStatus ?? {};
     const before = left.status.synchronizationStatus ?? {};
     expect(connect.connectionStatus).toMatchObject({ lastSync: NOW, lastSuccess });
     expect(connect.synchronizationStatus).toEqual(before);
+    expect(revoked.connectionStatus).toMatchObject({ lastSync: NOW, lastSuccess });
     expect(fetch.connectionStatus).toMatchObject({ lastSync: NOW, lastSuccess });
     expect(fetch.synchronizationStatus).toEqual({ ...before, lastAttempt: NOW, error: "ServerError: why" });
     expect(publish.connectionStatus).toMatchObject({ lastSync: NOW, lastSuccess: NOW });

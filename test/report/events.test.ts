@@ -35,7 +35,7 @@ describe("the Events of a cycle", () => {
       {
         type: "Warning",
         reason: "ApplicationsDegraded",
-        message: "published as far as possible, 1 remarks: mp-a (NoTarget)",
+        message: "published as far as possible, 1 remark: mp-a (NoTarget)",
       },
       { type: "Warning", reason: "WritingSuspended", message: "nothing is written to Git: a person suspended it" },
     ]);

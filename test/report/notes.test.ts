@@ -10,7 +10,7 @@ const ofDecision = (changes: Partial<Decision>): Partial<Plan> => ({ decision: a
 
 const notes = (
   changes: Partial<Plan> = {},
-  given: { readonly approvals?: readonly string[]; readonly suspended?: readonly string[] } = {},
+  given: Partial<Pick<Parameters<typeof planNotes>[1], "approvals" | "annotated" | "suspended">> = {},
   snapshot = listed,
 ) => planNotes(aPlan(changes), { snapshot, ...nothing, ...given });
 
@@ -47,6 +47,19 @@ describe("the notes on a plan", () => {
     ["in one", { scenarios: ["DEFAULT"] }, /^EmptyAnswer: .* is in a formation/],
   ])("of an empty answer tell whether the runtime is in a formation: %s", (_, labels, note) => {
     expect(notes({}, {}, aSnapshot([], labels))).toEqual([expect.stringMatching(note)]);
+  });
+
+  it("tell of an approval by annotation that approves nothing, beside one in a file, and of none that does", () => {
+    const by = "the annotation runtime-agent.kyma-project.io/approve";
+
+    expect(notes({}, { annotated: "stale" })).toEqual([`${by} names stale, but nothing is held`]);
+    expect(notes({ hold: held }, { approvals: ["old"], annotated: "stale\u001b" })).toEqual([
+      ".runtime-agent/approve names old, but what is held is 0123abcd",
+      `${by} names stale\\u001b, but what is held is 0123abcd`,
+    ]);
+    expect(notes({ hold: held }, { annotated: "0123abcd" })).toEqual([]);
+    expect(notes({ usedApproval: "0123abcd" }, { annotated: "0123abcd" })).toEqual([]);
+    expect(notes({}, { annotated: null })).toEqual([]);
   });
 
   it("tell of an approval in a file that approves nothing, and what would", () => {

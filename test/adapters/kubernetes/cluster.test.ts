@@ -279,6 +279,24 @@ describe("an Event", () => {
     expect(told(api)).toEqual([expect.objectContaining({ count: 1 })]);
   });
 
+  it("that others count meanwhile is never counted back", async () => {
+    const { api, open } = await aServer();
+    const { tell } = await open();
+    await tell(event);
+    const [path = ""] = [...api.objects.keys()].filter((each) => each.startsWith(EVENTS));
+    let patches = 0;
+    api.fault = ({ method }) => {
+      const found = api.objects.get(path);
+      if (method !== "PATCH" || ++patches !== 2 || found === undefined) return null;
+      api.objects.set(path, { ...found, count: 9, metadata: { ...found.metadata, resourceVersion: "theirs" } });
+      return null;
+    };
+
+    await tell(event);
+
+    expect(told(api)).toEqual([expect.objectContaining({ count: 9 })]);
+  });
+
   it("that may not be made is a failure", async () => {
     const { open, befall } = await aServer();
     befall(null, 403);
