@@ -12,6 +12,7 @@ import { asFailure, Failure } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
 import type { Config } from "./config/index.js";
 import { inspectIdentity } from "./connect/index.js";
+import type { Maintenance } from "./maintain.js";
 import {
   APPROVE_ANNOTATION,
   type ConnectionReport,
@@ -20,6 +21,9 @@ import {
   failureEvent,
   madeAgain,
   nextConnection,
+  type Outcome,
+  type OutcomeFailure,
+  outcomeEvents,
   type ReportedEvent,
   readAnnotations,
   readSwitches,
@@ -204,6 +208,26 @@ function goAgentRunning(namespace: string, pods: number, { runtime }: Config): F
   );
 }
 
+export interface CycleWorkOptions extends Pick<Work, "state" | "asked" | "usedApproval"> {
+  readonly outcome: Outcome;
+  /** Null when it did not come to that, or ended there. */
+  readonly maintained: Maintenance | null;
+}
+
+/** A cycle, as it is told. */
+export const cycleWork = ({ outcome, maintained, ...work }: CycleWorkOptions): Work => ({
+  ...work,
+  work: "cycle",
+  failure: outcome.failure,
+  applications: outcome.applications,
+  isSuspended: outcome.suspended,
+  events: (identity) => [
+    ...(maintained?.done == null ? [] : [doneEvent(maintained.done, identity)]),
+    ...(maintained?.failed ?? []).map((each) => failedEvent(each.work, each.failure)),
+    ...outcomeEvents(outcome),
+  ],
+});
+
 export interface ReportedOptions extends ClusterReportOptions {
   readonly state: State;
   readonly work: "pairing" | "renewal" | "revocation";
@@ -240,18 +264,16 @@ export async function reported<T>(options: ReportedOptions, run: () => Promise<T
 
 const hostOf = (url: string | undefined) => URL.parse(url ?? "")?.host ?? "Compass";
 
-function doneEvent(work: ReportedOptions["work"], identity: IdentityInUse): ReportedEvent {
-  if (work === "pairing") return pairedEvent(identity);
-  return work === "renewal" ? renewedEvent(identity) : certificateEvents.revoked();
+function doneEvent(work: ReportedOptions["work"], { connection, certificate }: IdentityInUse): ReportedEvent {
+  if (work === "pairing") return certificateEvents.paired(hostOf(connection?.connectorURL));
+  if (work === "revocation") return certificateEvents.revoked();
+  return certificateEvents.renewed(hostOf(connection?.secureConnectorURL), certificate?.notAfter ?? null);
 }
 
-function failedEvent(work: ReportedOptions["work"], failure: ReturnType<typeof describeFailure>): ReportedEvent {
+function failedEvent(
+  work: ReportedOptions["work"],
+  failure: Pick<OutcomeFailure, "code" | "message" | "hint">,
+): ReportedEvent {
   if (work === "pairing") return certificateEvents.pairingFailed(failure);
   return work === "renewal" ? certificateEvents.renewalFailed(failure) : failureEvent(failure);
 }
-
-export const pairedEvent = ({ connection }: IdentityInUse): ReportedEvent =>
-  certificateEvents.paired(hostOf(connection?.connectorURL));
-
-export const renewedEvent = ({ connection, certificate }: IdentityInUse): ReportedEvent =>
-  certificateEvents.renewed(hostOf(connection?.secureConnectorURL), certificate?.notAfter ?? null);

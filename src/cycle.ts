@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import type { Repository } from "./adapters/git/index.js";
 import { type Base, findDrift, folderBase, foldersOf, openBase, ownedFiles, readInstructions } from "./base/index.js";
-import { type Asked, NOTHING_ASKED, openClusterReport, pairedEvent, renewedEvent } from "./cluster-report.js";
+import { type Asked, cycleWork, NOTHING_ASKED, openClusterReport } from "./cluster-report.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure, Failure, type Stage } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
@@ -26,15 +26,7 @@ import {
 } from "./plan/index.js";
 import { publishCommit } from "./publish/index.js";
 import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
-import {
-  buildOutcome,
-  certificateEvents,
-  commitMessage,
-  type FileChange,
-  type Outcome,
-  outcomeEvents,
-  planNotes,
-} from "./report/index.js";
+import { buildOutcome, commitMessage, type FileChange, type Outcome, planNotes } from "./report/index.js";
 import { createFingerprinter, createSealer, sealEstate } from "./seal/index.js";
 import {
   type CycleSettings,
@@ -136,23 +128,8 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     await remember(state, outcome, reached, session, clock, log);
     // Of one that was stopped nothing is known.
     if (outcome.failure?.code !== "Aborted") {
-      await cluster?.tell({
-        work: "cycle",
-        failure: outcome.failure,
-        applications: outcome.applications,
-        isSuspended: outcome.suspended,
-        state,
-        asked,
-        usedApproval: reached === null || reached.isSuspended ? null : reached.plan.usedApproval,
-        events: (identity) => [
-          ...(maintained?.done === "pairing" ? [pairedEvent(identity)] : []),
-          ...(maintained?.done === "renewal" ? [renewedEvent(identity)] : []),
-          ...(maintained?.failed ?? []).map(({ work, failure: each }) =>
-            work === "pairing" ? certificateEvents.pairingFailed(each) : certificateEvents.renewalFailed(each),
-          ),
-          ...outcomeEvents(outcome),
-        ],
-      });
+      const usedApproval = reached === null || reached.isSuspended ? null : reached.plan.usedApproval;
+      await cluster?.tell(cycleWork({ state, asked, outcome, maintained, usedApproval }));
     }
   }
   await used.session?.client.close();
