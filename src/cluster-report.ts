@@ -270,7 +270,8 @@ function doneEvent(work: ReportedOptions["work"], { connection, certificate }: I
   return certificateEvents.renewed(hostOf(connection?.secureConnectorURL), certificate?.notAfter ?? null);
 }
 
-function failedEvent(
+/** What is told of work on the identity that failed. */
+export function failedEvent(
   work: ReportedOptions["work"],
   failure: Pick<OutcomeFailure, "code" | "message" | "hint">,
 ): ReportedEvent {

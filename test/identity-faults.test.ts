@@ -1,10 +1,13 @@
 /** Every bad thing that Compass can answer, at each step of the identity's life: what is said of it, and what is left. */
 
 import { describe, expect, it } from "vitest";
-import { asFailure, type FailureCode } from "../src/common/failure.js";
+import { failedEvent, type ReportedOptions } from "../src/cluster-report.js";
+import { asFailure, type Failure, type FailureCode } from "../src/common/failure.js";
+import { inspectIdentity } from "../src/connect/index.js";
 import { pairIdentity, reconnectIdentity, renewIdentity, revokeIdentity } from "../src/identity.js";
-import { exitCodeOfFailure } from "../src/report/index.js";
+import { describeFailure, exitCodeOfFailure, nextConnection } from "../src/report/index.js";
 import type { FaultName } from "../src/sandbox/index.js";
+import type { State } from "../src/state/index.js";
 import { freshToken } from "./connect/setup.js";
 import { aMovedClock, aRuntime } from "./runtime.js";
 import { aSandbox, setFaults } from "./sandbox/compass-client.js";
@@ -132,6 +135,40 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
   ],
 };
 
+/** What the CompassConnection says then, which was Synchronized where there was an identity, and the Event beside it. */
+const TOLD: Readonly<Record<string, { readonly work: Work; readonly state: string; readonly event: string }>> = {
+  pair: { work: "pairing", state: "ConnectionFailed", event: "PairingFailed" },
+  renew: { work: "renewal", state: "Synchronized", event: "RenewalFailed" },
+  revoke: { work: "revocation", state: "Synchronized", event: "RevocationUnconfirmed" },
+  reconnect: { work: "pairing", state: "Synchronized", event: "PairingFailed" },
+};
+
+type Work = ReportedOptions["work"];
+
+/** State and error of the CompassConnection, and the Event, after work that failed. */
+async function tellingOf(work: Work, thrown: Failure, state: State, now: Date) {
+  const failure = describeFailure(thrown, "connect");
+  const [identity, connection] = [await state.identity(), await state.connection()];
+  const certificate = identity === null ? null : (inspectIdentity(identity).usable?.dates ?? null);
+  const found = connection === null ? null : { spec: {}, status: { connectionState: "Synchronized" } };
+  const { status } = nextConnection(found, {
+    work,
+    failure,
+    applications: { total: 0, setAside: [] },
+    isSuspended: false,
+    certificate,
+    connection,
+    isResyncAsked: false,
+    now,
+  });
+  const { connectionState, connectionStatus } = status as {
+    connectionState: string;
+    connectionStatus: { error?: string };
+  };
+  const { reason, message } = failedEvent(work, failure);
+  return { state: connectionState, event: reason, error: connectionStatus.error, message };
+}
+
 const onHost = () => undefined;
 
 describe("a fault of Compass", () => {
@@ -171,6 +208,11 @@ describe("a fault of Compass", () => {
           stage: "connect",
           hint: true,
         });
+        const { work = "pairing", state: connectionState, event } = TOLD[command] ?? {};
+        const told = await tellingOf(work, failure, state, clock.now());
+        expect({ name, state: told.state, event: told.event }).toEqual({ name, state: connectionState, event });
+        expect(`${told.event} ${told.message}`).toContain(failure.code);
+        expect(JSON.stringify(told)).not.toContain(token.reveal());
         expect((await state.identity())?.certificate ?? null, `in use after ${name}`).toBe(before);
         await state.discardPending();
       }
