@@ -2,7 +2,7 @@
 
 import { text as readAll } from "node:stream/consumers";
 import { Command } from "commander";
-import { reported } from "../cluster-report.js";
+import { openClusterReport, reported } from "../cluster-report.js";
 import { Failure } from "../common/failure.js";
 import { Secret } from "../common/secret.js";
 import { readSecret } from "../config/index.js";
@@ -38,6 +38,7 @@ async function pair(context: Context, { tokenFile, connectorUrl, force = false }
   const config = await context.resolveToWrite(
     connectorUrl === undefined ? {} : { "compass.connectorURL": connectorUrl },
   );
+  await openClusterReport({ ...context, config })?.refuseBesideGoAgent();
   const token = tokenFile === undefined ? await configuredToken(config, env) : await readToken(context, tokenFile);
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
   const paired = await withState({ config, env, clock, signal, log, patience: 0 }, (state) =>

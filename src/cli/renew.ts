@@ -73,6 +73,7 @@ interface ReconnectFlags {
 
 async function reconnect(context: Context, { tokenFile, yes = false }: ReconnectFlags): Promise<number> {
   const config = await context.resolveToWrite();
+  await openClusterReport({ ...context, config })?.refuseBesideGoAgent();
   const token = tokenFile === undefined ? null : await readToken(context, tokenFile);
   if (!yes) await confirm(context, "Pair anew? The identity in use is replaced when the new one works.");
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);

@@ -146,12 +146,17 @@ describe("a runtime that the Go agent paired", () => {
     await runGoAgent(runtime, 1);
     const [connection, certificate] = [await runtime.connection(), await runtime.certificate()];
 
-    const refused = [await runtime.run(["sync", "-o", "json"]), await runtime.run(["renew"])];
+    const refused = [
+      await runtime.run(["sync", "-o", "json"]),
+      await runtime.run(["renew"]),
+      await runtime.run(["reconnect", "--yes"]),
+      await runtime.run(["pair", "--force"]),
+    ];
     const [afterwards, events] = [await runtime.connection(), await runtime.events()];
     await runGoAgent(runtime, 0);
     const { result } = await runtime.sync();
 
-    expect(refused.map(({ code }) => code)).toEqual([1, 1]);
+    expect(refused.map(({ code }) => code)).toEqual([1, 1, 1, 1]);
     for (const { stderr } of refused) {
       expect(stderr).toContain("[GoAgentRunning]");
       expect(stderr).toContain(`delete the Secret ${runtime.namespace}/compass-agent-configuration`.replace("d", "D"));
@@ -161,7 +166,7 @@ describe("a runtime that the Go agent paired", () => {
     });
     expect(afterwards).toEqual(connection);
     expect(await runtime.certificate()).toEqual(certificate);
-    expect(events).toMatchObject([{ type: "Warning", reason: "GoAgentRunning", count: 2 }]);
+    expect(events).toMatchObject([{ type: "Warning", reason: "GoAgentRunning", count: 4 }]);
     expect(await runtime.world.commits()).toBe(1);
     expect(result).toBe("published");
   });
