@@ -37,6 +37,11 @@ const approval = of("src/plan/approval.ts", "test/plan/approval.test.ts");
 const settle = of("src/plan/settle.ts", "test/plan/plan.test.ts");
 const standing = of("src/plan/standing.ts", "test/plan/standing.test.ts");
 const suspension = of("src/plan/suspension.ts", "test/plan/standing.test.ts");
+const policies = of("src/connect/policies.ts", "test/connect/policies.test.ts");
+const complete = of("src/connect/complete.ts", "test/maintain.test.ts");
+const maintain = of("src/maintain.ts", "test/maintain.test.ts");
+const identity = of("src/identity.ts", "test/maintain.test.ts");
+const pairing = of("src/connect/pair.ts", "test/connect/pair.test.ts");
 const destination = of("src/plan/destination.ts", "test/plan/destination.test.ts");
 const memory = of("src/plan/memory.ts", "test/plan/memory.test.ts");
 const plan = of("src/plan/plan.ts", "test/plan/plan.test.ts");
@@ -556,4 +561,59 @@ export const guards: readonly Guard[] = [
     "test/render/render-estate.test.ts",
     "test/plan/plan.test.ts",
   )("the kustomization is never empty", instead("[...manifests, REVISION_PATH]", "[...manifests]")),
+
+  // The identity's life.
+  policies("a renewal is never later than its share", instead("(renewAt - early)", "(renewAt + early)")),
+  policies("runtimes do not renew together", instead("0.01 + 0.04 * share", "0.01")),
+  policies("a renewal waits for no more than a quarter of what is left", without(", left / 4")),
+  policies("failures wait longer each time", instead("2 ** (renewal.times - 1)", "1")),
+  policies("signing requests are ten minutes apart", without("if (lastIssuance !== null) ")),
+  policies("another subject is noticed", instead("!hasSubject(usable.certificate, parseSubject(subject))", "false")),
+  policies("a missing authority is noticed", instead('identity.ca === "" ? "AuthorityMissing" : null', "null")),
+  complete("a new certificate is proven before it is used", instead("await prove(identity, urls);", "void prove;")),
+  complete(
+    "a new certificate is checked before it is used",
+    instead(
+      "dates = checkIssued(identity, subject.commonName, clock.now());",
+      "dates = { commonName: subject.commonName, notBefore: clock.now(), notAfter: clock.now() };",
+    ),
+    "test/identity-faults.test.ts",
+  ),
+  complete(
+    "an outage is told from a new certificate that is no good",
+    instead("return true;\n  } catch", "return false;\n  } catch"),
+  ),
+  complete(
+    "a new certificate stays where the former one is refused, too",
+    instead("return true;\n  } catch {\n    return false;", "return true;\n  } catch {\n    return true;"),
+  ),
+  complete(
+    "what time alone makes usable is kept",
+    instead("if (!(thrown instanceof Failure && thrown.retryable)) await", "await"),
+  ),
+  maintain(
+    "a token is not touched while the certificate works",
+    instead("usable === null || isRejected || hasMoved", "true"),
+  ),
+  maintain(
+    "a rejected certificate and a new token pair anew",
+    instead("usable === null || isRejected || hasMoved", "usable === null || hasMoved"),
+  ),
+  maintain("a token that is spent is not sent", without("spentTokens.includes(digest) || ")),
+  maintain(
+    "a token is not tried beyond its hour",
+    instead("Date.parse(tried.since) + TOKEN_LIFE < clock.now().getTime()", "false"),
+  ),
+  maintain("a failed renewal waits", instead("next !== null && next > clock.now()", "false")),
+  maintain(
+    "a renewed certificate is finished when its predecessor has expired",
+    instead("pending.issued === null) throw", "true) throw"),
+  ),
+  identity("a revocation is done only when the Connector said so", instead("throw unconfirmed(failure);", "break;")),
+  identity("a certificate on its way is revoked as well", instead("[...onItsWay, usable]", "[usable]")),
+  identity("the time of an issuance is stored", instead("if (isAutomatic) await", "if (!isAutomatic) await")),
+  pairing(
+    "a token that was answered is remembered as spent",
+    instead("await rememberSpent(state, token.digest);\n    else", "void 0;\n    else"),
+  ),
 ];

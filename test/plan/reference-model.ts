@@ -567,7 +567,9 @@ export class ReferenceModel {
         const wasAlone = (this.#lately.get(unit.name) ?? 0) > 0;
         // Nothing goes of one whose destination is held.
         const isHeld = said.held.some(({ id, reason }) => id === unit.id && reason === "DestinationChanged");
-        if (!isListed && !wasAlone && !isHeld && said.isPublished && isThere)
+        // Nothing at all is touched of one that a foreign file keeps from being written.
+        const isSetAside = said.setAside.some(({ id }) => id === unit.id);
+        if (!isListed && !wasAlone && !isHeld && !isSetAside && said.isPublished && isThere)
           against.push(`${keyOf(unit)} is due and did not go`);
       }
     }
