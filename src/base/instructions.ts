@@ -1,5 +1,6 @@
 /** What people tell the agent by files beside the inventory; a commit on the branch is the permission. */
 
+import { isUtf8 } from "node:buffer";
 import { Failure } from "../common/failure.js";
 import type { Base } from "./open.js";
 
@@ -18,11 +19,14 @@ const LIMIT = 1024 * 1024;
 
 /**
  * Reads both files; absent ones say nothing. A `suspend` without a name suspends everything. Throws `BaseUnusable` for
- * one that is too large: read in part, it would say something else.
+ * one that is too large or no UTF-8: read in part, it would say something else.
  */
 export async function readInstructions(base: Base): Promise<Instructions> {
   const contents = await base.readAll([APPROVE_PATH, SUSPEND_PATH].filter((path) => base.listing.has(path)));
-  for (const [path, bytes] of contents) if (bytes.byteLength > LIMIT) throw tooLarge(path);
+  for (const [path, bytes] of contents) {
+    if (bytes.byteLength > LIMIT) throw tooLarge(path);
+    if (!isUtf8(bytes) || bytes.includes(0)) throw noText(path);
+  }
   const approvals = wordsOf(contents.get(APPROVE_PATH));
   const suspend = contents.get(SUSPEND_PATH);
   const names = wordsOf(suspend);
@@ -34,6 +38,13 @@ function wordsOf(bytes: Buffer | undefined): string[] {
   const lines = bytes?.toString("utf8").split("\n") ?? [];
   return lines.flatMap((line) => line.replace(/#.*/, "").trim().split(/\s+/, 1)).filter((word) => word !== "");
 }
+
+const noText = (path: string) =>
+  new Failure(`"${path}" in git.path is not UTF-8 text`, {
+    code: "BaseUnusable",
+    stage: "base",
+    hint: "Save it as UTF-8: what it says cannot be read, and it may say that nothing is to be written.",
+  });
 
 const tooLarge = (path: string) =>
   new Failure(`"${path}" in git.path is larger than 1 MiB`, {

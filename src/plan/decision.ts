@@ -8,6 +8,7 @@ import {
   type DeletionRules,
   decideDeletions,
   gatherUnits,
+  isRenamed,
   isSeen,
   keyOf,
   listsNothing,
@@ -136,13 +137,15 @@ export function decide(input: DecisionInput): Decision {
   const approvable = holds.filter(({ reason }) => APPROVABLE.has(reason));
   const approval = approvalOf({
     runtimeID,
-    units: approvable.map((unit) => ({ ...unit, detail: detailOf(unit, redirected) })),
+    units: approvable.map((unit) => ({ ...unit, detail: detailOf(unit, redirected, estate) })),
     memory,
     given: instructions.approvals,
     nonce,
     now,
   });
-  const passing = approval?.isApproved ? approvable : [];
+  // An approval is for the whole set: while a blank look keeps what was to go, nothing else of it passes.
+  const mayPass = ({ reason }: Hold) => !isBlank || reason !== "DestinationChanged";
+  const passing = approval?.isApproved ? approvable.filter(mayPass) : [];
   const stays = holds.filter((hold) => !passing.includes(hold));
   const left = new Map(reasons);
   for (const { name, reason } of stays) if (reason === "DestinationChanged") left.set(name, reason);
@@ -165,7 +168,7 @@ export function decide(input: DecisionInput): Decision {
   const rows = [...folders.values()].flatMap((folder) => folder.rows);
   const missing = { ...decided.missing };
   // Who is seen begins anew, also where nothing was due yet.
-  for (const unit of shown(units)) delete missing[keyOf(unit)];
+  for (const unit of shown(units)) delete missing[keyOf(unit, estate)];
 
   return {
     estate: rendered(
@@ -194,11 +197,14 @@ export function decide(input: DecisionInput): Decision {
 const isSameUnit = (unit: Unit) => (other: Unit) =>
   unit.id === other.id && unit.name === other.name && unit.secret === other.secret;
 
-/** What an approval of new destinations is bound to: every host that is new, by the bundle whose credentials go there. */
-const detailOf = ({ name, reason }: Hold, redirected: ReadonlyMap<string, readonly DestinationChange[]>) =>
-  reason === "DestinationChanged"
-    ? JSON.stringify(redirected.get(name)?.map(({ bundle, to }) => [bundle, to]) ?? [])
-    : "";
+/**
+ * What else an approval is bound to: of new destinations every host that is new, by the bundle whose credentials go there;
+ * of an old name that its owner is listed under another one.
+ */
+function detailOf(hold: Hold, redirected: ReadonlyMap<string, readonly DestinationChange[]>, estate: Estate): string {
+  if (hold.reason !== "DestinationChanged") return isRenamed(hold, estate) ? "renamed" : "";
+  return JSON.stringify(redirected.get(hold.name)?.map(({ bundle, to }) => [bundle, to]) ?? []);
+}
 
 const dueUnit =
   (isApproved: boolean) =>

@@ -60,7 +60,7 @@ export const listsNothing = ({ applications, setAside }: Estate): boolean =>
 /** Decides for each unit. When those that are due exceed the limit, all of them are held. */
 export function decideDeletions(units: readonly Unit[], input: DeletionInput): DeletionDecision {
   const against = rules.map((rule) => rule(input)).find((reason) => reason !== null);
-  const keys = new Set(units.map(keyOf));
+  const keys = new Set(units.map((unit) => keyOf(unit, input.estate)));
   if (against !== undefined) {
     const held = units.map((unit): Hold => ({ ...unit, reason: against, until: null }));
     // Nothing is counted, but who was seen again is forgotten all the same.
@@ -75,8 +75,9 @@ export function decideDeletions(units: readonly Unit[], input: DeletionInput): D
   const held: Hold[] = [];
   for (const unit of units) {
     const patience = unit.secret === null ? input.rules : input.rules.credentials;
-    const seen = observe(input.missing[keyOf(unit)], patience, input.now);
-    missing[keyOf(unit)] = seen;
+    const key = keyOf(unit, input.estate);
+    const seen = observe(input.missing[key], patience, input.now);
+    missing[key] = seen;
     const until = dueAt(seen, patience, input.now);
     if (until === null) due.push(unit);
     else held.push({ ...unit, reason: unit.secret === null ? "MissingTooBriefly" : "CredentialsVanished", until });
@@ -201,4 +202,12 @@ function isOverLimit(due: readonly Unit[], { owned, remembered, folders, rules, 
 }
 
 /** How the memory calls a unit. */
-export const keyOf = ({ id, name, secret }: Unit) => `${id}/${secret ?? name}`;
+export const keyOf = (unit: Unit, estate: Pick<Estate, "applications">) =>
+  `${unit.id}/${unit.secret ?? unit.name}${isRenamed(unit, estate) ? " renamed" : ""}`;
+
+/**
+ * True for a folder whose owner is listed under another name. Who is listed is not missing: how long an old name has
+ * waited says nothing about its owner, and who lets a rename pass has not let its owner go.
+ */
+export const isRenamed = ({ id, secret }: Unit, { applications }: Pick<Estate, "applications">): boolean =>
+  secret === null && applications.some((application) => application.id === id);

@@ -3,7 +3,7 @@ import { APPROVE_PATH, readInstructions } from "../../src/base/index.js";
 import { SUSPEND_PATH } from "../../src/base/instructions.js";
 import { aBase } from "../builders.js";
 
-const instructions = (files: Readonly<Record<string, string>>) =>
+const instructions = (files: Readonly<Record<string, string | Buffer>>) =>
   readInstructions(aBase(new Map(Object.entries(files).map(([path, text]) => [path, Buffer.from(text)]))));
 
 describe("instructions", () => {
@@ -45,6 +45,17 @@ describe("instructions", () => {
 
     expect(approvals).toEqual(lines);
     expect(suspended).toEqual(lines);
+  });
+
+  it.each<[string, Buffer]>([
+    ["UTF-16", Buffer.from("\ufeffmp-shop\n", "utf16le")],
+    ["UTF-16 that is blank", Buffer.from("\ufeff\n", "utf16le")],
+    ["Latin-1", Buffer.from("gr\u00fc\u00dfe\n", "latin1")],
+  ])("stop everything where they are %s, since they may suspend it", async (_, bytes) => {
+    await expect(instructions({ [SUSPEND_PATH]: bytes })).rejects.toMatchObject({
+      code: "BaseUnusable",
+      message: `"${SUSPEND_PATH}" in git.path is not UTF-8 text`,
+    });
   });
 
   it.each([APPROVE_PATH, SUSPEND_PATH])("are refused as a whole where there is too much to read: %s", async (path) => {

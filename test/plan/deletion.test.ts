@@ -184,6 +184,23 @@ describe("an Application that is missing", () => {
   });
 });
 
+describe("an old name whose owner is listed under another one", () => {
+  const renamed = anEstate([anApplicationNamed("mp-z", 1)]);
+  const owner = { ...a, id: renamed.applications[0]?.id ?? "" };
+
+  it("waits by its own count: how long it has waited says nothing about an owner who goes then", () => {
+    const before = observed([0, minutes(15), minutes(30)], { units: [owner], estate: renamed });
+
+    const gone = decide({ units: [owner], missing: before.missing, now: later(minutes(45)) });
+    const back = decide({ units: [owner], missing: gone.missing, estate: renamed, now: later(minutes(60)) });
+
+    expect(before.due).toEqual([owner]);
+    expect(gone).toMatchObject({ due: [], held: [{ name: "mp-a", reason: "MissingTooBriefly" }] });
+    expect(Object.values(gone.missing)).toMatchObject([{ observations: 1 }]);
+    expect(Object.values(back.missing)).toMatchObject([{ observations: 1 }]);
+  });
+});
+
 describe("deletions that are due together", () => {
   const atOnce = { ...rules, observations: 1, over: 0 };
   const many = (count: number) =>

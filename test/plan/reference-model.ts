@@ -318,6 +318,9 @@ export class ReferenceModel {
     const isSame = (path: string) => before.get(path)?.equals(after.get(path) ?? Buffer.from("\0")) === true;
     const pathsOf = (name: string) => [...own].filter((path) => folderOf(path) === name);
     const second = said.lookedAgain ? given.second : null;
+    // Who is listed under another name is not missing: what is counted for the old name is another thing.
+    const countOf = (unit: Unit) =>
+      `${keyOf(unit)}${unit.secret === null && first.some(({ id }) => id === unit.id) ? " renamed" : ""}`;
     const isBlank = second?.length === 0 && first.length > 0;
 
     // 1. What is missing, and for how long.
@@ -325,20 +328,20 @@ export class ReferenceModel {
     const isCounted = settings.mode === "sync" && first.length > 0 && reading.state !== "rebuilt";
     const counts = new Map<string, Count>();
     for (const unit of missing) {
-      const count = this.#counts.get(keyOf(unit));
+      const count = this.#counts.get(countOf(unit));
       if (isCounted && !alone.has(unit.name)) {
         const patience = patienceOf(unit, settings);
         const glimpsed = count?.glimpsed ? observed(count.glimpsed, patience, now) : null;
         const isFresh = count === undefined || count.observations === 0;
-        counts.set(keyOf(unit), { ...observed(isFresh ? undefined : count, patience, now), glimpsed });
-      } else if (count !== undefined) counts.set(keyOf(unit), count);
+        counts.set(countOf(unit), { ...observed(isFresh ? undefined : count, patience, now), glimpsed });
+      } else if (count !== undefined) counts.set(countOf(unit), count);
     }
     const isEnough = (count: Omit<Count, "glimpsed"> | null | undefined, unit: Unit) => {
       const { observations, over } = patienceOf(unit, settings);
       return count != null && count.observations >= observations && count.waited >= over - 0.01;
     };
-    const isDue = (unit: Unit) => isEnough(counts.get(keyOf(unit)), unit);
-    const wasGlimpsed = (unit: Unit) => isEnough(counts.get(keyOf(unit))?.glimpsed, unit);
+    const isDue = (unit: Unit) => isEnough(counts.get(countOf(unit)), unit);
+    const wasGlimpsed = (unit: Unit) => isEnough(counts.get(countOf(unit))?.glimpsed, unit);
 
     const hashes = [
       ...this.#approvals.filter(({ expires }) => expires > now.getTime()).map(({ hash }) => hash),
@@ -412,7 +415,7 @@ export class ReferenceModel {
       if (isDue(unit)) continue;
       if (wasGlimpsed(unit))
         against.push(`${keyOf(unit)} went, of which a second look before it was due is not counted`);
-      else against.push(`${keyOf(unit)} went too early: ${JSON.stringify(counts.get(keyOf(unit)))}`);
+      else against.push(`${keyOf(unit)} went too early: ${JSON.stringify(counts.get(countOf(unit)))}`);
     }
     if (byApproval.length > 0) {
       for (const unit of approved)
@@ -582,9 +585,10 @@ export class ReferenceModel {
       const isShown =
         unit.secret === null ? showed.name === unit.name || at === undefined : showed.password !== null && !showed.flaw;
       if (!isShown) continue;
-      const count = counts.get(keyOf(unit));
-      if (count === undefined || isDue(unit)) counts.delete(keyOf(unit));
-      else counts.set(keyOf(unit), { observations: 0, waited: 0, last: count.last, glimpsed: count.glimpsed ?? count });
+      const count = counts.get(countOf(unit));
+      if (count === undefined || isDue(unit)) counts.delete(countOf(unit));
+      else
+        counts.set(countOf(unit), { observations: 0, waited: 0, last: count.last, glimpsed: count.glimpsed ?? count });
     }
     this.#counts = counts;
     this.#lately = new Map([...this.#lately].map(([name, left]) => [name, left - 1]));

@@ -160,6 +160,29 @@ describe("a second look at Compass that lists nothing, where the first did not",
     expect(next.plan).toMatchObject({ deleted: ["mp-a"], usedApproval: hash });
   });
 
+  it("uses up no approval of which it keeps a part", async () => {
+    const settings = { destinationChange: "hold" } as const;
+    const [before, moved] = [
+      withTargets("a.example.com", "b.example.com"),
+      withTargets("new.example.com", "b.example.com"),
+    ];
+    const { tree, memory } = await cycle(new Map(), aSnapshot([before, anApplicationNamed("mp-x", 7)]));
+    const held = await cycle(tree, aSnapshot([moved]), { memory, settings });
+    const hash = held.plan.hold?.hash ?? "";
+    const approvals = [{ hash, expires: later(minutes(60)).toISOString() }];
+
+    const blank = await cycle(tree, aSnapshot([moved]), { memory: { ...held.memory, approvals }, settings, second });
+    const next = await cycle(blank.tree, aSnapshot([moved]), {
+      memory: blank.memory,
+      settings,
+      nonce: "of another hold",
+    });
+
+    expect(held.plan.hold?.units.map(({ name }) => name).sort()).toEqual(["mp-shop", "mp-x"]);
+    expect(blank.plan).toMatchObject({ deleted: [], updated: [], usedApproval: null });
+    expect(next.plan).toMatchObject({ deleted: ["mp-x"], updated: ["mp-shop"], usedApproval: hash });
+  });
+
   it("is as good as any other where the first listed nothing either", async () => {
     const { tree, memory } = await cycle(new Map(), aSnapshot([shop, crm]));
     const held = await cycle(tree, aSnapshot([]), { memory });
