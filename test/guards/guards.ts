@@ -254,7 +254,7 @@ export const guards: readonly Guard[] = [
   ),
   secondLook(
     "who was seen by the second look begins anew",
-    without("for (const unit of shown(units)) delete missing[keyOf(unit)];"),
+    without("for (const unit of shown(units)) delete missing[keyOf(unit, estate)];"),
     "test/plan/decision.test.ts",
   ),
   deletion(
@@ -331,7 +331,7 @@ export const guards: readonly Guard[] = [
   ),
   decision(
     "an approval of destinations is bound to every bundle",
-    instead("redirected.get(name)?.map(", "redirected.get(name)?.slice(0, 1).map("),
+    instead("redirected.get(hold.name)?.map(", "redirected.get(hold.name)?.slice(0, 1).map("),
     "test/plan/second-look.test.ts",
   ),
   destination(
@@ -561,6 +561,12 @@ export const guards: readonly Guard[] = [
     "test/render/render-estate.test.ts",
     "test/plan/plan.test.ts",
   )("the kustomization is never empty", instead("[...manifests, REVISION_PATH]", "[...manifests]")),
+
+  deletion(
+    "the waiting of an old name is no absence of its owner",
+    instead('isRenamed(unit, estate) ? " renamed" : ""', '""'),
+  ),
+  secondLook("an approval is not used up by halves", instead("!isBlank || reason !==", "true || reason !==")),
 
   // The identity's life.
   policies("a renewal is never later than its share", instead("(renewAt - early)", "(renewAt + early)")),
