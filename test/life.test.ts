@@ -112,6 +112,6 @@ describe("the life of a certificate, in one process and by one clock", () => {
       // An expired certificate is refused in TLS: the sandbox notes every such connection.
       expect(log.filter(({ note }) => note?.includes("admitted"))).toEqual([]);
     },
-    120_000,
+    300_000,
   );
 });
