@@ -7,7 +7,7 @@ import { createHTTPClient } from "./adapters/http/index.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure } from "./common/failure.js";
 import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
-import { createProof, inspectIdentity, readToken, renewalTime } from "./connect/index.js";
+import { createProof, inspectIdentity, readToken, renewalTime, TOKEN_LIFE } from "./connect/index.js";
 import { movedConnector } from "./identity.js";
 import { compassTransport, configuredToken, type Environment, openState, targetRepository } from "./setup.js";
 import type { State } from "./state/index.js";
@@ -142,18 +142,27 @@ async function connector({ config, env, signal, clock }: DoctorOptions) {
   }
 }
 
-async function certificate({ config, clock }: DoctorOptions, state: State): Promise<Finding> {
+async function certificate(options: DoctorOptions, state: State): Promise<Finding> {
+  const { config, clock } = options;
   const [identity, connection] = [await state.identity(), await state.connection()];
   const now = clock.now();
   const pairing = "pair with a new one-time token: `runtime-agent pair --token-file FILE`";
   if (identity === null || connection === null) {
-    return config.compass.token === null
+    const { verdict } = await token(options, state).catch((thrown: unknown) => broken(thrown));
+    return verdict !== "ok"
       ? failed("there is none: this agent is not paired", pairing)
       : warning("there is none yet: the next sync pairs with the configured token", "run `runtime-agent sync`");
   }
   const { usable, flaw } = inspectIdentity(identity);
   if (usable === null) return failed(`it cannot be used (${flaw})`, pairing);
   const { notAfter } = usable.dates;
+  const pending = await state.pending();
+  if (notAfter <= now && pending !== null && pending.tokenDigest === null && pending.issued !== null) {
+    return warning(
+      `it expired on ${notAfter.toISOString()}; a renewed one is stored, but not proven yet`,
+      "the next sync proves and uses it, or `runtime-agent renew` now",
+    );
+  }
   if (notAfter <= now) return failed(`it expired on ${notAfter.toISOString()}`, pairing);
   if (flaw !== null) return warning(`a part of it is damaged (${flaw})`, "the next sync renews it");
   const moved = movedConnector(config, connection);
@@ -173,7 +182,7 @@ async function certificate({ config, clock }: DoctorOptions, state: State): Prom
   return ok(`valid until ${notAfter.toISOString()}, renewed from ${due.toISOString()} on`);
 }
 
-async function token({ config, env }: DoctorOptions, state: State): Promise<Finding> {
+async function token({ config, env, clock }: DoctorOptions, state: State): Promise<Finding> {
   if (config.compass.token === null) return skipped("compass.token is not set");
   const isPaired = (await state.identity()) !== null;
   const secret = await configuredToken(config, env).catch((thrown: unknown) => {
@@ -188,7 +197,16 @@ async function token({ config, env }: DoctorOptions, state: State): Promise<Find
   }
   if (secret === null) return skipped("compass.token is not set");
   const { digest } = readToken(secret);
-  if (!(await state.memory()).spentTokens.includes(digest)) return ok("there is one that was not used by this agent");
+  const { spentTokens, certificate: memory } = await state.memory();
+  const tried = memory.triedTokens[digest];
+  const isOld = tried !== undefined && Date.parse(tried.since) + TOKEN_LIFE < clock.now().getTime();
+  if (!isPaired && isOld) {
+    return failed(
+      `it was refused since ${tried.since}, longer than a token lives`,
+      "ask Compass for a new one-time token",
+    );
+  }
+  if (!spentTokens.includes(digest) && !isOld) return ok("there is one that was not used by this agent");
   return isPaired
     ? ok("it is spent, and none is needed while the certificate works")
     : failed("it was used by this agent before", "ask Compass for a new one-time token");

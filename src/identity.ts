@@ -16,6 +16,7 @@ import {
   inspectIdentity,
   type Paired,
   pair,
+  readToken,
   renew,
   requestToken,
   tokenNeeded,
@@ -108,8 +109,12 @@ async function pairBy(client: HTTPClient, usable: Usable | null, options: Pairin
 export async function reconnectIdentity(options: PairingOptions): Promise<Paired> {
   const { config, state, clock, token, env } = options;
   const usable = await usableIdentity(state, clock.now());
-  if (token !== null || usable === null) {
-    const given = token ?? (await configuredToken(config, env));
+  const { certificate, spentTokens } = await state.memory();
+  const configured = token ?? (await configuredToken(config, env).catch(() => null));
+  const isFresh = configured !== null && !spentTokens.includes(readToken(configured).digest);
+  // Who is rejected asks Director in vain.
+  if (token !== null || usable === null || (certificate.rejected !== null && isFresh)) {
+    const given = token ?? configured;
     if (given === null && (await state.pending()) === null) {
       throw tokenNeeded("there is no valid certificate to ask Director for a token with");
     }
@@ -146,6 +151,11 @@ export interface RenewedCertificate extends CertificateDates {
 export async function renewIdentity(options: IdentityOptions): Promise<RenewedCertificate> {
   const { state, clock } = options;
   const usable = await usableIdentity(state, clock.now());
+  const pending = await state.pending();
+  if (usable === null && pending !== null && pending.tokenDigest === null && pending.issued !== null) {
+    const dates = await completePending({ ...pending, issued: pending.issued }, options);
+    return { ...dates, host: new URL(pending.urls.secureConnectorURL).host };
+  }
   if (usable === null) throw tokenNeeded(await whyUnusable(state, clock.now()));
   const dates = await renewBy(usable, options, false);
   return { ...dates, host: new URL(usable.connection.secureConnectorURL).host };

@@ -1,6 +1,6 @@
 /** Keeps the identity alive at the start of a cycle, so that nobody has to think of it. */
 
-import { asFailure, type Failure } from "./common/failure.js";
+import { asFailure, Failure } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
 import type { Secret } from "./common/secret.js";
 import type { Config } from "./config/index.js";
@@ -75,8 +75,14 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   const isRejected = usable !== null && memory.rejected !== null;
   const hasMoved = usable !== null && movedConnector(config, usable.connection) !== null;
   const mayPair = usable === null || isRejected || hasMoved;
-  const isPaired = (await state.identity()) !== null;
-  const token = mayPair ? await newToken(options, memory, spentTokens, pending, isPaired) : null;
+  // Who was paired, or is half-way there, may have taken the token away since.
+  const isOptional = pending !== null || (await state.identity()) !== null;
+  const token = mayPair
+    ? await newToken(options, memory, spentTokens, pending).catch((thrown: unknown) => {
+        if (isOptional && thrown instanceof Failure) return null;
+        throw thrown;
+      })
+    : null;
 
   if (pending !== null && pending.tokenDigest !== null && token === null) {
     try {
@@ -106,7 +112,7 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   const requested = takeRenewalRequest !== undefined && (await takeRenewalRequest());
   const reason = renewalOf(config, usable, pending, requested, clock.now());
   if (reason === null) return ended(null);
-  const next = requested ? null : nextAttempt(memory, usable.dates.notAfter);
+  const next = requested ? null : nextAttempt(memory, usable.dates.notAfter, clock.now());
   if (next !== null && next > clock.now()) {
     if (memory.renewal !== null)
       notes.push(`renewing the certificate failed (${memory.renewal.failure}); tried again at ${next.toISOString()}`);
@@ -157,13 +163,8 @@ async function newToken(
   { triedTokens }: CertificateMemory,
   spentTokens: readonly string[],
   pending: PendingIdentity | null,
-  isPaired: boolean,
 ): Promise<Secret | null> {
-  const token = await configuredToken(config, env).catch((thrown: unknown) => {
-    // Who was paired once may have taken the token away since.
-    if (isPaired) return null;
-    throw thrown;
-  });
+  const token = await configuredToken(config, env);
   if (token === null) return null;
   const { digest } = readToken(token);
   if (spentTokens.includes(digest) || digest === pending?.tokenDigest) return null;

@@ -108,7 +108,7 @@ describe("the doctor", () => {
         await pair();
         rmSync(join(folder, "identity"), { recursive: true });
       },
-      { certificate: "warning", compass: "skipped", token: "failed" },
+      { certificate: "failed", compass: "skipped", token: "failed" },
       "token",
       /used by this agent before.*new one-time token/,
     ],

@@ -162,6 +162,33 @@ describe("a cycle's care for the certificate", () => {
     expect(await state.pending()).toBeNull();
   });
 
+  it("does so by hand, too", async () => {
+    const { clock, sandbox, state, maintain, options } = await paired();
+    clock.move(89.9 * DAY);
+    await setFaults(sandbox, { name: "http-503", match: "__typename" });
+    await maintain();
+    await setFaults(sandbox);
+    clock.move(DAY);
+
+    const { notAfter } = await renewIdentity(options);
+
+    expect(notAfter > clock.now()).toBe(true);
+    expect(await state.pending()).toBeNull();
+  });
+
+  it("is not kept from it by a failure under a clock that was ahead", async () => {
+    const { clock, sandbox, maintain } = await paired();
+    clock.move(89.9 * DAY);
+    await setFaults(sandbox, { name: "http-503", match: "signCertificateSigningRequest" });
+    const ahead = await maintain();
+    await setFaults(sandbox);
+    clock.move(-25 * DAY);
+
+    const { renewed } = await maintain();
+
+    expect([ahead.renewed, renewed]).toEqual([false, true]);
+  });
+
   it("sends no second signing request within ten minutes, by its own decision", async () => {
     const { clock, sandbox, state, maintain, options } = await paired();
     clock.move(89.995 * DAY);
@@ -235,7 +262,7 @@ describe("a runtime without a usable certificate", () => {
     expect((await state.connection())?.renewedAt).toBeNull();
   });
 
-  it.each<FaultName>(["bad-request-empty", "http-503", "reset"])(
+  it.each<FaultName>(["bad-request-empty", "http-503", "http-500"])(
     "sends a token again that was answered with %s, for an hour",
     async (name) => {
       const { clock, sandbox, maintain, giveToken } = await paired();
@@ -256,6 +283,33 @@ describe("a runtime without a usable certificate", () => {
       expect(await tries()).toBe(before);
     },
   );
+
+  it("does not count the hour of a token that never left", async () => {
+    const { clock, sandbox, state, maintain, giveToken } = await paired();
+    clock.move(91 * DAY);
+    giveToken((await freshToken(sandbox)).reveal());
+    await setFaults(sandbox, { name: "tls-untrusted" });
+
+    const unsent = await failureOf(maintain());
+
+    expect(unsent.code).toBe("TlsUntrusted");
+    expect((await state.memory()).certificate.triedTokens).toEqual({});
+  });
+
+  it("goes on with a pairing that was cut though the token is gone", async () => {
+    const clock = aMovedClock();
+    const sandbox = await aSandbox({ clock });
+    const { state, folder, maintain } = await aRuntime(sandbox, clock);
+    await setFaults(sandbox, { name: "http-503", match: "__typename" });
+    await failureOf(maintain());
+    await setFaults(sandbox);
+    rmSync(join(folder, "..", "token"));
+
+    const { renewed } = await maintain();
+
+    expect(renewed).toBe(true);
+    expect(await state.pending()).toBeNull();
+  });
 
   it("pairs anew beside a certificate that Compass rejects, as soon as there is a new token", async () => {
     const { sandbox, state, maintain, giveToken } = await paired();

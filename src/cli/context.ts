@@ -33,6 +33,8 @@ export interface GlobalOptions {
 export interface Context extends World {
   readonly options: GlobalOptions;
   readonly log: Logger;
+  /** What every answer must carry, once the configuration is loaded. */
+  readonly warnings: readonly string[];
   /** How text for stdout is written. */
   readonly text: TextOptions;
   /** The configuration as it is written, with `overrides` as the options of the command. Its notes go to the log. */
@@ -76,6 +78,7 @@ export function createContext(world: World, options: GlobalOptions): Context {
     ...world,
     options,
     log,
+    warnings,
     text: { color: colored(stdout) },
     load,
     resolve: async (overrides) => resolveConfiguration((await load(overrides)).config, env),

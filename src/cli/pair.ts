@@ -9,7 +9,7 @@ import { readSecret } from "../config/index.js";
 import type { Paired } from "../connect/index.js";
 import { pairIdentity } from "../identity.js";
 import { EXIT, paint } from "../report/index.js";
-import { configuredToken } from "../setup.js";
+import { configuredToken, openState } from "../setup.js";
 import { withState } from "../with-state.js";
 import type { Context } from "./context.js";
 import type { Register } from "./run.js";
@@ -39,7 +39,13 @@ async function pair(context: Context, { tokenFile, connectorUrl, force = false }
     connectorUrl === undefined ? {} : { "compass.connectorURL": connectorUrl },
   );
   await openClusterReport({ ...context, config })?.refuseBesideGoAgent();
-  const token = tokenFile === undefined ? await configuredToken(config, env) : await readToken(context, tokenFile);
+  const configured = () =>
+    configuredToken(config, env).catch(async (thrown: unknown) => {
+      // One that was cut short goes on without it.
+      if ((await openState(config, env).pending()) !== null) return null;
+      throw thrown;
+    });
+  const token = tokenFile === undefined ? await configured() : await readToken(context, tokenFile);
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
   const paired = await withState({ config, env, clock, signal, log, patience: 0 }, (state) =>
     reported({ config, env, clock, signal, log, state, work: "pairing" }, () =>

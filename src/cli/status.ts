@@ -51,7 +51,12 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
     );
   } else if (identity === null || connection === null) add("not paired with Compass", NEW_TOKEN);
   else if (dates === null) add(`the certificate cannot be used (${inspected?.flaw})`, NEW_TOKEN);
-  else if (!isValid) add(`the certificate expired on ${dates.notAfter.toISOString()}`, NEW_TOKEN);
+  else if (!isValid && pending !== null && pending.issued !== null) {
+    add(
+      `the certificate expired on ${dates.notAfter.toISOString()}; a renewed one is stored, but not proven yet`,
+      "the next sync proves and uses it, or `runtime-agent renew` now",
+    );
+  } else if (!isValid) add(`the certificate expired on ${dates.notAfter.toISOString()}`, NEW_TOKEN);
   if (isValid && rejected !== null) {
     add(
       `Compass does not accept the certificate since ${rejected.since}, ${rejected.times} times`,
@@ -61,7 +66,7 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
   if (isValid && inspected !== null && inspected.flaw !== null) {
     add(`a part of the stored certificate is damaged (${inspected.flaw})`, "the next sync renews it; or `renew` now");
   }
-  const next = dates === null ? null : nextAttempt(memory, dates.notAfter);
+  const next = dates === null ? null : nextAttempt(memory, dates.notAfter, now);
   if (isValid && renewal !== null) {
     const again = next === null || next <= now ? "with the next sync" : `at ${next.toISOString()}`;
     add(
@@ -148,7 +153,7 @@ async function status(context: Context): Promise<number> {
     const renewed = renewedAt === null ? "" : `, renewed ${renewedAt}`;
     rows.push(["certificate", `until ${notAfter.toISOString()} (${daysLeft} days left)${renewed}`]);
     const underWay = pending ? ", under way" : "";
-    const waits = next === null ? "" : `, not before ${next.toISOString()}: at most one in ten minutes`;
+    const waits = next === null ? "" : `, not before ${next.toISOString()}`;
     if (isValid) rows.push(["renewal", `due ${due?.toISOString()}${underWay}${waits}`]);
   }
   const { lastContact } = memory.certificate;

@@ -58,6 +58,9 @@ export async function pair(options: PairOptions): Promise<Paired> {
   return finish(pending, false, options);
 }
 
+/** Nobody who could spend a token has seen it: its hour has not begun by that. */
+const UNSENT: ReadonlySet<string> = new Set(["NetworkUnreachable", "TlsUntrusted", "ProxyFailed", "Aborted"]);
+
 /** How long a token is taken from its creation on (contract 1.3), in milliseconds. */
 export const TOKEN_LIFE = 60 * 60_000;
 
@@ -78,7 +81,8 @@ async function begin(token: OneTimeToken, connectorURL: string, options: PairOpt
   const call = { url: connectorURL, fetch: client.fetch, token: token.token };
   const answer = await askConfiguration(call).catch(async (thrown: unknown) => {
     if (thrown instanceof AnsweredByConnector) await rememberSpent(state, token.digest);
-    else if (thrown instanceof Failure) await rememberTried(state, token.digest, thrown.code, clock.now());
+    else if (thrown instanceof Failure && !UNSENT.has(thrown.code))
+      await rememberTried(state, token.digest, thrown.code, clock.now());
     throw thrown;
   });
   const { directorURL, secureConnectorURL, subject, nextToken } = answer;

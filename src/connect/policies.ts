@@ -75,18 +75,21 @@ const BETWEEN_ISSUANCES = 10 * 60_000;
 
 /**
  * When a renewal may be tried, after failures: 30 s doubling to 15 min, but never waiting beyond a quarter of what is
- * left of the certificate. At most one signing request in ten minutes, whatever is left. Null: at once.
+ * left of the certificate. At most one signing request in ten minutes, whatever is left. Null: at once. What is said to have
+ * been after `now` was by a clock that was wrong, and keeps nobody waiting.
  */
 export function nextAttempt(
   { renewal, lastIssuance }: Pick<CertificateMemory, "renewal" | "lastIssuance">,
   notAfter: Date,
+  now: Date,
 ): Date | null {
   const moments: number[] = [];
-  if (renewal !== null) {
+  const isPast = (moment: string) => Date.parse(moment) <= now.getTime();
+  if (renewal !== null && isPast(renewal.last)) {
     const last = Date.parse(renewal.last);
     const left = Math.max(0, notAfter.getTime() - last);
     moments.push(last + Math.min(FIRST_WAIT * 2 ** (renewal.times - 1), LONGEST_WAIT, left / 4));
   }
-  if (lastIssuance !== null) moments.push(Date.parse(lastIssuance) + BETWEEN_ISSUANCES);
+  if (lastIssuance !== null && isPast(lastIssuance)) moments.push(Date.parse(lastIssuance) + BETWEEN_ISSUANCES);
   return moments.length === 0 ? null : new Date(Math.max(...moments));
 }

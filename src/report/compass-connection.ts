@@ -109,12 +109,19 @@ function connectionStatus(former: ConnectionStatus, { connectionError }: Verdict
   return {
     ...before,
     established: connection === null ? (before.established ?? null) : timestamp(connection.establishedAt),
-    renewed: connection?.renewedAt ? timestamp(connection.renewedAt) : (before.renewed ?? null),
+    renewed: connection?.renewedAt ? timestamp(connection.renewedAt) : formerRenewal(before, connection),
     lastSync: timestamp(now),
     lastSuccess: isProven(report) ? timestamp(now) : (before.lastSuccess ?? null),
     ...(told == null ? {} : { error: told }),
     certificateStatus: certificateStatus(before.certificateStatus, report),
   };
+}
+
+/** A renewal is of the pairing that it came after: another pairing begins without one. */
+function formerRenewal({ established, renewed }: ConnectionStatus, connection: ConnectionReport["connection"]) {
+  const isSame =
+    connection === null || !established || Date.parse(established) >= Date.parse(timestamp(connection.establishedAt));
+  return isSame ? (renewed ?? null) : null;
 }
 
 /** Compass answered our certificate: Director with all of a fetch, or both in the proof of a new one. */

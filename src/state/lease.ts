@@ -53,8 +53,9 @@ export async function takeLease({ cluster, place, clock, duration }: LeaseOption
   };
 }
 
+/** A Lease that says it was renewed in the future is of a clock that is wrong: it would block for as long as that was ahead. */
 const isHeld = ({ holder, renewedAt, duration }: ClusterLease, now: Date) =>
-  holder !== null && renewedAt !== null && renewedAt.getTime() + duration * 1000 > now.getTime();
+  holder !== null && renewedAt !== null && Math.abs(renewedAt.getTime() - now.getTime()) < duration * 1000;
 
 const locked = ({ namespace, name }: Place, holder: string | null) => {
   const who = holder === null ? "another agent" : `another agent (${forTerminal(holder, 100)})`;

@@ -104,7 +104,10 @@ function translateStatus(status: number, circumstances: Circumstances): ClusterF
     case 403:
       return fail(`the agent may not ${verb} ${object}`, {
         code: "ClusterForbidden",
-        hint: `Give its account the verb ${verb} on ${resource} for exactly this object.`,
+        hint:
+          verb === "create"
+            ? "Apply deploy/rbac.yaml, which makes the object; rights to create cannot be limited to one name."
+            : `Give its account the verb ${verb} on ${resource} for exactly this object, as deploy/rbac.yaml does.`,
       });
     case 409:
     case 410:
