@@ -106,7 +106,7 @@ function translateStatus(status: number, circumstances: Circumstances): ClusterF
         code: "ClusterForbidden",
         hint:
           verb === "create"
-            ? "Apply deploy/rbac.yaml, which makes the object; rights to create cannot be limited to one name."
+            ? `Apply deploy/rbac.yaml, which makes what can be made before, or give its account the verb create on ${resource} there: it cannot be limited to one name.`
             : `Give its account the verb ${verb} on ${resource} for exactly this object, as deploy/rbac.yaml does.`,
       });
     case 409:
