@@ -26,7 +26,7 @@ import {
 } from "./plan/index.js";
 import { publishCommit } from "./publish/index.js";
 import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
-import { buildOutcome, commitMessage, type FileChange, type Outcome, planNotes } from "./report/index.js";
+import { buildOutcome, commitMessage, type FileChange, type Outcome, planNotes, wrongClock } from "./report/index.js";
 import { createFingerprinter, createSealer, sealEstate } from "./seal/index.js";
 import {
   type CycleSettings,
@@ -93,15 +93,15 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     if (!planOnly) {
       await cluster?.refuseBesideGoAgent();
       stop = await state.lock();
+    }
+    asked = (await cluster?.asked()) ?? NOTHING_ASKED;
+    if (!planOnly) {
       const takeRenewalRequest = cluster?.takeRefresh;
       const maintaining = { ...options, state, ...(takeRenewalRequest === undefined ? {} : { takeRenewalRequest }) };
-      asked = (await cluster?.asked()) ?? NOTHING_ASKED;
       maintained = await watch.time("connect", () => maintainIdentity(maintaining));
       used.connector = maintained.requests;
       lasting.push(...maintained.notes);
       notes.push(...maintained.notes);
-    } else {
-      asked = (await cluster?.asked()) ?? NOTHING_ASKED;
     }
     reached = await reconcile({ ...options, state, watch, used, notes, lasting, asked });
   } catch (thrown) {
@@ -109,8 +109,8 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     log.debug("cycle failed", { stage: failure.stage, code: failure.code, cause: failure.cause });
   }
   const { session } = used;
-  const skew = session?.client.clockSkew ?? null;
-  if (skew !== null && Math.abs(skew) > TOLERATED_SKEW) notes.push(skewNote(skew));
+  const wrong = wrongClock(session?.client.clockSkew ?? null);
+  if (wrong !== null) notes.push(`the clock of this machine is ${wrong} Compass's: check it`);
   const outcome = buildOutcome({
     result: resultOf(reached, planOnly),
     runtime: config.runtime.id,
@@ -159,12 +159,6 @@ interface Used {
   git: number;
   connector: number;
 }
-
-/** From here on a clock that is wrong is told, in milliseconds. */
-const TOLERATED_SKEW = 5_000;
-
-const skewNote = (skew: number) =>
-  `the clock of this machine is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? "behind" : "ahead of"} Compass's: check it`;
 
 interface Reached {
   readonly plan: Plan;

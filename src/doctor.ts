@@ -7,8 +7,16 @@ import { createHTTPClient } from "./adapters/http/index.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure } from "./common/failure.js";
 import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
-import { createProof, inspectIdentity, readToken, renewalTime, TOKEN_LIFE } from "./connect/index.js";
-import { movedConnector } from "./identity.js";
+import {
+  findIdentity,
+  inspectIdentity,
+  isPastTokenLife,
+  readToken,
+  renewalTime,
+  unprovenRenewal,
+} from "./connect/index.js";
+import { movedConnector, proofOf } from "./identity.js";
+import { wrongClock } from "./report/index.js";
 import { compassTransport, configuredToken, type Environment, openState, targetRepository } from "./setup.js";
 import type { State } from "./state/index.js";
 
@@ -156,8 +164,7 @@ async function certificate(options: DoctorOptions, state: State): Promise<Findin
   const { usable, flaw } = inspectIdentity(identity);
   if (usable === null) return failed(`it cannot be used (${flaw})`, pairing);
   const { notAfter } = usable.dates;
-  const pending = await state.pending();
-  if (notAfter <= now && pending !== null && pending.tokenDigest === null && pending.issued !== null) {
+  if (notAfter <= now && unprovenRenewal(await state.pending()) !== null) {
     return warning(
       `it expired on ${notAfter.toISOString()}; a renewed one is stored, but not proven yet`,
       "the next sync proves and uses it, or `runtime-agent renew` now",
@@ -167,9 +174,8 @@ async function certificate(options: DoctorOptions, state: State): Promise<Findin
   if (flaw !== null) return warning(`a part of it is damaged (${flaw})`, "the next sync renews it");
   const moved = movedConnector(config, connection);
   if (moved !== null) {
-    const [paired, configured] = [connection.connectorURL, moved].map((url) => new URL(url).host);
     return warning(
-      `paired with ${paired}, but compass.connectorURL names ${configured}`,
+      moved,
       "if Compass moved, give a new one-time token: `runtime-agent reconnect --token-file FILE`, or where compass.token reads it",
     );
   }
@@ -199,8 +205,8 @@ async function token({ config, env, clock }: DoctorOptions, state: State): Promi
   const { digest } = readToken(secret);
   const { spentTokens, certificate: memory } = await state.memory();
   const tried = memory.triedTokens[digest];
-  const isOld = tried !== undefined && Date.parse(tried.since) + TOKEN_LIFE < clock.now().getTime();
-  if (!isPaired && isOld) {
+  const isOld = isPastTokenLife(tried, clock.now());
+  if (!isPaired && tried !== undefined && isOld) {
     return failed(
       `it was refused since ${tried.since}, longer than a token lives`,
       "ask Compass for a new one-time token",
@@ -213,28 +219,21 @@ async function token({ config, env, clock }: DoctorOptions, state: State): Promi
 }
 
 /** Director and the mTLS Connector, as a cycle and a renewal use them. */
-async function compass({ config, env, signal, clock }: DoctorOptions, state: State): Promise<Finding> {
-  const [identity, connection] = [await state.identity(), await state.connection()];
-  const usable = identity === null ? null : inspectIdentity(identity).usable;
-  if (identity === null || connection === null || usable === null || usable.dates.notAfter <= clock.now()) {
-    return skipped("there is no certificate to ask with");
-  }
-  const prove = createProof({
-    transport: await compassTransport(config, env, signal, clock),
-    runtimeID: config.runtime.id,
-    tenant: config.runtime.tenant,
-    clock,
-  });
-  await prove({ key: identity.key, chain: usable.certificate }, connection);
+async function compass(options: DoctorOptions, state: State): Promise<Finding> {
+  const found = await findIdentity(state, options.clock.now());
+  if (typeof found === "string") return skipped("there is no certificate to ask with");
+  const { identity, connection, shown } = found;
+  const prove = await proofOf(options);
+  await prove({ key: identity.key, chain: shown }, connection);
   return ok(`Connector and Director at ${new URL(connection.directorURL).host} take the certificate`);
 }
 
 function clockOf(skew: number | null): Finding {
   if (skew === null) return skipped("Compass did not tell its time");
-  const seconds = Math.round(Math.abs(skew) / 1000);
-  return seconds > 5
-    ? warning(`${seconds} s ${skew > 0 ? "behind" : "ahead of"} Compass`, "set this machine's clock, best by NTP")
-    : ok("as Compass's, within 5 s");
+  const wrong = wrongClock(skew);
+  return wrong === null
+    ? ok("as Compass's, within 5 s")
+    : warning(`${wrong} Compass`, "set this machine's clock, best by NTP");
 }
 
 async function repository(options: DoctorOptions): Promise<Finding> {

@@ -12,14 +12,16 @@ import {
   checkAnsweredURL,
   complete,
   createProof,
+  findIdentity,
   type Issued,
-  inspectIdentity,
   type Paired,
   pair,
   readToken,
   renew,
   requestToken,
   tokenNeeded,
+  type Usable,
+  unprovenRenewal,
 } from "./connect/index.js";
 import { compassTransport, configuredToken, type Environment, settingMissing } from "./setup.js";
 import type { CertificateMemory, Connection, Identity, State } from "./state/index.js";
@@ -43,29 +45,18 @@ export interface PairingOptions extends IdentityOptions {
   readonly onHost: (host: string) => void;
 }
 
-/** An identity that can be shown now, and how Compass is reached with it. */
-export interface Usable {
-  readonly identity: Identity;
-  readonly connection: Connection;
-  readonly dates: CertificateDates;
-  /** The PEM to show. */
-  readonly shown: string;
-}
-
 /** Null when there is none, or none that Compass could take. */
 export async function usableIdentity(state: State, now: Date): Promise<Usable | null> {
-  const [identity, connection] = [await state.identity(), await state.connection()];
-  if (identity === null || connection === null) return null;
-  const { usable } = inspectIdentity(identity);
-  if (usable === null || usable.dates.notAfter <= now) return null;
-  return { identity, connection, dates: usable.dates, shown: usable.certificate };
+  const found = await findIdentity(state, now);
+  return typeof found === "string" ? null : found;
 }
 
-/** The Connector of the configuration when it is another than the one that the identity was paired with; else null. */
+/** In words, that the configuration names another Connector than the one that the identity was paired with; else null. */
 export function movedConnector({ compass }: Config, { connectorURL, secureConnectorURL }: Connection): string | null {
   const configured = compass.connectorURL;
   // One that the Go agent paired does not know the address that takes tokens.
-  return configured === null || configured === connectorURL || connectorURL === secureConnectorURL ? null : configured;
+  if (configured === null || configured === connectorURL || connectorURL === secureConnectorURL) return null;
+  return `paired with ${new URL(connectorURL).host}, but compass.connectorURL names ${new URL(configured).host}`;
 }
 
 /** Throws a `Failure`; `Usage` when there is an identity that works and `force` is not set. */
@@ -150,13 +141,12 @@ export interface RenewedCertificate extends CertificateDates {
 /** Renews at once, by hand: no waiting after failures. Throws `TokenNeeded` when there is nothing to renew with. */
 export async function renewIdentity(options: IdentityOptions): Promise<RenewedCertificate> {
   const { state, clock } = options;
-  const usable = await usableIdentity(state, clock.now());
-  const pending = await state.pending();
-  if (usable === null && pending !== null && pending.tokenDigest === null && pending.issued !== null) {
-    const dates = await completePending({ ...pending, issued: pending.issued }, options);
-    return { ...dates, host: new URL(pending.urls.secureConnectorURL).host };
+  const usable = await findIdentity(state, clock.now());
+  if (typeof usable === "string") {
+    const renewed = unprovenRenewal(await state.pending());
+    if (renewed === null) throw tokenNeeded(usable);
+    return { ...(await completePending(renewed, options)), host: new URL(renewed.urls.secureConnectorURL).host };
   }
-  if (usable === null) throw tokenNeeded(await whyUnusable(state, clock.now()));
   const dates = await renewBy(usable, options, false);
   return { ...dates, host: new URL(usable.connection.secureConnectorURL).host };
 }
@@ -209,8 +199,8 @@ export async function renewBy(
  */
 export async function revokeIdentity(options: IdentityOptions): Promise<{ readonly clientID: string }> {
   const { config, state, clock } = options;
-  const usable = await usableIdentity(state, clock.now());
-  if (usable === null) throw tokenNeeded(await whyUnusable(state, clock.now()));
+  const usable = await findIdentity(state, clock.now());
+  if (typeof usable === "string") throw tokenNeeded(usable);
   const pending = await state.pending();
   const onItsWay = pending?.issued == null ? [] : [{ identity: pending, shown: pending.issued.chain }];
   const { id: runtimeID, tenant } = config.runtime;
@@ -237,20 +227,6 @@ const unconfirmed = (cause: Failure) =>
     cause,
   });
 
-/** Why there is nothing to use, in words. */
-export async function whyUnusable(state: State, now: Date): Promise<string> {
-  const [identity, connection] = [await state.identity(), await state.connection()];
-  if (identity === null || connection === null) return "this agent is not paired with Compass";
-  const { usable, flaw } = inspectIdentity(identity);
-  if (usable === null) {
-    const why = flaw === "KeyMismatch" ? "it belongs to another key" : "it cannot be read";
-    return `the client certificate cannot be used: ${why}`;
-  }
-  return usable.dates.notAfter <= now
-    ? `the client certificate expired on ${usable.dates.notAfter.toISOString()}`
-    : "the client certificate cannot be used";
-}
-
 /** Remembers that Compass has just taken a new certificate. */
 const noteProof = (state: State, now: Date) =>
   changeCertificateMemory(state, { renewal: null, rejected: null, lastContact: now.toISOString() });
@@ -267,7 +243,8 @@ async function changeCertificateMemory(state: State, change: Partial<Certificate
   await state.saveMemory({ ...memory, certificate: { ...memory.certificate, ...change } });
 }
 
-const proofOf = async (options: IdentityOptions) => {
+/** The proof as the configuration has it. */
+export const proofOf = async (options: Omit<IdentityOptions, "state">) => {
   const { config, env, signal, clock, requests } = options;
   return createProof({
     transport: await compassTransport(config, env, signal, clock),

@@ -5,24 +5,18 @@ import type { Logger } from "./common/logger.js";
 import type { Secret } from "./common/secret.js";
 import type { Config } from "./config/index.js";
 import {
+  findIdentity,
   inspectIdentity,
+  isPastTokenLife,
   nextAttempt,
   type RenewalReason,
   readToken,
   renewalReason,
-  TOKEN_LIFE,
   tokenNeeded,
-} from "./connect/index.js";
-import {
-  completePending,
-  type IdentityOptions,
-  movedConnector,
-  pairIdentity,
-  renewBy,
   type Usable,
-  usableIdentity,
-  whyUnusable,
-} from "./identity.js";
+  unprovenRenewal,
+} from "./connect/index.js";
+import { completePending, type IdentityOptions, movedConnector, pairIdentity, renewBy } from "./identity.js";
 import { configuredToken } from "./setup.js";
 import type { CertificateMemory, PendingIdentity } from "./state/index.js";
 
@@ -71,7 +65,8 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
 
   const pending = await state.pending();
   const { certificate: memory, spentTokens } = await state.memory();
-  const usable = await usableIdentity(state, clock.now());
+  const found = await findIdentity(state, clock.now());
+  const usable = typeof found === "string" ? null : found;
   const isRejected = usable !== null && memory.rejected !== null;
   const hasMoved = usable !== null && movedConnector(config, usable.connection) !== null;
   const mayPair = usable === null || isRejected || hasMoved;
@@ -102,17 +97,18 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
       failed("pairing", "pairing anew failed", thrown);
     }
   }
-  if (usable === null) {
+  if (typeof found === "string") {
     // Renewed in time, but never proven: the old one has expired meanwhile.
-    if (pending === null || pending.tokenDigest !== null || pending.issued === null) throw await noIdentity(options);
-    await completePending({ ...pending, issued: pending.issued }, counted);
+    const unproven = unprovenRenewal(pending);
+    if (unproven === null) throw await noIdentity(found, options);
+    await completePending(unproven, counted);
     return ended("renewal");
   }
 
   const requested = takeRenewalRequest !== undefined && (await takeRenewalRequest());
-  const reason = renewalOf(config, usable, pending, requested, clock.now());
+  const reason = renewalOf(config, found, pending, requested, clock.now());
   if (reason === null) return ended(null);
-  const next = requested ? null : nextAttempt(memory, usable.dates.notAfter, clock.now());
+  const next = requested ? null : nextAttempt(memory, found.dates.notAfter, clock.now());
   if (next !== null && next > clock.now()) {
     if (memory.renewal !== null)
       notes.push(`renewing the certificate failed (${memory.renewal.failure}); tried again at ${next.toISOString()}`);
@@ -120,10 +116,9 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   }
   log.info("renewing the certificate", { reason });
   try {
-    await renewBy(usable, counted, !requested);
+    const { notAfter } = await renewBy(found, counted, !requested);
     log.info("certificate renewed");
-    const until = (await usableIdentity(state, clock.now()))?.dates.notAfter.toISOString();
-    notes.push(`the certificate was renewed (${reason}): it is valid until ${until}`);
+    notes.push(`the certificate was renewed (${reason}): it is valid until ${notAfter.toISOString()}`);
     return ended("renewal");
   } catch (thrown) {
     failed("renewal", "renewing the certificate failed", thrown);
@@ -151,8 +146,8 @@ function renewalOf(
   return reason ?? (pending !== null && pending.tokenDigest === null ? "RenewalRequested" : null);
 }
 
-async function noIdentity({ config, state, clock, env }: IdentityOptions): Promise<Failure> {
-  const why = await whyUnusable(state, clock.now());
+/** `why` there is nothing to use, in words. */
+async function noIdentity(why: string, { config, env }: IdentityOptions): Promise<Failure> {
   const isConfigured = (await configuredToken(config, env).catch(() => null)) !== null;
   return tokenNeeded(isConfigured ? `${why}, and the configured token is spent or too old` : why);
 }
@@ -168,6 +163,5 @@ async function newToken(
   if (token === null) return null;
   const { digest } = readToken(token);
   if (spentTokens.includes(digest) || digest === pending?.tokenDigest) return null;
-  const tried = triedTokens[digest];
-  return tried !== undefined && Date.parse(tried.since) + TOKEN_LIFE < clock.now().getTime() ? null : token;
+  return isPastTokenLife(triedTokens[digest], clock.now()) ? null : token;
 }

@@ -3,9 +3,9 @@
 import { Command } from "commander";
 import { forTerminal } from "../common/quote.js";
 import type { Config } from "../config/index.js";
-import { inspectIdentity, nextAttempt, renewalTime } from "../connect/index.js";
+import { inspectIdentity, nextAttempt, renewalTime, unprovenRenewal } from "../connect/index.js";
 import { movedConnector } from "../identity.js";
-import { EXIT, named, paint } from "../report/index.js";
+import { EXIT, named, paint, wrongClock } from "../report/index.js";
 import { openState } from "../setup.js";
 import type { Approval, HeldSet, Memory, State, Suspension } from "../state/index.js";
 import type { Context } from "./context.js";
@@ -51,7 +51,7 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
     );
   } else if (identity === null || connection === null) add("not paired with Compass", NEW_TOKEN);
   else if (dates === null) add(`the certificate cannot be used (${inspected?.flaw})`, NEW_TOKEN);
-  else if (!isValid && pending !== null && pending.issued !== null) {
+  else if (!isValid && unprovenRenewal(pending) !== null) {
     add(
       `the certificate expired on ${dates.notAfter.toISOString()}; a renewed one is stored, but not proven yet`,
       "the next sync proves and uses it, or `runtime-agent renew` now",
@@ -75,17 +75,11 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
     );
   }
   const moved = connection === null ? null : movedConnector(config, connection);
-  if (connection !== null && moved !== null) {
-    const [paired, configured] = [connection.connectorURL, moved].map((url) => new URL(url).host);
-    add(
-      `paired with ${paired}, but compass.connectorURL names ${configured}`,
-      `if Compass moved: ${NEW_TOKEN.replace("pair", "reconnect")}`,
-    );
+  if (moved !== null) {
+    add(moved, `if Compass moved: ${NEW_TOKEN.replace("pair", "reconnect")}`);
   }
-  if (memory.clockSkew !== null && Math.abs(memory.clockSkew) > 5_000) {
-    const by = `${Math.round(Math.abs(memory.clockSkew) / 1000)} s ${memory.clockSkew > 0 ? "behind" : "ahead of"}`;
-    add(`the clock of this machine is ${by} Compass's`, "set it, best by NTP");
-  }
+  const wrong = wrongClock(memory.clockSkew);
+  if (wrong !== null) add(`the clock of this machine is ${wrong} Compass's`, "set it, best by NTP");
   const due = dates === null ? null : renewalDue(config, dates, connection?.clientID ?? "");
   const certificate = dates && {
     notBefore: dates.notBefore,

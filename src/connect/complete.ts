@@ -19,6 +19,12 @@ export interface CompleteOptions {
 
 export type Issued = PendingIdentity & { readonly issued: NonNullable<PendingIdentity["issued"]> };
 
+/** A renewal that has its certificate and lacks its proof alone; null for anything else on its way. */
+export const unprovenRenewal = (pending: PendingIdentity | null): Issued | null =>
+  pending !== null && pending.tokenDigest === null && pending.issued !== null
+    ? { ...pending, issued: pending.issued }
+    : null;
+
 /** From then on the new identity is taken for the culprit when the former one works and it does not. */
 const PATIENCE = 3;
 

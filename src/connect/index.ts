@@ -7,13 +7,13 @@ export {
   readCertificate,
   readIdentity,
 } from "./certificate.js";
-export { complete, type Issued } from "./complete.js";
+export { complete, type Issued, unprovenRenewal } from "./complete.js";
 export { askRevocation } from "./connector.js";
 export { requestToken } from "./director.js";
-export { anotherFailure, type Paired, type PairOptions, pair, TOKEN_LIFE } from "./pair.js";
+export { anotherFailure, isPastTokenLife, type Paired, type PairOptions, pair } from "./pair.js";
 export { nextAttempt, type RenewalReason, renewalReason, renewalTime } from "./policies.js";
 export { createProof, type Prove } from "./prove.js";
 export { type RenewOptions, renew } from "./renew.js";
-export { openSession, type Session, type SessionOptions, tokenNeeded } from "./session.js";
+export { findIdentity, openSession, type Session, type SessionOptions, tokenNeeded, type Usable } from "./session.js";
 export { readToken } from "./token.js";
 export { checkAnsweredURL } from "./urls.js";

@@ -62,7 +62,11 @@ export async function pair(options: PairOptions): Promise<Paired> {
 const UNSENT: ReadonlySet<string> = new Set(["NetworkUnreachable", "TlsUntrusted", "ProxyFailed", "Aborted"]);
 
 /** How long a token is taken from its creation on (contract 1.3), in milliseconds. */
-export const TOKEN_LIFE = 60 * 60_000;
+const TOKEN_LIFE = 60 * 60_000;
+
+/** True for a token that was tried in vain for longer than any is taken. */
+export const isPastTokenLife = (tried: FailedAttempts | undefined, now: Date): boolean =>
+  tried !== undefined && Date.parse(tried.since) + TOKEN_LIFE < now.getTime();
 
 /** A pairing that was cut and can go on; one whose second token is too old by now is dropped. */
 async function pendingPairing(state: State, now: Date): Promise<PendingIdentity | null> {

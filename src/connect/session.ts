@@ -3,7 +3,7 @@
 import { createHTTPClient, type HTTPClient, type HTTPClientOptions } from "../adapters/http/index.js";
 import type { Clock } from "../common/clock.js";
 import { Failure } from "../common/failure.js";
-import type { Connection, State } from "../state/index.js";
+import type { Connection, Identity, State } from "../state/index.js";
 import { type CertificateDates, type Inspected, inspectIdentity } from "./certificate.js";
 import { checkAnsweredURL } from "./urls.js";
 
@@ -20,16 +20,32 @@ export interface SessionOptions {
   readonly clock: Clock;
 }
 
+/** An identity that can be shown now, and how Compass is reached with it. */
+export interface Usable {
+  readonly identity: Identity;
+  readonly connection: Connection;
+  readonly dates: CertificateDates;
+  /** The PEM to show. */
+  readonly shown: string;
+}
+
+/** The identity in use when Compass could take it now; else in words why not. */
+export async function findIdentity(state: State, now: Date): Promise<Usable | string> {
+  const [identity, connection] = [await state.identity(), await state.connection()];
+  if (identity === null || connection === null) return "this agent is not paired with Compass";
+  const { usable, flaw } = inspectIdentity(identity);
+  if (usable === null) return unusable(flaw);
+  const { certificate: shown, dates } = usable;
+  return dates.notAfter <= now
+    ? `the client certificate expired on ${dates.notAfter.toISOString()}`
+    : { identity, connection, dates, shown };
+}
+
 /** Throws `TokenNeeded` when there is no identity, none that can be used, or its certificate has expired. */
 export async function openSession({ state, transport, hosts, clock }: SessionOptions): Promise<Session> {
-  const [identity, connection] = [await state.identity(), await state.connection()];
-  if (identity === null || connection === null) throw tokenNeeded("this agent is not paired with Compass");
-  const { usable, flaw } = inspectIdentity(identity);
-  if (usable === null) throw tokenNeeded(unusable(flaw));
-  const { certificate: shown, dates: certificate } = usable;
-  if (certificate.notAfter <= clock.now()) {
-    throw tokenNeeded(`the client certificate expired on ${certificate.notAfter.toISOString()}`);
-  }
+  const found = await findIdentity(state, clock.now());
+  if (typeof found === "string") throw tokenNeeded(found);
+  const { identity, connection, dates: certificate, shown } = found;
   checkAnsweredURL(connection.directorURL, connection.connectorURL, hosts);
   const client = createHTTPClient({
     ...transport,

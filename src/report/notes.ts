@@ -54,3 +54,12 @@ export function planNotes(plan: Plan, { snapshot, approvals, annotated = null, s
   }
   return notes;
 }
+
+/** From here on a clock that is wrong is told, in milliseconds. */
+const TOLERATED_SKEW = 5_000;
+
+/** `39 s behind`, by how far Compass's clock is ahead of ours, in milliseconds; null when that is little or not known. */
+export function wrongClock(skew: number | null): string | null {
+  if (skew === null || Math.abs(skew) <= TOLERATED_SKEW) return null;
+  return `${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? "behind" : "ahead of"}`;
+}

@@ -118,23 +118,6 @@ export function buildOutcome(options: OutcomeOptions): Outcome {
   };
 }
 
-/** Of a cycle that failed before its first stage. */
-export function failedOutcome(runtime: string | null, failure: Failure): Outcome {
-  const requests = { director: 0, connector: 0, git: 0 };
-  return buildOutcome({
-    result: "failed",
-    runtime,
-    plan: null,
-    commit: null,
-    approval: null,
-    suspended: false,
-    requests,
-    durations: new Map(),
-    notes: [],
-    failure,
-  });
-}
-
 function applicationsOf(plan: Plan | null): OutcomeApplications {
   if (plan === null) {
     const none = { created: [], updated: [], deleted: [], replaced: [], held: [], setAside: [], degraded: [] };

@@ -573,7 +573,7 @@ export const guards: readonly Guard[] = [
   policies("runtimes do not renew together", instead("0.01 + 0.04 * share", "0.01")),
   policies("a renewal waits for no more than a quarter of what is left", without(", left / 4")),
   policies("failures wait longer each time", instead("2 ** (renewal.times - 1)", "1")),
-  policies("signing requests are ten minutes apart", without("if (lastIssuance !== null) ")),
+  policies("signing requests are ten minutes apart", without("if (lastIssuance !== null && isPast(lastIssuance)) ")),
   policies("another subject is noticed", instead("!hasSubject(usable.certificate, parseSubject(subject))", "false")),
   policies("a missing authority is noticed", instead('identity.ca === "" ? "AuthorityMissing" : null', "null")),
   complete("a new certificate is proven before it is used", instead("await prove(identity, urls);", "void prove;")),
@@ -608,12 +608,12 @@ export const guards: readonly Guard[] = [
   maintain("a token that is spent is not sent", without("spentTokens.includes(digest) || ")),
   maintain(
     "a token is not tried beyond its hour",
-    instead("Date.parse(tried.since) + TOKEN_LIFE < clock.now().getTime()", "false"),
+    instead("isPastTokenLife(triedTokens[digest], clock.now())", "false"),
   ),
   maintain("a failed renewal waits", instead("next !== null && next > clock.now()", "false")),
   maintain(
     "a renewed certificate is finished when its predecessor has expired",
-    instead("pending.issued === null) throw", "true) throw"),
+    instead("if (unproven === null) throw", "if (unproven !== undefined) throw"),
   ),
   identity("a revocation is done only when the Connector said so", instead("throw unconfirmed(failure);", "break;")),
   identity("a certificate on its way is revoked as well", instead("[...onItsWay, usable]", "[usable]")),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { describeFailure, failedOutcome } from "../../src/report/index.js";
+import { buildOutcome, describeFailure } from "../../src/report/index.js";
 import { later, minutes, noon } from "../builders.js";
 import { aFailure, anOutcome, aPlan } from "./an-outcome.js";
 
@@ -163,7 +163,20 @@ describe("the outcome of a cycle", () => {
   });
 
   it("of an agent that never began has no approval, and is not suspended", () => {
-    expect(failedOutcome("runtime", aFailure())).toMatchObject({
+    const outcome = buildOutcome({
+      result: "failed",
+      runtime: "runtime",
+      plan: null,
+      commit: null,
+      approval: null,
+      suspended: false,
+      requests: { director: 0, connector: 0, git: 0 },
+      durations: new Map(),
+      notes: [],
+      failure: aFailure(),
+    });
+
+    expect(outcome).toMatchObject({
       result: "failed",
       runtime: "runtime",
       approval: null,
