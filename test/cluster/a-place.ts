@@ -38,3 +38,13 @@ function newNamespaces(): readonly [own: string, istio: string] {
   const word = randomBytes(4).toString("hex");
   return [`kyma-${word}`, `istio-${word}`];
 }
+
+/** The configuration of an agent whose state is there. */
+export const settingsOf = ({ options: { namespace, certificate, authority } }: KubernetesPlace) => ({
+  state: { kubernetes: { namespace } },
+  certificate: {
+    keySize: 2048,
+    secret: `${certificate.namespace}/${certificate.name}`,
+    caSecret: `${authority.namespace}/${authority.name}`,
+  },
+});

@@ -2,7 +2,7 @@
 
 import { aWorld, freshToken, type Run, type World, type WorldOptions } from "../e2e/world.js";
 import { dataOf, type KubernetesPlace } from "../state/secrets-behaviour.js";
-import { aPlace } from "./a-place.js";
+import { aPlace, settingsOf } from "./a-place.js";
 import { type Access, call } from "./api-server.js";
 
 const CONNECTION = "/apis/compass.kyma-project.io/v1alpha1/compassconnections/compass-connection";
@@ -72,18 +72,13 @@ export interface RuntimeOptions extends WorldOptions {
 export async function aRuntime(server: Access, options: RuntimeOptions = {}): Promise<Runtime> {
   const { settings = {}, isBySecret = false, namespaces } = options;
   const place = await aPlace(server, namespaces);
-  const { certificate, authority, namespace, env } = place.options;
+  const { certificate, namespace, env } = place.options;
   const secret = `${namespace}/runtime-agent-configuration`;
   const world = await aWorld({
     ...options,
     sandbox: { applications: 4, ...options.sandbox },
     settings: {
-      state: { kubernetes: { namespace } },
-      certificate: {
-        keySize: 2048,
-        secret: `${certificate.namespace}/${certificate.name}`,
-        caSecret: `${authority.namespace}/${authority.name}`,
-      },
+      ...settingsOf(place),
       ...(isBySecret ? { runtime: { configuration: { secret } }, compass: {} } : {}),
       ...settings,
     },

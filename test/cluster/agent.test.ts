@@ -4,7 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { describe, expect, inject, it } from "vitest";
 import { aWorld } from "../e2e/world.js";
 import { dataOf } from "../state/secrets-behaviour.js";
-import { aPlace } from "./a-place.js";
+import { aPlace, settingsOf } from "./a-place.js";
 import { asAccount, enoughForCommands, prepare } from "./account.js";
 import { requestsOf } from "./api-server.js";
 
@@ -15,16 +15,11 @@ async function aClusterWorld() {
   await prepare(server, made);
   const { rights, clusterRules } = enoughForCommands(made);
   const { place, user } = await asAccount(server, made, rights, clusterRules);
-  const { certificate, authority, namespace, env } = place.options;
+  const { env } = place.options;
   const world = await aWorld({
     sandbox: { applications: 3 },
     settings: {
-      state: { kubernetes: { namespace } },
-      certificate: {
-        keySize: 2048,
-        secret: `${certificate.namespace}/${certificate.name}`,
-        caSecret: `${authority.namespace}/${authority.name}`,
-      },
+      ...settingsOf(place),
     },
   });
   // Its cache goes with the world.
