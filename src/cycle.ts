@@ -2,7 +2,16 @@
 
 import { randomBytes } from "node:crypto";
 import type { Repository } from "./adapters/git/index.js";
-import { type Base, findDrift, folderBase, foldersOf, openBase, ownedFiles, readInstructions } from "./base/index.js";
+import {
+  type Base,
+  bundlesOf,
+  findDrift,
+  folderBase,
+  foldersOf,
+  openBase,
+  ownedFiles,
+  readInstructions,
+} from "./base/index.js";
 import { type Asked, cycleWork, NOTHING_ASKED, openClusterReport } from "./cluster-report.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure, Failure, type Stage } from "./common/failure.js";
@@ -370,7 +379,8 @@ async function planOn(planning: Planning): Promise<Planned> {
   const readable = seal.mode === "plain";
   const fingerprints = createFingerprinter({ sealKey, namespace, sealer: sealer.identity });
   const fingerprint = fingerprints.secret;
-  const modelOf = (snapshot: Snapshot) => buildEstate(snapshot, { fingerprint: fingerprints.value, owners });
+  const bundles = bundlesOf(folders);
+  const modelOf = (snapshot: Snapshot) => buildEstate(snapshot, { fingerprint: fingerprints.value, owners, bundles });
 
   const listed = await watch.time("model", async () => modelOf(first));
   const annotated = asked.approval === null ? [] : [asked.approval];

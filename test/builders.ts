@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import {
   type Base,
+  bundlesOf,
   findDrift,
   foldersOf,
   INVENTORY_PATH,
@@ -286,12 +287,13 @@ export async function cycle(
   const instructions = await readInstructions(base);
   const folders = foldersOf(base, owned);
   const owners = new Map([...folders].map(([name, { id }]) => [name, id]));
+  const bundles = bundlesOf(folders);
   const committed = rowsByID(owned.files);
   const sealer = createSealer(mode);
   const fingerprints = createFingerprinter({ sealKey: key, namespace: NAMESPACE, sealer: sealer.identity });
   const fingerprint = fingerprints.secret;
   const renderer = changes.renderer ?? (await shippedRenderer());
-  const estateOf = (each: Snapshot) => buildEstate(each, { fingerprint: fingerprints.value, owners });
+  const estateOf = (each: Snapshot) => buildEstate(each, { fingerprint: fingerprints.value, owners, bundles });
   const settings = {
     deletion: changes.rules ?? rules,
     drift: "overwrite",

@@ -271,3 +271,15 @@ export function foldersOf({ listing }: Pick<Base, "listing">, { files }: Ownersh
   const groups = Map.groupBy(there, ({ path }) => applicationOf(path) ?? "");
   return new Map([...groups].map(([name, rows]) => [name, { id: rows.find(({ id }) => id !== null)?.id ?? "", rows }]));
 }
+
+/** Ids of the bundles whose credentials Git holds: by the name and by the id of their Application. */
+export function bundlesOf(folders: ReadonlyMap<string, Folder>): ReadonlyMap<string, ReadonlySet<string>> {
+  const bundles = new Map<string, Set<string>>();
+  for (const [name, { rows }] of folders) {
+    for (const { id, reference } of rows) {
+      if (reference === undefined) continue;
+      for (const key of [name, id ?? name]) bundles.set(key, (bundles.get(key) ?? new Set()).add(reference.bundle));
+    }
+  }
+  return bundles;
+}

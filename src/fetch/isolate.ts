@@ -16,8 +16,8 @@ export interface IsolateOptions<T> {
 /** So many in a row, and not one page that can be read: it may be the query that Director refuses (contract 2.10). */
 const ENOUGH = 10;
 
-/** So many of those that come after are then asked for by themselves, spread over the rest of the list. */
-const PROBES = 10;
+/** So many of those that come after are then asked for by themselves: all of a short list, else spread over the rest. */
+const PROBES = 100;
 
 /** True for the one failure that a smaller page, or a question for less, can come around. */
 export const isUnprocessable = (thrown: unknown): thrown is Failure =>
@@ -27,8 +27,8 @@ export const isUnprocessable = (thrown: unknown): thrown is Failure =>
  * Gives the function that asks the page after a cursor. Where Director answers 422, the same cursor is asked for half
  * as many, down to one; that one is asked by its skeleton, and the pages grow again by doubling: three requests for each
  * that cannot be read, and twice the logarithm of a page where it stands alone. Throws `DirectorUnprocessable` when a
- * skeleton is refused, too, or when the first ten and then ten more, spread over the rest, cannot be read: that takes
- * at most twenty requests and one for each page, once.
+ * skeleton is refused, too, or when none of the first ten and of a hundred more, spread over the rest, can be read: that
+ * takes at most two hundred requests and one for each page, once.
  */
 export function isolate<T>(
   options: IsolateOptions<T>,

@@ -20,11 +20,15 @@ import { printable } from "./text.js";
 /** What stands where Compass has no description (contract 4.1). */
 export const NO_DESCRIPTION = "Description not provided";
 
-/** `name` is the final one. What cannot be published as Compass has it is left out and told in `degraded`. */
+/**
+ * `name` is the final one, `known` the ids of bundles that Git has of it. What cannot be published as Compass has it is
+ * left out and told in `degraded`.
+ */
 export function modelApplication(
   application: Application,
   name: string,
   fingerprint: ModelOptions["fingerprint"],
+  known: Iterable<string> = [],
 ): { readonly model: ApplicationModel; readonly degraded: readonly Degraded[] } {
   const { id } = application;
   const degraded: Degraded[] = [];
@@ -36,18 +40,27 @@ export function modelApplication(
     return clean;
   };
 
+  const given = new Set(application.bundles.map((bundle) => bundle.id));
+  const former = [...new Set(known)].filter((bundle) => !given.has(bundle));
   const secrets: SecretModel[] = [];
   const write: Actions["write"] = (secret, reference, values) => {
     const keys = values.map(([key, value]) => ({ key, fingerprint: fingerprint({ secret, key }, value) }));
     // At a place that no name of the Application changes: the same values are the same under another name.
-    const places = values.map(([key, value]) => fingerprint({ secret: reference.bundle, key }, value));
-    const digest = places.includes(null) ? null : digestOf([reference.type, ...places]).slice(0, 32);
+    const digestAt = (bundle: string) => {
+      const places = values.map(([key, value]) => fingerprint({ secret: bundle, key }, value));
+      return places.includes(null) ? null : digestOf([reference.type, ...places]).slice(0, 32);
+    };
     const names = values.map(([key]) => key);
+    const formerly = former.flatMap((bundle): [string, string][] => {
+      const digest = digestAt(bundle);
+      return digest === null ? [] : [[bundle, digest]];
+    });
     secrets.push({
       name: secret,
       bundle: reference.bundle,
       keys,
-      reference: { ...reference, keys: names, values: digest },
+      reference: { ...reference, keys: names, values: digestAt(reference.bundle) },
+      formerly: Object.fromEntries(formerly),
     });
     return secret;
   };

@@ -19,6 +19,8 @@ export interface ModelOptions {
   readonly fingerprint: (place: SecretPlace, value: Secret) => string | null;
   /** Director ids of those that own a folder in Git, by its name. @default nobody does */
   readonly owners?: ReadonlyMap<string, string>;
+  /** Ids of bundles whose credentials Git has, by the name and by the id of their Application. @default Git has none */
+  readonly bundles?: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 interface Named {
@@ -76,7 +78,7 @@ const hasEqualSecrets = ({ secrets }: ApplicationModel) =>
 
 /** Models every Application that has nothing against it; the others are set aside, each with its reason. */
 export function buildEstate(snapshot: Snapshot, options: ModelOptions): Estate {
-  const { owners = new Map() } = options;
+  const { fingerprint, owners = new Map(), bundles = new Map<string, ReadonlySet<string>>() } = options;
   const normalized = snapshot.runtime.labels.isNormalized === "true";
   const nameOf = ({ name }: { readonly name: string }) => (normalized ? name : normalizeApplicationName(name));
   const named = snapshot.applications.map((application): Named => ({ application, name: nameOf(application) }));
@@ -93,7 +95,8 @@ export function buildEstate(snapshot: Snapshot, options: ModelOptions): Estate {
       setAside.push({ name: each.name, id: each.application.id, reason: against[0], message: against[1] });
       continue;
     }
-    const result = modelApplication(each.application, each.name, options.fingerprint);
+    const known = [...(bundles.get(each.name) ?? []), ...(bundles.get(each.application.id) ?? [])];
+    const result = modelApplication(each.application, each.name, fingerprint, known);
     if (hasEqualSecrets(result.model)) {
       setAside.push({ name: each.name, id: each.application.id, reason: "InvalidName", message: EQUAL_SECRETS });
       continue;

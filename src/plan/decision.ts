@@ -111,7 +111,7 @@ export function decide(input: DecisionInput): Decision {
   const { reasons, reverted } = findStanding(input);
   const isLeftAlone = (name: string) => reasons.has(name);
 
-  const units = gatherUnits(input, isLeftAlone);
+  const units = gatherUnits({ ...input, mode: settings.deletion.mode }, isLeftAlone);
   const decided = decideDeletions(units, {
     ...input,
     remembered: memory.published.deletions,

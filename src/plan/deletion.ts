@@ -92,11 +92,11 @@ export function decideDeletions(units: readonly Unit[], input: DeletionInput): D
 
 /**
  * Folders whose owner has another name now or is not listed, unless somebody else has the name; and Secrets that a listed
- * Application has no more, also where it is about to leave them behind under its old name. Those set aside count as they
- * were.
+ * Application has no more, also where it is about to leave them behind under its old name, or was registered anew without
+ * them. Those set aside count as they were.
  */
 export function gatherUnits(
-  { folders, estate }: Pick<DeletionInput, "folders" | "estate">,
+  { folders, estate, mode }: Pick<DeletionInput, "folders" | "estate"> & Pick<DeletionRules, "mode">,
   isLeftAlone: (name: string) => boolean,
 ): Unit[] {
   const wanted = new Map(estate.applications.map((application) => [application.name, application]));
@@ -119,8 +119,10 @@ export function gatherUnits(
         )
       : [];
     if (application === undefined) return [{ name, id, secret: null }, ...moving];
-    if (id !== "" && application.id !== id) return moving;
-    return secretsOf(application, rows);
+    if (id === "" || application.id === id) return secretsOf(application, rows);
+    // Where nothing is ever deleted, what the former owner left behind stays anyway.
+    if (owner !== undefined || mode === "upsert-only") return moving;
+    return lostAnew(rows, id, application).map(({ path }) => ({ name, id, secret: path }));
   });
 }
 
@@ -129,6 +131,15 @@ const vanishedRows = (rows: Folder["rows"], application: ApplicationModel) =>
   rows.filter(
     (row) => (row.id ?? application.id) === application.id && isSecretPath(row.path) && isVanished(row, application),
   );
+
+/**
+ * The Secrets of an owner that is gone, when the Application that has its name now has fewer. The ids of its bundles are
+ * new, too: nobody can tell which of them it lacks.
+ */
+function lostAnew(rows: Folder["rows"], former: string, { secrets }: ApplicationModel): Folder["rows"] {
+  const own = rows.filter((row) => row.id === former && isSecretPath(row.path));
+  return secrets.length < own.length ? own : [];
+}
 
 /** True when a second look at Compass shows what the first one lacked. */
 export function isSeen(
@@ -145,8 +156,11 @@ export function isSeen(
   }
   // Of one that is set aside nothing is known: that is no proof.
   if (second.setAside.some((each) => each.id === id)) return true;
-  const row = folders.get(name)?.rows.find(({ path }) => path === secret);
-  return application !== undefined && row !== undefined && !isVanished(row, application);
+  const rows = folders.get(name)?.rows ?? [];
+  const heir = second.applications.find((each) => each.name === name && each.id !== id);
+  if (application === undefined) return heir !== undefined && lostAnew(rows, id, heir).length === 0;
+  const row = rows.find(({ path }) => path === secret);
+  return row !== undefined && !isVanished(row, application);
 }
 
 const DAY = 24 * 60 * 60 * 1000;

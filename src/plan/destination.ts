@@ -15,8 +15,9 @@ export interface DestinationChange {
 
 /**
  * By the committed references: the values are the same, and one of the hosts is new. Told by the ids of the Application
- * and the bundle, so that a new name hides nothing. What Compass gives no more but Git keeps (`staying`, by path) is the
- * same; so is what nobody can compare, in an inventory that was rebuilt.
+ * and the bundle, so that a new name hides nothing; and by the values alone where the bundle, or the Application with its
+ * name, was registered anew. What Compass gives no more but Git keeps (`staying`, by path) is the same; so is what nobody
+ * can compare, in an inventory that was rebuilt.
  */
 export function destinationChanges(
   estate: Estate,
@@ -27,10 +28,16 @@ export function destinationChanges(
     [...folders.values()].flatMap((folder) => folder.rows),
     ({ id }) => id,
   );
+  const owners = new Map(
+    estate.applications.flatMap(({ id, services }) => services.map((each) => [each.id, id] as const)),
+  );
   return estate.applications.flatMap((application) => {
     const { name, id } = application;
-    const committed = (rows.get(id) ?? []).filter(({ path }) => isSecretPath(path));
-    const pairs = [...given(application, committed), ...kept(application, committed, staying)];
+    const own = (rows.get(id) ?? []).filter(({ path }) => isSecretPath(path));
+    // A bundle that another Application has, under whatever name, is not this one's.
+    const isNobodys = ({ reference }: InventoryFile) => (owners.get(reference?.bundle ?? "") ?? id) === id;
+    const former = (folders.get(name)?.rows ?? []).filter((row) => row.id !== id && isNobodys(row));
+    const pairs = [...given(application, [...own, ...former]), ...kept(application, own, staying)];
     const bundles = Map.groupBy(pairs, ({ bundle }) => bundle);
     return [...bundles].flatMap(([bundle, same]): DestinationChange[] => {
       const from = new Set(same.flatMap((each) => each.from));
@@ -50,12 +57,15 @@ const isParameters = ({ type }: SecretReference) => type === "Parameters";
 
 /** Credentials that Compass gives with the values that Git has. */
 function given({ secrets }: ApplicationModel, committed: readonly InventoryFile[]): Pair[] {
-  return secrets.flatMap(({ reference: now }) => {
+  return secrets.flatMap(({ reference: now, formerly }) => {
     if (now.values === null) return [];
     const same = committed
       .flatMap(({ reference }) => reference ?? [])
-      .filter((before) => before.bundle === now.bundle && isParameters(before) === isParameters(now))
-      .filter(({ values }) => values === null || values === now.values);
+      .filter((before) => isParameters(before) === isParameters(now))
+      .filter(({ bundle, values }) => {
+        if (bundle !== now.bundle) return values !== null && values === formerly[bundle];
+        return values === null || values === now.values;
+      });
     return same.map(({ hosts }) => ({ bundle: now.bundle, from: hosts, to: now.hosts }));
   });
 }

@@ -79,7 +79,7 @@ function findReverted(input: StandingInput): Record<string, Reverted> {
     const published = applications[name];
     const known = memory.reverted[name];
     // Null where Compass tells nothing that could be compared: as good as unchanged.
-    const intent = unknown.has(name) ? null : intents.has(name) ? (intents.get(name) ?? null) : "";
+    const intent = intents.has(name) ? (intents.get(name) ?? null) : unknown.has(name) ? null : "";
     if (published?.tree === tree) continue;
     const isTakenBack =
       older.has(name) ||

@@ -153,7 +153,17 @@ export const guards: readonly Guard[] = [
   ),
   deletion(
     "credentials that vanish together with a swap of names wait by their own rule",
-    instead("application.id !== id) return moving;", "application.id !== id) return [];"),
+    instead('mode === "upsert-only") return moving;', 'mode === "upsert-only") return [];'),
+    "test/plan/decision.test.ts",
+  ),
+  deletion(
+    "credentials that an Application was registered anew without wait by their own rule",
+    instead("secrets.length < own.length ? own : []", "[]"),
+    "test/plan/decision.test.ts",
+  ),
+  deletion(
+    "a second look at who was registered anew counts its credentials",
+    instead("return heir !== undefined && lostAnew(rows, id, heir).length === 0;", "return false;"),
     "test/plan/decision.test.ts",
   ),
   deletion(
@@ -345,7 +355,13 @@ export const guards: readonly Guard[] = [
       "const { name, id } = application;\n    if (!folders.has(name)) return [];\n",
     ),
   ),
-  destination("credentials that stay count for destinations", without(", ...kept(application, committed, staying)")),
+  destination("credentials that stay count for destinations", without(", ...kept(application, own, staying)")),
+  destination(
+    "the same values of a bundle made anew are the same credentials",
+    instead("values !== null && values === formerly[bundle]", "false"),
+  ),
+  destination("credentials of a former owner of the name count for destinations", without(", ...former")),
+  destination("what another Application has under another name is its own", without(" && isNobodys(row)")),
   destination("values that a rebuilt inventory does not know count as the same", without("values === null || ")),
   application(
     "token endpoints are destinations, too",

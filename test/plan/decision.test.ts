@@ -7,6 +7,7 @@ import type { DeletionRules } from "../../src/plan/index.js";
 import type { Memory } from "../../src/state/index.js";
 import {
   anAPI,
+  anApplication,
   anApplicationNamed,
   applied,
   aSnapshot,
@@ -879,6 +880,80 @@ describe("what would be lost", () => {
 
       await agent.sync(listed.map((one) => (one.id === shop.id ? named(one.name, shop) : one)));
       expect(textOf(agent.tree, application(waiting[0] ?? ""))).toContain(`-${uuid(101)}\n`);
+    });
+  });
+
+  describe("credentials of Applications that are all registered anew without them", () => {
+    const anew = (credentials: (one: Application) => Application) =>
+      [shop, crm, erp].map((one, index) => {
+        const { name, bundles } = credentials(one);
+        const changed = bundles.map((each) => ({ ...each, id: uuid(120 + index) }));
+        return anApplication({ id: uuid(20 + index), name, bundles: changed });
+      });
+    const paths = [secret("mp-shop", 1), secret("mp-crm", 2), secret("mp-erp", 3)];
+    const heldSecrets = (held: readonly { readonly secret: string | null; readonly reason: string }[]) =>
+      held.filter(({ secret }) => secret !== null).map(({ secret, reason }) => `${secret} ${reason}`);
+
+    it("wait by their own rule, and so do the new ones", async () => {
+      const agent = anAgent({ rules: { ...patient, limit: 1 } });
+      await agent.sync([shop, crm, erp]);
+      const before = agent.tree;
+
+      for (let look = 1; look < 5; look++) {
+        const { plan } = await agent.sync(anew(bare));
+        expect(heldSecrets(plan.held).sort()).toEqual(paths.map((path) => `${path} CredentialsVanished`).sort());
+        expect(agent.tree).toEqual(before);
+      }
+      const { plan } = await agent.sync(anew(bare));
+
+      expect(plan.held).toEqual([]);
+      expect(paths.filter((path) => agent.tree.has(path))).toEqual([]);
+      expect(textOf(agent.tree, application("mp-shop"))).toContain(`applicationId: ${uuid(20)}`);
+      expect(agent.memory.published.deletions).toMatchObject([{ secrets: 3 }]);
+      expect(faults(agent.tree, sealKey)).toEqual([]);
+    });
+
+    it("count for the limit", async () => {
+      const agent = anAgent({ rules: { ...atOnce, limit: 0.5 } });
+      await agent.sync([shop, crm, erp]);
+      const before = agent.tree;
+
+      const { plan } = await agent.sync(anew(bare));
+
+      expect(heldSecrets(plan.held).sort()).toEqual(paths.map((path) => `${path} OverLimit`).sort());
+      expect(agent.tree).toEqual(before);
+    });
+
+    it("do not end the wait of those that had vanished before", async () => {
+      const agent = anAgent({ rules: { ...patient, limit: 1 } });
+      await agent.sync([shop, crm, erp]);
+      await agent.sync([bare(shop), crm, erp]);
+
+      const { plan } = await agent.sync(anew((one) => (one === shop ? bare(one) : one)));
+
+      expect(heldSecrets(plan.held)).toEqual([`${paths[0]} CredentialsVanished`]);
+      expect(agent.tree.has(paths[0] ?? "")).toBe(true);
+    });
+
+    it("stay where a second look shows as many", async () => {
+      const agent = anAgent();
+      await agent.sync([shop, crm, erp]);
+      const before = agent.tree;
+
+      const { plan } = await agent.sync(anew(bare), { second: aSnapshot(anew((one) => one)) });
+
+      expect(heldSecrets(plan.held).sort()).toEqual(paths.map((path) => `${path} SeenAgain`).sort());
+      expect(agent.tree).toEqual(before);
+    });
+
+    it("give way at once to as many new ones", async () => {
+      const agent = anAgent({ rules: { ...patient, limit: 0 } });
+      await agent.sync([shop, crm, erp]);
+
+      const { plan } = await agent.sync(anew((one) => one));
+
+      expect(plan.held).toEqual([]);
+      expect(paths.filter((path) => agent.tree.has(path))).toEqual([]);
     });
   });
 

@@ -486,6 +486,7 @@ describe("a cycle that deletes nothing at all", () => {
 });
 
 describe("what would go", () => {
+  const sync = { mode: "sync" } as const;
   const nothing = () => false;
   /** Applications as Git has them: a folder each, with the Secret of its bundle. */
   const folderOf = (number: number, name: string, rows: readonly InventoryFile[] = []): [string, Folder] => {
@@ -509,7 +510,7 @@ describe("what would go", () => {
   it("is the folder of who is not listed, and nothing of who is", () => {
     const folders = new Map([folderOf(1, "mp-a", [credentials("mp-a", 1)]), folderOf(2, "mp-b")]);
 
-    expect(gatherUnits({ folders, estate: anEstate([anApplicationNamed("mp-a", 1)]) }, nothing)).toEqual([
+    expect(gatherUnits({ ...sync, folders, estate: anEstate([anApplicationNamed("mp-a", 1)]) }, nothing)).toEqual([
       { name: "mp-b", id: uuid(2), secret: null },
     ]);
   });
@@ -518,14 +519,16 @@ describe("what would go", () => {
     const folders = new Map([folderOf(1, "mp-a"), folderOf(2, "mp-b")]);
     const estate = anEstate([anApplicationNamed("mp-z", 1), anApplicationNamed("mp-b", 3)]);
 
-    expect(gatherUnits({ folders, estate }, nothing)).toEqual([{ name: "mp-a", id: uuid(1), secret: null }]);
+    expect(gatherUnits({ ...sync, folders, estate }, nothing)).toEqual([{ name: "mp-a", id: uuid(1), secret: null }]);
   });
 
   it("is the folder of who is not known, unless somebody has the name", () => {
     const folders = new Map([["mp-a", { id: "", rows: [] }] as const]);
 
-    expect(gatherUnits({ folders, estate: listed }, nothing)).toEqual([{ name: "mp-a", id: "", secret: null }]);
-    expect(gatherUnits({ folders, estate: anEstate([anApplicationNamed("mp-a", 1)]) }, nothing)).toEqual([]);
+    expect(gatherUnits({ ...sync, folders, estate: listed }, nothing)).toEqual([
+      { name: "mp-a", id: "", secret: null },
+    ]);
+    expect(gatherUnits({ ...sync, folders, estate: anEstate([anApplicationNamed("mp-a", 1)]) }, nothing)).toEqual([]);
   });
 
   it("is nothing of those that are set aside", () => {
@@ -537,14 +540,14 @@ describe("what would go", () => {
     ]);
 
     expect(estate.setAside).toHaveLength(3);
-    expect(gatherUnits({ folders, estate }, nothing)).toEqual([]);
+    expect(gatherUnits({ ...sync, folders, estate }, nothing)).toEqual([]);
   });
 
   it("is nothing of those that are left alone, under the old name and under the new one", () => {
     const folders = new Map([folderOf(1, "mp-a"), folderOf(2, "mp-b"), folderOf(3, "mp-c")]);
     const estate = anEstate([anApplicationNamed("mp-z", 2)]);
 
-    expect(gatherUnits({ folders, estate }, (name) => ["mp-a", "mp-z"].includes(name))).toEqual([
+    expect(gatherUnits({ ...sync, folders, estate }, (name) => ["mp-a", "mp-z"].includes(name))).toEqual([
       { name: "mp-c", id: uuid(3), secret: null },
     ]);
   });
@@ -553,27 +556,39 @@ describe("what would go", () => {
     const { path } = credentials("mp-a", 1);
     const folders = new Map([folderOf(1, "mp-a", [credentials("mp-a", 1)])]);
 
-    expect(gatherUnits({ folders, estate: anEstate([without("mp-a", 1)]) }, nothing)).toEqual([
+    expect(gatherUnits({ ...sync, folders, estate: anEstate([without("mp-a", 1)]) }, nothing)).toEqual([
       { name: "mp-a", id: uuid(1), secret: path },
     ]);
-    expect(gatherUnits({ folders, estate: anEstate([anApplicationNamed("mp-a", 1)]) }, nothing)).toEqual([]);
+    expect(gatherUnits({ ...sync, folders, estate: anEstate([anApplicationNamed("mp-a", 1)]) }, nothing)).toEqual([]);
   });
 
-  it("is no Secret of somebody else's in the folder, nor of an Application that goes as a whole or took the name over", () => {
+  it("is no Secret of somebody else's in the folder, nor of an Application that goes as a whole", () => {
     const foreign = aRow(pathOf("mp-a", "x"), uuid(7));
     const nobodys = { ...aRow(pathOf("mp-a", "y"), ""), id: null };
     const rule = aRow("applications/mp-a/apirules/z.yaml", uuid(1));
     const estate = anEstate([without("mp-a", 1)]);
 
     // Of unknown owner is what an inventory that was rebuilt could not tell: it waits as if it were its own.
-    expect(gatherUnits({ folders: new Map([folderOf(1, "mp-a", [foreign, nobodys, rule])]), estate }, nothing)).toEqual(
-      [{ name: "mp-a", id: uuid(1), secret: nobodys.path }],
-    );
-    const folders = new Map([
-      folderOf(2, "mp-a", [credentials("mp-a", 2)]),
-      folderOf(3, "mp-c", [credentials("mp-c", 3)]),
+    expect(
+      gatherUnits({ ...sync, folders: new Map([folderOf(1, "mp-a", [foreign, nobodys, rule])]), estate }, nothing),
+    ).toEqual([{ name: "mp-a", id: uuid(1), secret: nobodys.path }]);
+    const folders = new Map([folderOf(3, "mp-c", [credentials("mp-c", 3)])]);
+    expect(gatherUnits({ ...sync, folders, estate }, nothing)).toEqual([{ name: "mp-c", id: uuid(3), secret: null }]);
+  });
+
+  it("is all Secrets of a former owner, where the one that has its name now has fewer", () => {
+    const foreign = aRow(pathOf("mp-a", "x"), uuid(7));
+    const folders = new Map([folderOf(2, "mp-a", [credentials("mp-a", 2), foreign])]);
+    const anew = anEstate([without("mp-a", 1)]);
+    const swapped = anEstate([without("mp-a", 1), anApplicationNamed("mp-z", 2)]);
+
+    expect(gatherUnits({ ...sync, folders, estate: anew }, nothing)).toEqual([
+      { name: "mp-a", id: uuid(2), secret: credentials("mp-a", 2).path },
     ]);
-    expect(gatherUnits({ folders, estate }, nothing)).toEqual([{ name: "mp-c", id: uuid(3), secret: null }]);
+    expect(gatherUnits({ ...sync, folders, estate: anEstate([anApplicationNamed("mp-a", 1)]) }, nothing)).toEqual([]);
+    // Its owner has another name, and its credentials: it takes them with it.
+    expect(gatherUnits({ ...sync, folders, estate: swapped }, nothing)).toEqual([]);
+    expect(gatherUnits({ mode: "upsert-only", folders, estate: anew }, nothing)).toEqual([]);
   });
 
   it("is not a Secret that stands under another name than the agent's own, while it is for the same bundle", () => {
@@ -581,7 +596,7 @@ describe("what would go", () => {
 
     const folders = new Map([folderOf(1, "mp-a", [renamed])]);
 
-    expect(gatherUnits({ folders, estate: anEstate([anApplicationNamed("mp-a", 1)]) }, nothing)).toEqual([]);
+    expect(gatherUnits({ ...sync, folders, estate: anEstate([anApplicationNamed("mp-a", 1)]) }, nothing)).toEqual([]);
   });
 
   describe("and is seen by a second look", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Folder } from "../../src/base/index.js";
+import { bundlesOf, type Folder } from "../../src/base/index.js";
 import { Secret } from "../../src/common/secret.js";
 import type { Application, Bundle } from "../../src/fetch/index.js";
 import { buildEstate, type Estate } from "../../src/model/index.js";
@@ -20,6 +20,9 @@ import {
 
 const { value: fingerprint } = createFingerprinter({ sealKey, namespace: NAMESPACE, sealer: "plain" });
 const estateOf = (...applications: Application[]): Estate => buildEstate(aSnapshot(applications), { fingerprint });
+/** Modelled with a look at what Git holds. */
+const estateOver = (folders: ReadonlyMap<string, Folder>, ...applications: Application[]): Estate =>
+  buildEstate(aSnapshot(applications), { fingerprint, bundles: bundlesOf(folders) });
 
 const destinationChanges = (estate: Estate, folders: ReadonlyMap<string, Folder>, staying: readonly string[] = []) =>
   changesOf(estate, folders, new Set(staying));
@@ -132,11 +135,56 @@ describe("a change of destination", () => {
       "they are credentials of another type",
       shop({ ...at("https://evil.example.com"), defaultInstanceAuth: anAuth({ credential: oauth() }) }),
     ],
-    ["the bundle is another", shop({ ...at("https://evil.example.com"), id: uuid(102) })],
-    ["the Application is another", shop(at("https://evil.example.com"), { id: uuid(2) })],
     ["there are no credentials any more", shop({ ...at("https://evil.example.com"), defaultInstanceAuth: null })],
   ])("is none where %s", (_, after) => {
-    expect(destinationChanges(estateOf(after), committed(estateOf(shop())))).toEqual([]);
+    const before = committed(estateOf(shop()));
+
+    expect(destinationChanges(estateOver(before, after), before)).toEqual([]);
+  });
+
+  it.each<[string, Partial<Bundle>, Partial<Application>]>([
+    ["the bundle is made anew", { id: uuid(102) }, {}],
+    ["the bundle is made anew and the Application renamed", { id: uuid(102) }, { name: "mp-other" }],
+    ["the Application is registered anew under its name", { id: uuid(102) }, { id: uuid(2) }],
+    ["only the Application is registered anew", {}, { id: uuid(2) }],
+  ])("is told by the values where %s", (_, bundle, application) => {
+    const before = committed(estateOf(shop()));
+    const anew = (changes: Partial<Bundle>) => estateOver(before, shop({ ...bundle, ...changes }, application));
+    const other = anAuth({ credential: basic("u", "p") });
+
+    expect(destinationChanges(anew(at("https://evil.example.com")), before)).toMatchObject([
+      { from: ["shop.example.com"], to: ["evil.example.com"] },
+    ]);
+    expect(destinationChanges(anew({}), before)).toEqual([]);
+    expect(destinationChanges(anew({ ...at("https://evil.example.com"), defaultInstanceAuth: other }), before)).toEqual(
+      [],
+    );
+  });
+
+  it.each<[string, Application[]]>([
+    [
+      "another Application has them, too, whatever name it has now",
+      [
+        shop({}, { name: "mp-other" }),
+        shop({ ...at("https://b.example.com"), id: uuid(102) }, { id: uuid(2), name: "mp-shop" }),
+      ],
+    ],
+    [
+      "another bundle has them, too",
+      [
+        anApplication({
+          bundles: [...shop().bundles, ...shop({ ...at("https://b.example.com"), id: uuid(102) }).bundles],
+        }),
+      ],
+    ],
+    [
+      "an Application of another name and another id has them",
+      [shop({ ...at("https://b.example.com"), id: uuid(102) }, { id: uuid(2), name: "mp-other" })],
+    ],
+  ])("is none where %s", (_, after) => {
+    const before = committed(estateOf(shop()));
+
+    expect(destinationChanges(estateOver(before, ...after), before)).toEqual([]);
   });
 
   it("is told under another name of the Application, too", () => {

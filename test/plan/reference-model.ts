@@ -245,7 +245,8 @@ export class ReferenceModel {
     const reading = readTree(before, key);
     const folders = foldersOf(before, rowsOf(before, reading));
     const sound = soundOnes(first, folders);
-    const unclear = new Set(first.filter((each) => !sound.includes(each)).map(({ name }) => name));
+    const clear = new Set(sound.map(({ name }) => name));
+    const unclear = new Set(first.map(({ name }) => name).filter((name) => !clear.has(name)));
     const older = new Set(
       reading.rows
         .filter((row) => {
@@ -396,6 +397,11 @@ export class ReferenceModel {
             against.push(`${name} was taken over though its owner may be there`);
           if (reading.state === "rebuilt") against.push(`${name} was taken over while the inventory was rebuilt`);
           if (isBlank) against.push(`${name} was taken over though a second look listed nothing`);
+          for (const path of lostAnew(name, owner, rows, sound).filter((each) => !after.has(each))) {
+            gone.push({ name, id: owner, secret: path });
+            if (second?.some((each) => each.name === name && each.password !== null && each.flaw === null))
+              against.push(`${path} went though a second look showed another in its place`);
+          }
         } else if (afterFolders.get(at.name)?.owner !== owner)
           against.push(`${name} was taken from its owner, whose new name ${at.name} is not there`);
       } else {
@@ -572,7 +578,10 @@ export class ReferenceModel {
         const isHeld = said.held.some(({ id, reason }) => id === unit.id && reason === "DestinationChanged");
         // Nothing at all is touched of one that a foreign file keeps from being written.
         const isSetAside = said.setAside.some(({ id }) => id === unit.id);
-        if (!isListed && !wasAlone && !isHeld && !isSetAside && said.isPublished && isThere)
+        // What a former owner had goes with the name, once the one that has it now need not wait itself.
+        const heir = sound.find(({ name }) => name === unit.name);
+        const isWaiting = heir !== undefined && heir.id !== unit.id && !names.includes(heir.name);
+        if (!isListed && !wasAlone && !isHeld && !isSetAside && !isWaiting && said.isPublished && isThere)
           against.push(`${keyOf(unit)} is due and did not go`);
       }
     }
@@ -682,11 +691,20 @@ function missingIn(
   const now = sound.find((each) => each.name === name);
   // Somebody who is set aside has the name: the files are still of what it is called.
   if (now === undefined && first.some((each) => each.name === name)) return [];
+  if (now !== undefined && listed === undefined)
+    return lostAnew(name, owner, rows, sound).map((path) => ({ name, id: owner, secret: path }));
   const isOwn = now?.id === owner || (listed !== undefined && isLeaving(name, listed, folders));
   const secrets = rows
     .filter(({ path, id }) => isSecret(path) && id === owner && isOwn && listed?.password === null)
     .map(({ path }) => ({ name, id: owner, secret: path }));
   return now === undefined ? [{ name, id: owner, secret: null }, ...secrets] : secrets;
+}
+
+/** Paths of Secrets whose owner is gone, where the Application that was registered anew under the name has fewer. */
+function lostAnew(name: string, owner: string, rows: readonly Row[], sound: readonly Listed[]): string[] {
+  const heir = sound.find((each) => each.name === name);
+  const own = rows.filter(({ path, id }) => owner !== "" && isSecret(path) && id === owner);
+  return heir !== undefined && own.length > (heir.password === null ? 0 : 1) ? own.map(({ path }) => path) : [];
 }
 
 const patienceOf = ({ secret }: Unit, settings: Settings) => (secret === null ? settings : settings.credentials);

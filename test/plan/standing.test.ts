@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { DriftedFile, Folder, InventoryFile, Ownership } from "../../src/base/index.js";
-import type { Estate } from "../../src/model/index.js";
+import type { Application } from "../../src/fetch/index.js";
+import { buildEstate, type Estate } from "../../src/model/index.js";
 import { findStanding, type StandingInput, treeDigest } from "../../src/plan/standing.js";
 import type { PublishedApplication, Reverted } from "../../src/state/index.js";
-import { anApplicationNamed, anEstate, later, noMemory, noon, TARGET, uuid } from "../builders.js";
+import { anApplicationNamed, anEstate, aSnapshot, later, noMemory, noon, TARGET, uuid } from "../builders.js";
 
 const pathOf = (name: string) => `applications/${name}/application.yaml`;
 const aRow = (name: string, blob: string): InventoryFile => ({ path: pathOf(name), id: uuid(1), blob, sha256: "s" });
@@ -265,6 +266,17 @@ describe("what a person put back", () => {
       reasons: new Map([["mp-a", "Reverted"]]),
       reverted: { "mp-a": entry },
     });
+  });
+
+  it("is compared with the one that has the name in Git, where a duplicate of it is set aside", () => {
+    const twice = (changes: Partial<Application>) =>
+      buildEstate(aSnapshot([{ ...anApplicationNamed("mp-a", 1), ...changes }, anApplicationNamed("mp-a", 3)]), {
+        fingerprint: () => "fingerprint",
+        owners: new Map([["mp-a", uuid(1)]]),
+      });
+
+    expect(reasons({ ...revert, reverted: { "mp-a": entry }, estate: twice({}) })).toEqual({ "mp-a": "Reverted" });
+    expect(reasons({ ...revert, reverted: { "mp-a": entry }, estate: twice({ description: "Other" }) })).toEqual({});
   });
 
   it("is written again once a person resumed it, and remembered meanwhile, so that it is not held anew", () => {
