@@ -103,13 +103,18 @@ export function gatherUnits(
   const owners = new Map(estate.applications.map((application) => [application.id, application]));
   // By name, too: who was registered anew and cannot be published is still what the files are of.
   const kept = new Set(estate.setAside.flatMap(({ id, name }) => [id, name]));
+  // Of unknown owner is what an inventory that was rebuilt could not tell: the folder decides. Where nothing is ever
+  // deleted, it is what a former owner left behind, and nobody's.
+  const unknown = ({ id }: ApplicationModel) => (mode === "sync" ? id : null);
   return [...folders].flatMap(([name, { id, rows }]): Unit[] => {
     const owner = owners.get(id);
     if (isLeftAlone(name) || isLeftAlone(owner?.name ?? "") || kept.has(id)) return [];
     if (kept.has(name) && !wanted.has(name)) return [];
     const application = wanted.get(name);
     const secretsOf = (model: ApplicationModel, own: Folder["rows"]) =>
-      vanishedRows(own, model).map(({ path }): Unit => ({ name, id: model.id, secret: path }));
+      own
+        .filter((row) => (row.id ?? unknown(model)) === model.id && isSecretPath(row.path) && isVanished(row, model))
+        .map(({ path }): Unit => ({ name, id: model.id, secret: path }));
     // What it has under its new name already is its own there; what lies here then goes with the folder.
     const isMoving = owner !== undefined && owner.name !== name && folders.get(owner.name)?.id !== id;
     const moving = isMoving
@@ -125,12 +130,6 @@ export function gatherUnits(
     return lostAnew(rows, id, application).map(({ path }) => ({ name, id, secret: path }));
   });
 }
-
-// Of unknown owner is what an inventory that was rebuilt could not tell: the folder decides.
-const vanishedRows = (rows: Folder["rows"], application: ApplicationModel) =>
-  rows.filter(
-    (row) => (row.id ?? application.id) === application.id && isSecretPath(row.path) && isVanished(row, application),
-  );
 
 /**
  * The Secrets of an owner that is gone, when the Application that has its name now has fewer. The ids of its bundles are

@@ -140,11 +140,11 @@ export const guards: readonly Guard[] = [
   deletion("who is left alone is not deleted under its old name either", without(' || isLeftAlone(owner?.name ?? "")')),
   deletion(
     "a Secret of somebody else's is not taken for a vanished one",
-    without("(row.id ?? application.id) === application.id && "),
+    without("(row.id ?? unknown(model)) === model.id && "),
   ),
   deletion(
     "a Secret of unknown owner waits like the others of its folder",
-    instead("(row.id ?? application.id) === application.id", "row.id === application.id"),
+    instead("(row.id ?? unknown(model)) === model.id", "row.id === model.id"),
   ),
   deletion(
     "credentials that vanish together with a rename wait by their own rule",

@@ -572,6 +572,10 @@ describe("what would go", () => {
     expect(
       gatherUnits({ ...sync, folders: new Map([folderOf(1, "mp-a", [foreign, nobodys, rule])]), estate }, nothing),
     ).toEqual([{ name: "mp-a", id: uuid(1), secret: nobodys.path }]);
+    // Where nothing is ever deleted, it was left behind by a former owner of the name.
+    expect(
+      gatherUnits({ mode: "upsert-only", folders: new Map([folderOf(1, "mp-a", [nobodys])]), estate }, nothing),
+    ).toEqual([]);
     const folders = new Map([folderOf(3, "mp-c", [credentials("mp-c", 3)])]);
     expect(gatherUnits({ ...sync, folders, estate }, nothing)).toEqual([{ name: "mp-c", id: uuid(3), secret: null }]);
   });
