@@ -235,8 +235,11 @@ export class ReferenceModel {
     const reading = readTree(given.before, given.key);
     if (reading.state === "unusable") return ["BaseUnusable", "InventoryUnusable"];
     if (given.settings.drift !== "fail") return null;
+    const known = this.#marks;
     const alone = this.#leftAlone(given);
     const changed = drifted(given.before, reading).filter((name) => !alone.has(name) && !this.#marks.has(name));
+    // A cycle that fails remembers nothing of what it saw.
+    this.#marks = known;
     return changed.length > 0 ? ["Drifted"] : null;
   }
 
