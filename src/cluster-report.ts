@@ -39,9 +39,11 @@ export interface Asked {
   /** Nothing is to be written. */
   readonly isSuspended: boolean;
   readonly isResyncAsked: boolean;
+  /** Somebody deleted the CompassConnection, as one does to be paired anew. */
+  readonly isDeleted: boolean;
 }
 
-export const NOTHING_ASKED: Asked = { approval: null, isSuspended: false, isResyncAsked: false };
+export const NOTHING_ASKED: Asked = { approval: null, isSuspended: false, isResyncAsked: false, isDeleted: false };
 
 /** A piece of work that ended, as it is told. */
 export interface Work extends Pick<ConnectionReport, "work" | "failure" | "applications" | "isSuspended"> {
@@ -56,7 +58,9 @@ export interface Work extends Pick<ConnectionReport, "work" | "failure" | "appli
 type IdentityInUse = Pick<ConnectionReport, "certificate" | "connection">;
 
 export interface ClusterReport {
-  /** Throws `GoAgentRunning`: two agents would take the certificate from each other. */
+  /** `GoAgentRunning` while the Go agent has pods, since two agents would take the certificate from each other; else null. */
+  goAgent(): Promise<Failure | null>;
+  /** Throws that, and tells it as an Event. */
   refuseBesideGoAgent(): Promise<void>;
   /** Throws a `ClusterFailure` when it cannot be read: somebody may have asked that nothing is written. */
   asked(): Promise<Asked>;
@@ -106,12 +110,17 @@ export function openClusterReport(options: ClusterReportOptions): ClusterReport 
     }
   };
 
+  const goAgent = async () => {
+    const found = await reading.deployment({ namespace, name: GO_AGENT });
+    const pods = found === null ? 0 : Math.max(found.wanted, found.running);
+    return pods === 0 ? null : goAgentRunning(namespace, pods, config);
+  };
+
   return {
+    goAgent,
     refuseBesideGoAgent: async () => {
-      const found = await reading.deployment({ namespace, name: GO_AGENT });
-      const pods = found === null ? 0 : Math.max(found.wanted, found.running);
-      if (pods === 0) return;
-      const failure = goAgentRunning(namespace, pods, config);
+      const failure = await goAgent();
+      if (failure === null) return;
       await logged("the Go agent could not be told of as an Event", async () => {
         const connection = await telling.compassConnections.get(CONNECTION);
         await tellAll([failureEvent(failure)], connection?.uid ?? null);
@@ -121,8 +130,12 @@ export function openClusterReport(options: ClusterReportOptions): ClusterReport 
 
     asked: async () => {
       const found = await reading.compassConnections.get(CONNECTION);
-      if (found === null) return NOTHING_ASKED;
-      return { ...readAnnotations(found.annotations), isResyncAsked: readSwitches(found.spec).resync };
+      if (found === null) return { ...NOTHING_ASKED, isDeleted: true };
+      return {
+        ...readAnnotations(found.annotations),
+        isResyncAsked: readSwitches(found.spec).resync,
+        isDeleted: false,
+      };
     },
 
     takeRefresh: async () => {
@@ -136,8 +149,8 @@ export function openClusterReport(options: ClusterReportOptions): ClusterReport 
 
     tell: async ({ state, asked, usedApproval, events, ...work }) => {
       const what = "the CompassConnection cannot be written";
-      const identity = await logged(what, () => identityInUse(state));
-      if (identity === null) return;
+      // What cannot be read stays as it is told already.
+      const identity = (await logged(what, () => identityInUse(state))) ?? { connection: null, certificate: null };
       const report = { ...work, ...identity, isResyncAsked: asked.isResyncAsked, now: clock.now() };
       const told = await logged(what, () =>
         change(telling, (found) => ({

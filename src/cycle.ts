@@ -106,8 +106,12 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     asked = (await cluster?.asked()) ?? NOTHING_ASKED;
     if (!planOnly) {
       const takeRenewalRequest = cluster?.takeRefresh;
-      const maintaining = { ...options, state, ...(takeRenewalRequest === undefined ? {} : { takeRenewalRequest }) };
-      maintained = await watch.time("connect", () => maintainIdentity(maintaining));
+      const wishes = {
+        ...(takeRenewalRequest === undefined ? {} : { takeRenewalRequest }),
+        mayPairAnew: asked.isDeleted,
+      };
+      const working = state;
+      maintained = await watch.time("connect", () => maintainIdentity({ ...options, ...wishes, state: working }));
       used.connector = maintained.requests;
       lasting.push(...maintained.notes);
       notes.push(...maintained.notes);
@@ -133,10 +137,9 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     notes,
     failure,
   });
-  if (state !== null && stop !== null) {
-    await remember(state, outcome, reached, session, clock, log);
-    // Of one that was stopped nothing is known.
-    if (outcome.failure?.code !== "Aborted") {
+  if (state !== null && stop !== null) await remember(state, outcome, reached, session, clock, log);
+  if (state !== null && !planOnly) {
+    if (!isUntold(outcome.failure?.code)) {
       const usedApproval = reached === null || reached.isSuspended ? null : reached.plan.usedApproval;
       await cluster?.tell(cycleWork({ state, asked, outcome, maintained, usedApproval }));
     }
@@ -145,6 +148,10 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
   await stop?.();
   return { outcome, changes: reached?.changes ?? [] };
 }
+
+/** Of a cycle that was stopped nothing is known; one that met another agent is that one's to tell. */
+const isUntold = (code: string | undefined) =>
+  code === "Aborted" || code === "StateLocked" || code === "GoAgentRunning";
 
 function resultOf(reached: Reached | null, planOnly: boolean): Outcome["result"] {
   if (reached === null) return "failed";

@@ -4,8 +4,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createHTTPClient } from "./adapters/http/index.js";
+import { openClusterReport } from "./cluster-report.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure } from "./common/failure.js";
+import { silentLogger } from "./common/logger.js";
 import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
 import {
   findIdentity,
@@ -28,6 +30,7 @@ export interface Check {
   readonly check:
     | "configuration"
     | "state"
+    | "go-agent"
     | "connector"
     | "certificate"
     | "token"
@@ -68,9 +71,11 @@ export async function examine(options: DoctorOptions): Promise<Check[]> {
         await opened.memory();
         await opened.pending();
         state = opened;
-        return ok(`readable, ${opened.description}`);
+        await opened.checkWritable();
+        return ok(`readable and writable, ${opened.description}`);
       },
     ],
+    ["go-agent", () => goAgent(options)],
     [
       "connector",
       async () => {
@@ -120,6 +125,13 @@ function configuration(config: Config): Finding {
   return notes.length > 0
     ? warning(notes.join("; "), "change these settings, which docs/reference/configuration.md explains")
     : ok("complete");
+}
+
+async function goAgent(options: DoctorOptions): Promise<Finding> {
+  const report = openClusterReport({ ...options, log: silentLogger });
+  if (report === null) return skipped("the state is not in a cluster");
+  const failure = await report.goAgent();
+  return failure === null ? ok("the Go agent does not run beside this one") : failed(failure.message, failure.hint);
 }
 
 /** Asks without a token, which spends none: any answer shows that somebody is there. */

@@ -26,6 +26,8 @@ export interface MaintainOptions extends IdentityOptions {
   readonly onHost?: (host: string) => void;
   /** True when a person asked for a renewal: the wish is taken away by asking. @default nobody did */
   readonly takeRenewalRequest?: () => Promise<boolean>;
+  /** A token that was not used yet pairs anew, although the identity works; it stays until the new one does. @default false */
+  readonly mayPairAnew?: boolean;
 }
 
 export interface Maintenance {
@@ -69,7 +71,7 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   const usable = typeof found === "string" ? null : found;
   const isRejected = usable !== null && memory.rejected !== null;
   const hasMoved = usable !== null && movedConnector(config, usable.connection) !== null;
-  const mayPair = usable === null || isRejected || hasMoved;
+  const mayPair = usable === null || isRejected || hasMoved || options.mayPairAnew === true;
   // Who was paired, or is half-way there, may have taken the token away since.
   const isOptional = pending !== null || (await state.identity()) !== null;
   const token = mayPair

@@ -67,16 +67,28 @@ describe("what people ask for", () => {
     const inFolder = { ...options.config, state: { directory: "/nowhere" } } as Config;
 
     expect(openClusterReport({ ...options, config: inFolder })).toBeNull();
-    expect(await report.asked()).toEqual(NOTHING_ASKED);
+    expect(await report.asked()).toEqual({ ...NOTHING_ASKED, isDeleted: true });
     expect(await report.takeRefresh()).toBe(false);
   });
 
   it.each([
-    [{}, {}, { approval: null, isSuspended: false, isResyncAsked: false }],
-    [{ [APPROVE]: " abc\n", [SUSPEND]: "true" }, {}, { approval: "abc", isSuspended: true, isResyncAsked: false }],
-    [{ [APPROVE]: "", [SUSPEND]: "false" }, {}, { approval: null, isSuspended: false, isResyncAsked: false }],
-    [{ [SUSPEND]: "" }, { resyncNow: true }, { approval: null, isSuspended: false, isResyncAsked: true }],
-    [{ [SUSPEND]: "yes" }, null, { approval: null, isSuspended: true, isResyncAsked: false }],
+    [{}, {}, { approval: null, isSuspended: false, isResyncAsked: false, isDeleted: false }],
+    [
+      { [APPROVE]: " abc\n", [SUSPEND]: "true" },
+      {},
+      { approval: "abc", isSuspended: true, isResyncAsked: false, isDeleted: false },
+    ],
+    [
+      { [APPROVE]: "", [SUSPEND]: "false" },
+      {},
+      { approval: null, isSuspended: false, isResyncAsked: false, isDeleted: false },
+    ],
+    [
+      { [SUSPEND]: "" },
+      { resyncNow: true },
+      { approval: null, isSuspended: false, isResyncAsked: true, isDeleted: false },
+    ],
+    [{ [SUSPEND]: "yes" }, null, { approval: null, isSuspended: true, isResyncAsked: false, isDeleted: false }],
   ])("is read from annotations %j and spec %j", async (annotations, spec, asked) => {
     const { report, put } = await aCluster();
     put({ spec }, { annotations });
@@ -240,6 +252,15 @@ describe("the Go agent beside this one", () => {
       /^Delete the Secret kyma-system\/compass-agent-configuration, .* scale the Deployment to 0/,
     );
     expect(events()).toEqual(["GoAgentRunning"]);
+  });
+
+  it("is found without telling anybody, for a look that changes nothing", async () => {
+    const { api, report, events } = await aCluster();
+    expect(await report.goAgent()).toBeNull();
+    api.objects.set(DEPLOYMENT, { metadata: { name: "compass-runtime-agent" }, spec: { replicas: 1 } });
+
+    expect(await report.goAgent()).toMatchObject({ code: "GoAgentRunning" });
+    expect(events()).toEqual([]);
   });
 
   it("is refused also when that cannot be told", async () => {

@@ -37,6 +37,7 @@ async function aPatient() {
 const ALL_WELL = {
   configuration: "ok",
   state: "ok",
+  "go-agent": "skipped",
   connector: "ok",
   certificate: "ok",
   token: "ok",
@@ -151,6 +152,18 @@ describe("the doctor", () => {
       { state: "failed", certificate: "skipped", token: "skipped", compass: "skipped" },
       "state",
       /memory\.json is damaged/,
+    ],
+    [
+      "a state that nobody could write",
+      async (patient) => {
+        await patient.pair();
+        // Below a file.
+        const directory = join(patient.config.git.url, "HEAD", "state");
+        Object.assign(patient, { config: { ...patient.config, state: { directory } } });
+      },
+      { state: "failed", certificate: "warning", compass: "skipped" },
+      "state",
+      /cannot be written at .*StateUnwritable/,
     ],
     [
       "a repository that is not there",

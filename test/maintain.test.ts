@@ -376,6 +376,31 @@ describe("a runtime without a usable certificate", () => {
 
     expect((await requests(sandbox)).filter(({ endpoint }) => endpoint === "connector")).toHaveLength(2);
   });
+
+  it("pairs anew beside it by a new token, and only by that, when a person wants that", async () => {
+    const { sandbox, state, maintain, giveToken } = await paired();
+    const before = await certificateOf(state);
+    const spent = await maintain({ mayPairAnew: true });
+    giveToken((await freshToken(sandbox)).reveal());
+
+    const { done } = await maintain({ mayPairAnew: true });
+    const again = await maintain({ mayPairAnew: true });
+
+    expect([spent.done, done, again.done]).toEqual([null, "pairing", null]);
+    expect(await certificateOf(state)).not.toBe(before);
+  });
+
+  it("goes on with the certificate when that pairing fails", async () => {
+    const { state, maintain, giveToken } = await paired();
+    const before = await certificateOf(state);
+    giveToken("unknown-to-Compass");
+
+    const { done, failed } = await maintain({ mayPairAnew: true });
+
+    expect(done).toBeNull();
+    expect(failed).toMatchObject([{ work: "pairing" }]);
+    expect(await certificateOf(state)).toBe(before);
+  });
 });
 
 describe("revoking", () => {

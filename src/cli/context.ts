@@ -7,7 +7,7 @@ import { createLogger, type Logger, type LogLevel } from "../common/logger.js";
 import { forJSON, forTerminal } from "../common/quote.js";
 import { type Config, type LoadedConfig, loadConfig, resolveConfiguration } from "../config/index.js";
 import type { TextOptions } from "../report/index.js";
-import { takeOverConfiguration } from "../take-over.js";
+import { beforeTakeOver, takeOverConfiguration } from "../take-over.js";
 
 /** What the process has; tests give their own. */
 export interface World {
@@ -81,7 +81,12 @@ export function createContext(world: World, options: GlobalOptions): Context {
     warnings,
     text: { color: colored(stdout) },
     load,
-    resolve: async (overrides) => resolveConfiguration((await load(overrides)).config, env),
+    resolve: async (overrides) => {
+      const { config } = await load(overrides);
+      const { runtime } = config;
+      const resolved = await resolveConfiguration(await beforeTakeOver(config, env, world.signal), env);
+      return { ...resolved, runtime: { ...resolved.runtime, configuration: runtime.configuration } };
+    },
     resolveToWrite: async (overrides) => {
       const { config } = await load(overrides);
       const note = await takeOverConfiguration(config, env, world.signal);

@@ -3,6 +3,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { asFailure, Failure } from "../common/failure.js";
 import { packageVersion } from "../common/package-root.js";
+import { requireVerification } from "../config/index.js";
 import { describeFailure, EXIT, exitCodeOfFailure, failureText } from "../report/index.js";
 import { approveCommand } from "./approve.js";
 import { configCommand } from "./config.js";
@@ -64,6 +65,7 @@ export async function run(args: readonly string[], world: World): Promise<number
     program.addCommand(
       command.copyInheritedSettings(program).action(async () => {
         context = createContext(world, command.optsWithGlobals() as GlobalOptions);
+        requireVerification(world.env);
         code = await action(context, command.opts() as never, command.args);
       }),
     );

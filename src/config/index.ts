@@ -2,7 +2,7 @@
 
 export { resolveConfiguration } from "./configuration-secret.js";
 export { configSchema } from "./json-schema.js";
-export { type LoadedConfig, type LoadOptions, loadConfig } from "./load.js";
+export { type LoadedConfig, type LoadOptions, loadConfig, requireVerification } from "./load.js";
 export { configurationNotes, requireBuilt } from "./not-built-yet.js";
 export { ConfigurationError, type Origin, type OriginKind, type Problem } from "./problems.js";
 export type { Config } from "./schema.js";

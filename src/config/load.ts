@@ -53,7 +53,6 @@ export async function loadConfig({ file: named, env, options = {}, cwd }: LoadOp
   const file = await readConfiguration(named ?? (env[FILE_VARIABLE] || undefined), cwd);
   const folder = file === null ? cwd : dirname(file.path);
 
-  requireVerification(env);
   const fromOptions = optionLayer(root, options, cwd);
   const fromEnvironment = environmentLayer(root, env, cwd);
   const fromFile: Reading[] = file === null ? [] : [fileLayer(root, file.parsed, file.name, folder)];
@@ -84,8 +83,8 @@ export async function loadConfig({ file: named, env, options = {}, cwd }: LoadOp
   return { config, origins, file: file?.path ?? null, notes };
 }
 
-/** Node.js would then trust any server, Git host included, whatever the configuration says. */
-function requireVerification(env: Environment): void {
+/** Throws where Node.js would trust any server, Git host included, whatever the configuration says. */
+export function requireVerification(env: Environment): void {
   if (env.NODE_TLS_REJECT_UNAUTHORIZED !== "0") return;
   throw new Failure("NODE_TLS_REJECT_UNAUTHORIZED=0 turns off every check of server certificates", {
     code: "ConfigurationInvalid",

@@ -1,7 +1,19 @@
 /** State in a directory: mode 0700, files 0600, each replaced by rename so that no reader sees half of one. */
 
 import { randomBytes } from "node:crypto";
-import { link as hardLink, open, readdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  access,
+  constants,
+  link as hardLink,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { z } from "zod";
 import { Failure } from "../common/failure.js";
@@ -50,6 +62,7 @@ export function openFileState(directory: string): State {
   return {
     description: directory,
     cache: at("cache"),
+    checkWritable: () => checkFolder(directory),
     lock: async () => {
       const unlock = await lockDirectory(directory);
       await removeLeftovers(directory);
@@ -194,6 +207,17 @@ async function remove(path: string): Promise<void> {
     await rm(path, { recursive: true, force: true });
   } catch (thrown) {
     throw unwritable(path, thrown);
+  }
+}
+
+/** Rejects where nothing could be written; of a folder that is not there yet, the nearest one above it counts. */
+async function checkFolder(directory: string): Promise<void> {
+  for (let folder = directory; ; folder = dirname(folder)) {
+    try {
+      return await access(folder, constants.W_OK | constants.X_OK);
+    } catch (thrown) {
+      if (!isMissing(thrown) || dirname(folder) === folder) throw unwritable(directory, thrown);
+    }
   }
 }
 

@@ -12,7 +12,7 @@ import { Failure } from "../common/failure.js";
 import { Secret } from "../common/secret.js";
 import { sha256 } from "../common/sha256.js";
 import { goAgentConnection } from "./go-agent.js";
-import { takeLease } from "./lease.js";
+import { rehearseLease, takeLease } from "./lease.js";
 import { memorySchema, secretIdentitySchema, secretPendingSchema } from "./schemas.js";
 import { decode, encode, openSecretKeys, type SecretKeys, type WriteOptions } from "./secret-keys.js";
 import type { PendingIdentity, State } from "./state.js";
@@ -94,6 +94,10 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
   return {
     description: `Kubernetes, namespace ${namespace}`,
     cache: join(env.TMPDIR || tmpdir(), `runtime-agent-${process.getuid?.() ?? "cache"}`),
+    checkWritable: async () => {
+      await rehearseLease(lease);
+      for (const each of [own, certificateKeys, authorityKeys]) await each.rehearse();
+    },
     lock: async () => {
       const unlock = await takeLease(lease);
       try {

@@ -53,6 +53,13 @@ export async function takeLease({ cluster, place, clock, duration }: LeaseOption
   };
 }
 
+/** Rejects as the API would refuse to let the Lease be taken; whoever holds it keeps it. */
+export async function rehearseLease({ cluster, place }: Pick<LeaseOptions, "cluster" | "place">): Promise<void> {
+  const found = await cluster.leases.get(place);
+  const nobodys = { resourceVersion: null, frame: {}, holder: null, duration: 1, transitions: 0 };
+  await cluster.leases.rehearse(found ?? { ...place, ...nobodys, acquiredAt: null, renewedAt: null });
+}
+
 /** A Lease that says it was renewed in the future is of a clock that is wrong: it would block for as long as that was ahead. */
 const isHeld = ({ holder, renewedAt, duration }: ClusterLease, now: Date) =>
   holder !== null && renewedAt !== null && Math.abs(renewedAt.getTime() - now.getTime()) < duration * 1000;

@@ -30,6 +30,8 @@ export interface SecretKeys {
    * `StateConflict` when one of them is not what was last known of it.
    */
   write(changes: Changes, options?: WriteOptions): Promise<void>;
+  /** Rejects as the API would refuse a write of all that stands there; nothing is stored. */
+  rehearse(): Promise<void>;
 }
 
 type Changes = Readonly<Record<string, Secret | null>>;
@@ -69,6 +71,7 @@ export function openSecretKeys(cluster: Cluster, place: Place): SecretKeys {
       return values;
     },
     names: async () => [...((await cluster.secrets.get(place))?.data.keys() ?? [])],
+    rehearse: async () => cluster.secrets.rehearse(merge(await cluster.secrets.get(place), [], place)),
     check: async (changes, options) => {
       await readFor(changes, options);
     },

@@ -195,6 +195,8 @@ export interface State {
   readonly description: string;
   /** A folder for things that may be deleted at any time. */
   readonly cache: string;
+  /** Rejects as a write would now, as far as that can be told without one. */
+  checkWritable(): Promise<void>;
   /** Keeps a second agent out. Rejects with `StateLocked`; gives the function that lets go. */
   lock(): Promise<() => Promise<void>>;
   identity(): Promise<Identity | null>;

@@ -1,11 +1,14 @@
 /** The CompassConnection and its Events on a real API server, by the agent as users run it. */
 
 import { X509Certificate } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, inject, it } from "vitest";
+import { freshToken } from "../e2e/world.js";
 import { dataOf } from "../state/secrets-behaviour.js";
 import { aRuntime, type Runtime } from "./a-runtime.js";
-import { asAccount, enough, prepare } from "./account.js";
+import { asAccount, enough, enoughForCommands, prepare } from "./account.js";
 import { call } from "./api-server.js";
 import { leaveBehind, seconds } from "./go-agent/leave-behind.js";
 
@@ -209,7 +212,102 @@ describe("a CompassConnection that was deleted", () => {
     expect(await runtime.connectorRequests()).toEqual([]);
     expect(await reasonsOf(runtime)).toEqual(["Normal ConnectionMadeAgain"]);
   });
+
+  it("has the runtime paired anew, beside the identity that works, by a token that was not used yet", async () => {
+    const runtime = await aPairedRuntime();
+    await runtime.sync();
+    const before = await runtime.certificate();
+    const file = join(runtime.world.folder, "token");
+    await writeFile(file, await freshToken(runtime.world.sandbox));
+    const env = { RUNTIME_AGENT_COMPASS_TOKEN_FILE: file };
+    await runtime.run(["sync"], { env });
+    const untouched = await runtime.certificate();
+    await runtime.removeConnection();
+
+    await runtime.run(["sync"], { env });
+
+    const after = await runtime.certificate();
+    expect(untouched).toEqual(before);
+    expect(after?.crt).not.toBe(before?.crt);
+    expect(await runtime.connectorRequests()).toEqual(["configuration", "signCertificateSigningRequest", "__typename"]);
+    expect((await runtime.connection())?.status.connectionState).toBe("Synchronized");
+    expect(await reasonsOf(runtime)).toEqual(["Normal Paired"]);
+  });
 });
+
+describe("a cycle that cannot have its state", () => {
+  it("says so where people look", async () => {
+    const runtime = await aPairedRuntime();
+    await runtime.sync();
+    const before = await runtime.connection();
+    const { rights, clusterRules } = enoughForCommands(runtime.place);
+    const without = rights.map(({ namespace, rules }) => ({
+      namespace,
+      rules: rules.filter((rule) => !JSON.stringify(rule).includes("runtime-agent-state")),
+    }));
+    const { place } = await asAccount(server, runtime.place, without, clusterRules);
+
+    const { code } = await runtime.run(["sync"], { env: place.options.env as Record<string, string> });
+
+    const after = await runtime.connection();
+    const { managementInfo } = before?.spec ?? {};
+    expect(code).toBe(1);
+    expect(after?.spec).toMatchObject({ managementInfo });
+    expect(after?.status).toMatchObject({
+      connectionStatus: {
+        certificateStatus: before?.status.connectionStatus.certificateStatus,
+        error: expect.stringContaining("runtime-agent-state"),
+      },
+    });
+    expect(await reasonsOf(runtime)).toContain("Warning ClusterForbidden");
+  });
+});
+
+describe("the doctor and the status in a cluster", () => {
+  it("read the Go agent's configuration before it is taken over, and change nothing", async () => {
+    const runtime = await aRuntime(server, { isBySecret: true });
+    await leaveBehind(runtime);
+
+    const status = await runtime.run(["status", "-o", "json"]);
+    const { stdout } = await runtime.run(["doctor", "-o", "json"]);
+
+    expect(status.code === 0 ? 0 : status.stderr).toBe(0);
+    expect(verdictsOf(stdout)).toMatchObject({ configuration: "ok", state: "ok", "go-agent": "ok", compass: "ok" });
+    const copied = { namespace: runtime.namespace, name: "runtime-agent-configuration" };
+    expect(await dataOf(runtime.place, copied)).toBeNull();
+  });
+
+  it("find the Go agent beside this one, and a right that is missing", async () => {
+    const runtime = await aPairedRuntime();
+    await runGoAgent(runtime, 1);
+    await prepare(server, runtime.place);
+    const { rights, clusterRules } = enoughForCommands(runtime.place);
+    const readOnly = rights.map(({ namespace, rules }) => ({
+      namespace,
+      rules: (rules as { resources: string[]; verbs: string[] }[]).map((rule) =>
+        rule.resources.includes("leases") ? { ...rule, verbs: ["get"] } : rule,
+      ),
+    }));
+    const { place } = await asAccount(server, runtime.place, readOnly, clusterRules);
+
+    const { code, stdout } = await runtime.run(["doctor", "-o", "json"], {
+      env: place.options.env as Record<string, string>,
+    });
+    await runGoAgent(runtime, 0);
+
+    expect(code).toBe(1);
+    expect(verdictsOf(stdout)).toMatchObject({ "go-agent": "failed", state: "failed", certificate: "ok" });
+    expect(stdout).toContain("may not update Lease");
+  });
+});
+
+const verdictsOf = (stdout: string) =>
+  Object.fromEntries(
+    (JSON.parse(stdout) as { checks: { check: string; verdict: string }[] }).checks.map((each) => [
+      each.check,
+      each.verdict,
+    ]),
+  );
 
 describe("the switches of the CompassConnection", () => {
   it("resyncNow is taken back by a sync that is done, and not by one that fails", async () => {

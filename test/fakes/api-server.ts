@@ -50,7 +50,9 @@ export async function startFakeAPIServer(): Promise<FakeAPIServer> {
   const refuse = (response: ServerResponse, code: number) =>
     answer(response, code, { kind: "Status", status: "Failure", message: "words of the server", code });
 
-  const serve = (method: string, path: string, body: APIObject | null): [status: number, body: unknown] => {
+  const serve = (method: string, address: string, body: APIObject | null): [status: number, body: unknown] => {
+    const { pathname: path, searchParams } = new URL(address, "http://server");
+    const store = searchParams.get("dryRun") === "All" ? (_path: string, object: APIObject) => object : keep;
     if (method === "POST" && body !== null) {
       const at = `${path}/${body.metadata.name}`;
       return objects.has(at) ? [409, {}] : [201, store(at, body)];
@@ -66,7 +68,7 @@ export async function startFakeAPIServer(): Promise<FakeAPIServer> {
     }
     return resourceVersion === found.metadata.resourceVersion ? [200, store(path, body)] : [409, {}];
   };
-  const store = (path: string, object: APIObject) => {
+  const keep = (path: string, object: APIObject) => {
     const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(++version) } };
     objects.set(path, stored);
     return stored;

@@ -115,6 +115,7 @@ function mortal(cluster: Cluster, step: number, moment: "before" | "after") {
       if (isDead) throw new Error("killed");
       return objects.get(place);
     },
+    rehearse: objects.rehearse,
     write: async (object) => {
       isDead ||= ++writes === step && moment === "before";
       if (isDead) throw new Error("killed");

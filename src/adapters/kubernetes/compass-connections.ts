@@ -32,10 +32,10 @@ export function createCompassConnections(send: SendCall): Objects<ClusterCompass
       title: COMPASS_CONNECTION.kind,
       resource: KIND.plural,
       get: async (configuration, { name }) => (await api(configuration)).getClusterCustomObject({ ...KIND, name }),
-      create: async (configuration, _place, body) =>
-        (await api(configuration)).createClusterCustomObject({ ...KIND, body }),
-      replace: async (configuration, { name }, body) =>
-        (await api(configuration)).replaceClusterCustomObject({ ...KIND, name, body }),
+      create: async (configuration, _place, body, options) =>
+        (await api(configuration)).createClusterCustomObject({ ...KIND, body, ...options }),
+      replace: async (configuration, { name }, body, options) =>
+        (await api(configuration)).replaceClusterCustomObject({ ...KIND, name, body, ...options }),
       read: ({ spec, status, ...frame }, object) => ({
         ...object,
         frame,

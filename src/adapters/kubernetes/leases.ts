@@ -21,10 +21,10 @@ export function createLeases(send: SendCall): Objects<ClusterLease> {
       title: "Lease",
       resource: "leases",
       get: async (configuration, place) => (await api(configuration)).readNamespacedLease(place),
-      create: async (configuration, { namespace }, body) =>
-        (await api(configuration)).createNamespacedLease({ namespace, body }),
-      replace: async (configuration, { namespace, name }, body) =>
-        (await api(configuration)).replaceNamespacedLease({ namespace, name, body }),
+      create: async (configuration, { namespace }, body, options) =>
+        (await api(configuration)).createNamespacedLease({ namespace, body, ...options }),
+      replace: async (configuration, { namespace, name }, body, options) =>
+        (await api(configuration)).replaceNamespacedLease({ namespace, name, body, ...options }),
       read: ({ spec = {}, ...frame }, object) => ({
         ...object,
         frame,

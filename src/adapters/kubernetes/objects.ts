@@ -26,6 +26,14 @@ export interface Objects<T extends ClusterObject> {
    * `ClusterConflict` when it was changed, removed or made meanwhile.
    */
   write(object: T): Promise<T>;
+  /** Rejects as `write` would now: the API tries it and stores nothing. */
+  rehearse(object: T): Promise<void>;
+}
+
+/** What a change is asked with, beside what is to stand there. */
+export interface ChangeOptions {
+  /** Tried, not stored. */
+  readonly dryRun?: "All";
 }
 
 /** How one kind of object is called. */
@@ -35,8 +43,8 @@ export interface Kind<Raw extends KubernetesObject, T extends ClusterObject> {
   /** As rights name it: secrets. */
   readonly resource: string;
   readonly get: (configuration: Configuration, place: Place) => Promise<Raw>;
-  readonly create: (configuration: Configuration, place: Place, body: Raw) => Promise<Raw>;
-  readonly replace: (configuration: Configuration, place: Place, body: Raw) => Promise<Raw>;
+  readonly create: (configuration: Configuration, place: Place, body: Raw, options: ChangeOptions) => Promise<Raw>;
+  readonly replace: (configuration: Configuration, place: Place, body: Raw, options: ChangeOptions) => Promise<Raw>;
   readonly read: (raw: Raw, object: ClusterObject) => T;
   readonly compose: (object: T, frame: KubernetesObject) => Raw;
   /** Whether what stands there is what was to be written. */
@@ -68,18 +76,26 @@ export function createObjects<Raw extends KubernetesObject, T extends ClusterObj
     }
   };
 
-  const write = async (object: T): Promise<T> => {
+  const change = async (object: T, options: ChangeOptions): Promise<T> => {
     const isNew = object.resourceVersion === null;
     const { namespace, name, frame } = object;
     const metadata = namespace === "" ? { name } : { namespace, name };
     const body = kind.compose(object, isNew ? { ...frame, metadata } : frame);
-    const change = isNew ? kind.create : kind.replace;
+    const by = isNew ? kind.create : kind.replace;
+    const verb = isNew ? "create" : "update";
     try {
-      const verb = isNew ? "create" : "update";
-      return parse(await send(call(verb, object), (configuration) => change(configuration, object, body)), object);
+      return parse(await send(call(verb, object), (configuration) => by(configuration, object, body, options)), object);
     } catch (thrown) {
       if (thrown instanceof ClusterFailure && thrown.status === 404 && !isNew)
         throw removed(thrown, call("update", object));
+      throw thrown;
+    }
+  };
+
+  const write = async (object: T): Promise<T> => {
+    try {
+      return await change(object, {});
+    } catch (thrown) {
       if (!isConflict(thrown) || !thrown.mayBeOurs) throw thrown;
       const found = await get(object);
       if (found === null || !kind.isSame(found, object)) throw thrown;
@@ -87,7 +103,11 @@ export function createObjects<Raw extends KubernetesObject, T extends ClusterObj
     }
   };
 
-  return { get, write };
+  const rehearse = async (object: T) => {
+    await change(object, { dryRun: "All" });
+  };
+
+  return { get, write, rehearse };
 }
 
 const removed = ({ stage }: ClusterFailure, { object }: { object: string }) =>

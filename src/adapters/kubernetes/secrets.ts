@@ -16,10 +16,10 @@ export function createSecrets(send: SendCall): Objects<ClusterSecret> {
       title: "Secret",
       resource: "secrets",
       get: async (configuration, place) => (await api(configuration)).readNamespacedSecret(place),
-      create: async (configuration, { namespace }, body) =>
-        (await api(configuration)).createNamespacedSecret({ namespace, body }),
-      replace: async (configuration, { namespace, name }, body) =>
-        (await api(configuration)).replaceNamespacedSecret({ namespace, name, body }),
+      create: async (configuration, { namespace }, body, options) =>
+        (await api(configuration)).createNamespacedSecret({ namespace, body, ...options }),
+      replace: async (configuration, { namespace, name }, body, options) =>
+        (await api(configuration)).replaceNamespacedSecret({ namespace, name, body, ...options }),
       read: ({ data = {}, ...frame }, object) => {
         const values = Object.entries(data).map(([key, value]) => [key, Secret.of(value)] as const);
         return { ...object, frame, data: new Map(values) };
