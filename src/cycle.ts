@@ -11,6 +11,7 @@ import {
   openBase,
   ownedFiles,
   readInstructions,
+  readStaying,
 } from "./base/index.js";
 import { type Asked, cycleWork, NOTHING_ASKED, openClusterReport } from "./cluster-report.js";
 import type { Clock } from "./common/clock.js";
@@ -22,7 +23,7 @@ import { type Config, configurationNotes, requireBuilt } from "./config/index.js
 import { anotherFailure, openSession, type Session } from "./connect/index.js";
 import { createDirector, fetchSnapshot, type Snapshot } from "./fetch/index.js";
 import { type Maintenance, maintainIdentity } from "./maintain.js";
-import { buildEstate } from "./model/index.js";
+import { buildEstate, collisionsWith } from "./model/index.js";
 import {
   decide,
   deletedBefore,
@@ -30,6 +31,7 @@ import {
   makePlan,
   memoryFor,
   type Plan,
+  publishedBefore,
   suspendedNames,
   suspensionOf,
 } from "./plan/index.js";
@@ -372,7 +374,15 @@ async function planOn(planning: Planning): Promise<Planned> {
   const now = clock.now();
   const [owned, drift, instructions] = await watch.time("base", async () => {
     const { takeOver = null } = planning;
-    const owned = await ownedFiles(base, { runtimeID, tenant, sealKey, now, takeOver, deleted: deletedBefore(memory) });
+    const owned = await ownedFiles(base, {
+      runtimeID,
+      tenant,
+      sealKey,
+      now,
+      takeOver,
+      deleted: deletedBefore(memory),
+      published: publishedBefore(memory),
+    });
     return [owned, await findDrift(base, owned.files), await readInstructions(base)] as const;
   });
   const folders = foldersOf(base, owned);
@@ -414,6 +424,14 @@ async function planOn(planning: Planning): Promise<Planned> {
     decision = await decideBy(looks.second);
   }
   const { estate } = decision;
+  const rendered = new Set(estate.applications.map(({ name }) => name));
+  const staying = await watch.time("base", () =>
+    readStaying(
+      base,
+      folders,
+      [...folders.keys()].filter((name) => !rendered.has(name)),
+    ),
+  );
   const rendering = await watch.time("render", () =>
     renderEstate({ renderer, estate, base, committed, fingerprint, signal, onProgress: progress("render") }),
   );
@@ -444,7 +462,7 @@ async function planOn(planning: Planning): Promise<Planned> {
       sealKey,
       applications: sealing.applications,
       setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
-      degraded: estate.degraded,
+      degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
       mode: config.deletion.mode,
       remembered: memory.published,
       namespace,

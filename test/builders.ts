@@ -11,10 +11,11 @@ import {
   ownedFiles,
   readInstructions,
   readInventory,
+  readStaying,
 } from "../src/base/index.js";
 import { Secret } from "../src/common/secret.js";
 import type { APIDefinition, Application, Auth, Bundle, EventDefinition, Snapshot } from "../src/fetch/index.js";
-import { type ApplicationModel, buildEstate, type Estate } from "../src/model/index.js";
+import { type ApplicationModel, buildEstate, collisionsWith, type Estate } from "../src/model/index.js";
 import {
   type DecisionInput,
   type DeletionRules,
@@ -25,6 +26,7 @@ import {
   memoryFor,
   type Plan,
   type PlanOptions,
+  publishedBefore,
 } from "../src/plan/index.js";
 import {
   loadRenderer,
@@ -282,6 +284,7 @@ export async function cycle(
     takeOver,
     now,
     deleted: deletedBefore(memory),
+    published: publishedBefore(memory),
   });
   const drift = await findDrift(base, owned.files);
   const instructions = await readInstructions(base);
@@ -312,6 +315,12 @@ export async function cycle(
   const first = decisionOn(null);
   const decision = first.needsSecondLook ? decisionOn(changes.second ?? snapshot) : first;
   const { estate } = decision;
+  const rendered = new Set(estate.applications.map(({ name }) => name));
+  const staying = await readStaying(
+    base,
+    folders,
+    [...folders.keys()].filter((name) => !rendered.has(name)),
+  );
   const rendering = await renderEstate({ renderer, estate, base, committed, fingerprint, signal });
   const sealing = await sealEstate({
     sealer,
@@ -336,7 +345,7 @@ export async function cycle(
     sealKey: key,
     applications: sealing.applications,
     setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
-    degraded: estate.degraded,
+    degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
     mode: settings.deletion.mode,
     remembered: memory.published,
     namespace: NAMESPACE,

@@ -16,7 +16,11 @@ export interface CommittedApplication {
   readonly isDisabled: boolean;
   /** By the name of the Secret. */
   readonly references: ReadonlyMap<string, SecretReference>;
+  /** Paths of its APIs in the gateway: Application, service, entry. */
+  readonly routes: readonly Route[];
 }
+
+export type Route = readonly [application: string, service: string, entry: string];
 
 const DIGEST_LINE = /^ {4}runtime-agent\.kyma-project\.io\/digest: sha256:([0-9a-f]{64})\n/m;
 
@@ -37,9 +41,10 @@ export function readApplication(bytes: Buffer): CommittedApplication {
       id: typeof id === "string" && id !== "" ? id : null,
       isDisabled: record(record(metadata).annotations)[RECONCILE_ANNOTATION] === "disabled",
       references: referencesOf(spec),
+      routes: routesOf(spec),
     };
   } catch {
-    return { id: null, isDisabled: false, references: new Map() };
+    return { id: null, isDisabled: false, references: new Map(), routes: [] };
   }
 }
 
@@ -83,6 +88,16 @@ function referencesOf(spec: unknown): Map<string, SecretReference> {
     }
   }
   return references;
+}
+
+/** By the addresses that the agent gave them (contract 4.3); one that a person or a template put elsewhere is none. */
+function routesOf(spec: unknown): Route[] {
+  const entries = list(record(spec).services).flatMap((service) => list(record(service).entries));
+  return entries.flatMap((entry): Route[] => {
+    const path = URL.parse(textOf(record(entry).centralGatewayUrl) ?? "")?.pathname.split("/") ?? [];
+    const [application, service, name] = path.slice(-3);
+    return application && service && name ? [[application, service, name]] : [];
+  });
 }
 
 /**

@@ -20,4 +20,13 @@ export {
 } from "./inventory.js";
 export { overForeign } from "./obstacles.js";
 export { type Base, type BaseOptions, openBase } from "./open.js";
-export { bundlesOf, type Folder, foldersOf, type Ownership, type OwnershipOptions, ownedFiles } from "./ownership.js";
+export {
+  bundlesOf,
+  type Folder,
+  foldersOf,
+  type Ownership,
+  type OwnershipOptions,
+  ownedFiles,
+  readStaying,
+  type Staying,
+} from "./ownership.js";

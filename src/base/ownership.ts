@@ -3,7 +3,7 @@
 import { Failure } from "../common/failure.js";
 import { sha256 } from "../common/sha256.js";
 import type { DeletionRecord } from "../state/index.js";
-import { isOurs, readApplication } from "./committed-application.js";
+import { isOurs, type Route, readApplication } from "./committed-application.js";
 import {
   applicationOf,
   applicationPath,
@@ -41,6 +41,8 @@ export interface OwnershipOptions {
   readonly sealKey: Buffer;
   /** Ids of Applications that the agent deleted, by the names that they had. @default none is remembered */
   readonly deleted?: ReadonlyMap<string, string>;
+  /** Ids of Applications that the agent published here, by their names. @default nothing is remembered */
+  readonly published?: ReadonlyMap<string, string> | null;
   /** Runtime id of the agent whose path is taken over, by a person's command. @default null */
   readonly takeOver?: string | null;
   readonly now: Date;
@@ -109,16 +111,28 @@ function rowOf(
 /**
  * Throws `TwoAgents` when the path belongs to another runtime, tenant or agent and is not taken over, `InventoryUnusable`
  * when it does not say whose it is or is written by a later version, and `BaseUnusable` when somebody else's
- * kustomization stands there: nothing is written over those.
+ * kustomization stands there, or Applications of the agent without an inventory: nothing is written over those.
  */
 async function listedFiles(base: Base, options: OwnershipOptions): Promise<Ownership> {
   const { inventory } = base;
-  const { sealKey, takeOver = null, now } = options;
+  const { sealKey, takeOver = null, published = null, now } = options;
+  // kustomize takes one of three names, and nothing at all where there are two of them.
+  const another = ["kustomization.yml", "Kustomization"].find((path) => base.listing.has(path));
+  if (another !== undefined) {
+    throw new Failure(
+      `git.path holds a ${another}: beside the agent's kustomization.yaml, no consumer could build either`,
+      {
+        code: "BaseUnusable",
+        stage: "base",
+        hint: `Name an empty folder in git.path; or move ${another} to a folder above, and let it name this one under resources.`,
+      },
+    );
+  }
   switch (inventory.state) {
     case "absent": {
-      const foreign = ["kustomization.yaml", "revision.yaml"].find((path) => base.listing.has(path));
-      if (foreign === undefined) return NOTHING;
-      throw new Failure(`git.path holds a ${foreign}, and no inventory that says it is the agent's`, {
+      const foreign = await withoutInventory(base);
+      if (foreign === null) return NOTHING;
+      throw new Failure(`git.path holds ${foreign}, and no inventory that says it is the agent's`, {
         code: "BaseUnusable",
         stage: "base",
         hint: "Name an empty folder in git.path; or, if the agent's inventory was removed, restore .runtime-agent/inventory.json from history.",
@@ -163,7 +177,7 @@ async function listedFiles(base: Base, options: OwnershipOptions): Promise<Owner
       const note = taken
         ? "git.path is taken over from another agent, and its inventory rebuilt from the files; nothing is deleted in this cycle"
         : `the inventory is rebuilt from the files, since ${reason}; nothing is deleted in this cycle`;
-      const files = await rebuild(base, inventory.paths);
+      const files = await rebuild(base, inventory.paths, published);
       return {
         ...NOTHING,
         tenant: named,
@@ -176,6 +190,17 @@ async function listedFiles(base: Base, options: OwnershipOptions): Promise<Owner
     }
   }
 }
+
+/** What stands where all of the agent's files have a place, or is its own; null when there is nothing like that. */
+async function withoutInventory({ listing, readAll }: Base): Promise<string | null> {
+  const common = ["kustomization.yaml", "revision.yaml", ".runtime-agent/.gitattributes"];
+  const found = common.find((path) => listing.has(path));
+  if (found !== undefined) return `a ${found}`;
+  const files = await readAll([...listing.keys()].filter(isApplication));
+  return [...files].some(([, bytes]) => isOurs(bytes)) ? "Applications as the agent writes them" : null;
+}
+
+const isApplication = (path: string) => path === applicationPath(applicationOf(path) ?? "");
 
 /** In what an owner differs from us; null when it is us. A tenant that one of both does not name is no difference. */
 function foreignTo({ runtimeID, tenant }: OwnershipOptions, owner: string, named: string | null) {
@@ -205,26 +230,37 @@ async function givenBack({ listing, readAll }: Base, rows: readonly InventoryFil
 }
 
 /**
- * Rows for every file in our layout, as far as the tree tells: whose they are, but not what they were made from. What the
- * inventory does not list was somebody else's before, too, unless it shows by itself that the agent wrote it: an
- * Application by its own digest, a Secret by the Application that refers to it.
+ * Rows for files in our layout, as far as the tree tells: whose they are, but not what they were made from. Ours is what
+ * shows by itself that the agent wrote it: an Application by its own digest, a Secret by the Application that refers to
+ * it. Else what the inventory lists, of Applications that the agent remembers: anybody can have added a line. Where it
+ * remembers none, it believes the inventory, but not whose these files are.
  */
-async function rebuild(base: Base, listed: ReadonlySet<string> | null): Promise<InventoryFile[]> {
+async function rebuild(
+  base: Base,
+  listed: ReadonlySet<string> | null,
+  remembered: ReadonlyMap<string, string> | null,
+): Promise<InventoryFile[]> {
   const paths = [...base.listing.keys()].filter(isInLayout).sort();
   const contents = await base.readAll(paths);
   const bytesOf = (path: string) => contents.get(path) ?? Buffer.alloc(0);
-  const isApplication = (path: string) => path === applicationPath(applicationOf(path) ?? "");
+  const isClaimed = (path: string, name: string | null) => {
+    if (name === null) return listed === null || listed.has(path);
+    if (remembered === null) return listed?.has(path) === true;
+    return remembered.has(name) && (listed === null || listed.has(path));
+  };
   const applications = new Map(
     paths
       .filter(isApplication)
       .map((path) => [applicationOf(path), { ...readApplication(bytesOf(path)), isOurs: isOurs(bytesOf(path)) }]),
   );
   return paths.flatMap((path): InventoryFile[] => {
-    const application = applications.get(applicationOf(path));
+    const name = applicationOf(path);
+    const application = applications.get(name);
     const reference = isSecretPath(path) ? application?.references.get(secretNameOf(path)) : undefined;
     const shows = application?.isOurs === true && (isApplication(path) || reference !== undefined);
-    if (listed !== null && !listed.has(path) && !shows) return [];
-    const row = rowOf(base, path, application?.id ?? null, bytesOf(path), reference);
+    if (!shows && !isClaimed(path, name)) return [];
+    const id = application?.isOurs === true ? application.id : (remembered?.get(name ?? "") ?? null);
+    const row = rowOf(base, path, id, bytesOf(path), reference);
     const isChanged = isApplication(path) && application?.isOurs !== true;
     return [isChanged ? { ...row, written: "0".repeat(row.blob.length) } : row];
   });
@@ -270,6 +306,25 @@ export function foldersOf({ listing }: Pick<Base, "listing">, { files }: Ownersh
   const there = files.filter(({ path }) => listing.has(path) && applicationOf(path) !== null);
   const groups = Map.groupBy(there, ({ path }) => applicationOf(path) ?? "");
   return new Map([...groups].map(([name, rows]) => [name, { id: rows.find(({ id }) => id !== null)?.id ?? "", rows }]));
+}
+
+/** An Application whose committed file stays as it is. */
+export interface Staying {
+  readonly id: string;
+  readonly routes: readonly Route[];
+}
+
+/** Of folders by these names, as far as they can be read. */
+export async function readStaying(
+  base: Pick<Base, "readAll">,
+  folders: ReadonlyMap<string, Folder>,
+  names: readonly string[],
+): Promise<Staying[]> {
+  const files = await base.readAll(names.map(applicationPath));
+  return [...files].map(([path, bytes]) => {
+    const { id = "" } = folders.get(applicationOf(path) ?? "") ?? {};
+    return { id, routes: readApplication(bytes).routes };
+  });
 }
 
 /** Ids of the bundles whose credentials Git holds: by the name and by the id of their Application. */

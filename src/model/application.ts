@@ -40,8 +40,7 @@ export function modelApplication(
     return clean;
   };
 
-  const given = new Set(application.bundles.map((bundle) => bundle.id));
-  const former = [...new Set(known)].filter((bundle) => !given.has(bundle));
+  const places = new Set(known);
   const secrets: SecretModel[] = [];
   const write: Actions["write"] = (secret, reference, values) => {
     const keys = values.map(([key, value]) => ({ key, fingerprint: fingerprint({ secret, key }, value) }));
@@ -51,8 +50,8 @@ export function modelApplication(
       return places.includes(null) ? null : digestOf([reference.type, ...places]).slice(0, 32);
     };
     const names = values.map(([key]) => key);
-    const formerly = former.flatMap((bundle): [string, string][] => {
-      const digest = digestAt(bundle);
+    const elsewhere = [...places].flatMap((bundle): [string, string][] => {
+      const digest = bundle === reference.bundle ? null : digestAt(bundle);
       return digest === null ? [] : [[bundle, digest]];
     });
     secrets.push({
@@ -60,7 +59,7 @@ export function modelApplication(
       bundle: reference.bundle,
       keys,
       reference: { ...reference, keys: names, values: digestAt(reference.bundle) },
-      formerly: Object.fromEntries(formerly),
+      elsewhere: Object.fromEntries(elsewhere),
     });
     return secret;
   };

@@ -1,5 +1,6 @@
 /** Paths that the gateway cannot tell apart: within an Application, and over all of them (contract 4.3, consumers 11). */
 
+import type { Staying } from "../base/index.js";
 import type { ApplicationModel, Degraded } from "./estate.js";
 
 interface Route {
@@ -9,15 +10,7 @@ interface Route {
 }
 
 export function collisions(applications: readonly ApplicationModel[]): Degraded[] {
-  const routes = applications.flatMap((application) =>
-    application.services.flatMap((service) =>
-      service.entries.flatMap((entry): Route[] =>
-        entry.type === "API"
-          ? [{ application, bundle: service.id, parts: [application.name, service.path, entry.path] }]
-          : [],
-      ),
-    ),
-  );
+  const routes = routesOf(applications);
   // The gateway looks an API up by its path, and caches its proxy by the same parts *without* a separator.
   const byPath = group(routes, ({ parts }) => parts.join("/"));
   const byCacheKey = group(routes, ({ parts }) => parts.join(""));
@@ -41,15 +34,39 @@ export function collisions(applications: readonly ApplicationModel[]): Degraded[
       continue;
     }
     const other = byCacheKey.get(parts.join(""))?.find((candidate) => candidate !== route);
-    if (other !== undefined) {
-      add(
-        "PathCollision",
-        `the gateway takes /${parts.join("/")} and /${other.parts.join("/")} for one: a call of one can reach the other's target with the other's credentials`,
-      );
-    }
+    if (other !== undefined) add("PathCollision", taken(parts, other.parts));
   }
   return [...found.values()];
 }
+
+/** Like those over all of them, with APIs in Git whose Application is left as it is: they answer calls all the same. */
+export function collisionsWith(applications: readonly ApplicationModel[], staying: readonly Staying[]): Degraded[] {
+  const others = staying.flatMap(({ id, routes }) => routes.map((parts) => ({ id, parts })));
+  if (others.length === 0) return [];
+  const byCacheKey = group(others, ({ parts }) => parts.join(""));
+  const found = new Map<string, Degraded>();
+  for (const { application, bundle, parts } of routesOf(applications)) {
+    const { id, name } = application;
+    const other = byCacheKey.get(parts.join(""))?.find((each) => each.id !== id);
+    if (other !== undefined)
+      found.set(`${id} ${bundle}`, { name, id, reason: "PathCollision", bundle, message: taken(parts, other.parts) });
+  }
+  return [...found.values()];
+}
+
+const taken = (parts: Route["parts"], other: Route["parts"]) =>
+  `the gateway takes /${parts.join("/")} and /${other.join("/")} for one: a call of one can reach the other's target with the other's credentials`;
+
+const routesOf = (applications: readonly ApplicationModel[]): Route[] =>
+  applications.flatMap((application) =>
+    application.services.flatMap((service) =>
+      service.entries.flatMap((entry): Route[] =>
+        entry.type === "API"
+          ? [{ application, bundle: service.id, parts: [application.name, service.path, entry.path] }]
+          : [],
+      ),
+    ),
+  );
 
 function group<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();

@@ -112,8 +112,8 @@ export interface SecretModel {
   readonly keys: readonly SecretKeyModel[];
   /** What the inventory keeps of it, for the day on which Director gives it no more. */
   readonly reference: SecretReference;
-  /** By the id of a bundle that Git has and Compass gives no more: `values` of the reference, were it of that bundle. */
-  readonly formerly: Readonly<Record<string, string>>;
+  /** By the id of another bundle that Git has of the Application: `values` of the reference, were it of that one. */
+  readonly elsewhere: Readonly<Record<string, string>>;
 }
 
 export interface SecretKeyModel {

@@ -2,6 +2,7 @@
 
 export { NO_DESCRIPTION } from "./application.js";
 export { buildEstate, type ModelOptions } from "./build-estate.js";
+export { collisionsWith } from "./collisions.js";
 export type {
   APIEntryModel,
   ApplicationModel,

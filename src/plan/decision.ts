@@ -22,6 +22,7 @@ export type HoldReason =
   | "UpsertOnly"
   | "EmptyAnswer"
   | "InventoryRebuilt"
+  | "UnknownOwner"
   | "MissingTooBriefly"
   | "OverLimit"
   | "CredentialsVanished"
@@ -99,6 +100,7 @@ export interface Decision {
 /** Holds that a person can let pass at once. */
 const APPROVABLE: ReadonlySet<HoldReason> = new Set([
   "EmptyAnswer",
+  "UnknownOwner",
   "MissingTooBriefly",
   "OverLimit",
   "CredentialsVanished",

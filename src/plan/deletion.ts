@@ -75,6 +75,11 @@ export function decideDeletions(units: readonly Unit[], input: DeletionInput): D
   const held: Hold[] = [];
   for (const unit of units) {
     const patience = unit.secret === null ? input.rules : input.rules.credentials;
+    // Nobody can tell whether its owner is listed, set aside or renamed: that is for a person.
+    if (unit.id === "") {
+      held.push({ ...unit, reason: "UnknownOwner", until: null });
+      continue;
+    }
     const key = keyOf(unit, input.estate);
     const seen = observe(input.missing[key], patience, input.now);
     missing[key] = seen;
@@ -150,6 +155,7 @@ export function isSeen(
   const application = second.applications.find((each) => each.id === id);
   if (secret === null) {
     const listed = (one: Estate) => [...one.applications, ...one.setAside].find((each) => each.id === id);
+    if (id === "") return [...second.applications, ...second.setAside].some((each) => each.name === name);
     const now = listed(second);
     return now !== undefined && (now.name === name || listed(estate) === undefined);
   }
@@ -157,7 +163,11 @@ export function isSeen(
   if (second.setAside.some((each) => each.id === id)) return true;
   const rows = folders.get(name)?.rows ?? [];
   const heir = second.applications.find((each) => each.name === name && each.id !== id);
-  if (application === undefined) return heir !== undefined && lostAnew(rows, id, heir).length === 0;
+  if (application === undefined) {
+    // Nor is it one that several claim to be.
+    if (heir === undefined) return second.setAside.some((each) => each.name === name);
+    return lostAnew(rows, id, heir).length === 0;
+  }
   const row = rows.find(({ path }) => path === secret);
   return row !== undefined && !isVanished(row, application);
 }

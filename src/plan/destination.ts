@@ -14,9 +14,9 @@ export interface DestinationChange {
 }
 
 /**
- * By the committed references: the values are the same, and one of the hosts is new. Told by the ids of the Application
- * and the bundle, so that a new name hides nothing; and by the values alone where the bundle, or the Application with its
- * name, was registered anew. What Compass gives no more but Git keeps (`staying`, by path) is the same; so is what nobody
+ * By the committed references: the values are the same, and one of the hosts is new. Told by the id of the
+ * Application, so that a new name hides nothing, or by its name where it was registered anew; and by the values, whichever
+ * of its bundles they were committed for. What Compass gives no more but Git keeps (`staying`, by path) is the same; so is what nobody
  * can compare, in an inventory that was rebuilt.
  */
 export function destinationChanges(
@@ -41,7 +41,7 @@ export function destinationChanges(
     const bundles = Map.groupBy(pairs, ({ bundle }) => bundle);
     return [...bundles].flatMap(([bundle, same]): DestinationChange[] => {
       const from = new Set(same.flatMap((each) => each.from));
-      const to = new Set(same.flatMap((each) => each.to).filter((host) => !from.has(host)));
+      const to = new Set(same.flatMap((each) => each.to));
       return to.size === 0 ? [] : [{ name, id, bundle, from: [...from].sort(), to: [...to].sort() }];
     });
   });
@@ -49,6 +49,7 @@ export function destinationChanges(
 
 interface Pair {
   readonly bundle: string;
+  /** Hosts that the values are sent to: as Git has them, and those that are new. */
   readonly from: readonly string[];
   readonly to: readonly string[];
 }
@@ -57,16 +58,20 @@ const isParameters = ({ type }: SecretReference) => type === "Parameters";
 
 /** Credentials that Compass gives with the values that Git has. */
 function given({ secrets }: ApplicationModel, committed: readonly InventoryFile[]): Pair[] {
-  return secrets.flatMap(({ reference: now, formerly }) => {
+  return secrets.flatMap(({ reference: now, elsewhere }) => {
     if (now.values === null) return [];
     const same = committed
       .flatMap(({ reference }) => reference ?? [])
       .filter((before) => isParameters(before) === isParameters(now))
       .filter(({ bundle, values }) => {
-        if (bundle !== now.bundle) return values !== null && values === formerly[bundle];
+        if (bundle !== now.bundle) return values !== null && values === elsewhere[bundle];
         return values === null || values === now.values;
       });
-    return same.map(({ hosts }) => ({ bundle: now.bundle, from: hosts, to: now.hosts }));
+    if (same.length === 0) return [];
+    const own = same.filter(({ bundle }) => bundle === now.bundle);
+    const from = (own.length > 0 ? own : same).flatMap(({ hosts }) => hosts);
+    const known = new Set(same.flatMap(({ hosts }) => hosts));
+    return [{ bundle: now.bundle, from, to: now.hosts.filter((host) => !known.has(host)) }];
   });
 }
 
@@ -78,6 +83,7 @@ function kept(model: ApplicationModel, committed: readonly InventoryFile[], stay
     const { bundle, authenticationURL, csrfTokenEndpointURL, hosts } = reference;
     const entries = model.services.find(({ id }) => id === bundle)?.entries ?? [];
     const targets = entries.flatMap((entry) => (entry.type === "API" ? [entry.targetURL] : []));
-    return [{ bundle, from: hosts, to: hostsOf([...targets, authenticationURL, csrfTokenEndpointURL]) }];
+    const to = hostsOf([...targets, authenticationURL, csrfTokenEndpointURL]).filter((host) => !hosts.includes(host));
+    return [{ bundle, from: hosts, to }];
   });
 }

@@ -7,16 +7,25 @@ import type { Plan } from "./plan.js";
 /** Deleted Applications whose return by a `git revert` is told from a new one. */
 const REMEMBERED_DELETIONS = 1_000;
 
-/** The memory as it concerns this target: what was published to another one does not count. */
+/** The memory as it concerns this target: what was published to another one, or held there, does not count. */
 export function memoryFor(target: string, memory: Memory): Memory {
   if (memory.published.target === target) return memory;
-  return { ...memory, published: { target, serial: 0, deletions: [], applications: {} }, reverted: {} };
+  const published = { target, serial: 0, deletions: [], applications: {} };
+  // Before the first one there is nothing that could be of another.
+  const isFirst = memory.published.target === "";
+  return { ...memory, published, reverted: {}, ...(isFirst ? {} : { missing: {}, hold: null }) };
 }
 
 /** Ids of Applications that the agent deleted, by the names that they had. */
 export function deletedBefore({ published }: Memory): ReadonlyMap<string, string> {
   const deleted = Object.entries(published.applications).filter(([, { tree }]) => tree === "");
   return new Map(deleted.map(([name, { id }]) => [name, id]));
+}
+
+/** Ids of Applications that the agent published and did not delete, by their names; null where nothing is remembered. */
+export function publishedBefore({ published }: Memory): ReadonlyMap<string, string> | null {
+  const there = Object.entries(published.applications).filter(([, { tree }]) => tree !== "");
+  return published.serial === 0 ? null : new Map(there.map(([name, { id }]) => [name, id]));
 }
 
 export interface LearnOptions {
@@ -32,10 +41,10 @@ export function learn(memory: Memory, plan: Plan, { target, isPublished, now }: 
   const { hold, usedApproval } = plan;
   const { missing, reverted } = plan.decision;
   const valid = memory.approvals.filter(({ expires }) => new Date(expires) > now);
-  const seen = { ...memory, missing, reverted, approvals: valid };
+  const { published } = memoryFor(target, memory);
+  const seen = { ...memory, published, missing, reverted, approvals: valid };
   // What was approved has not passed yet.
   if (!isPublished) return usedApproval === null ? { ...seen, hold } : seen;
-  const { published } = memoryFor(target, memory);
   const all = Object.entries({ ...published.applications, ...plan.published });
   const deleted = all.filter(([, { tree }]) => tree === "").map(([name]) => name);
   const forgotten = new Set(deleted.slice(0, Math.max(0, deleted.length - REMEMBERED_DELETIONS)));

@@ -113,6 +113,12 @@ describe("a committed Application", () => {
           },
         ],
       ]),
+      routes: [
+        ["mp-shop", "orders", "orders-api"],
+        ["mp-shop", "orders", "stock-api"],
+        ["mp-shop", "returns", "orders-api"],
+        ["mp-shop", "open", "orders-api"],
+      ],
     });
   });
 
@@ -173,10 +179,14 @@ describe("a committed Application", () => {
       "a Secret without a name",
       "spec: { services: [{ id: b, entries: [{ credentials: { type: Basic, secretName: '' } }] }] }",
     ],
+    [
+      "an address that is none",
+      "spec: { services: [{ id: b, entries: [{ centralGatewayUrl: 7 }, { centralGatewayUrl: 'http://gateway/a/b' }] }] }",
+    ],
     ["a document too many", "a: 1\n---\nspec: { compassMetadata: { applicationId: x } }"],
     ["a billion laughs", "a: &a [x]\nb: &b [*a, *a]\nspec: *b"],
   ])("with %s says nothing", (_, text) => {
-    expect(readApplication(bytes(text))).toEqual({ id: null, isDisabled: false, references: new Map() });
+    expect(readApplication(bytes(text))).toEqual({ id: null, isDisabled: false, references: new Map(), routes: [] });
   });
 });
 

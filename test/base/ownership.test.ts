@@ -90,15 +90,43 @@ describe("a path without an inventory", () => {
     expect(await owned(aBase(treeOf({ "README.md": "a", "applications/x/application.yaml": "b" })))).toEqual(nothing);
   });
 
-  it.each(["kustomization.yaml", "revision.yaml"])("cannot be used where somebody else has a %s", async (path) => {
-    await expect(owned(aBase(treeOf({ [path]: "a" })))).rejects.toMatchObject({
-      name: "Failure",
+  it.each(["kustomization.yaml", "revision.yaml", ".runtime-agent/.gitattributes"])(
+    "cannot be used where somebody else has a %s",
+    async (path) => {
+      await expect(owned(aBase(treeOf({ [path]: "a" })))).rejects.toMatchObject({
+        name: "Failure",
+        code: "BaseUnusable",
+        stage: "base",
+        retryable: false,
+        message: `git.path holds a ${path}, and no inventory that says it is the agent's`,
+      });
+    },
+  );
+
+  it("cannot be used where Applications of the agent stand: without an inventory nobody would list them", async () => {
+    const { tree } = await cycle(new Map(), aSnapshot([anApplicationNamed("mp-a", 1)]));
+    const applications = new Map([...tree].filter(([path]) => path.startsWith("applications/")));
+
+    await expect(owned(aBase(applications))).rejects.toMatchObject({
       code: "BaseUnusable",
-      stage: "base",
-      retryable: false,
-      message: `git.path holds a ${path}, and no inventory that says it is the agent's`,
+      message: "git.path holds Applications as the agent writes them, and no inventory that says it is the agent's",
     });
   });
+
+  it.each(["kustomization.yml", "Kustomization"])(
+    "cannot be used beside a %s, with an inventory or without",
+    async (path) => {
+      const { tree } = await cycle(new Map(), aSnapshot([]));
+
+      for (const others of [new Map(), tree]) {
+        await expect(owned(aBase(new Map([...others, [path, bytes("resources: []\n")]])))).rejects.toMatchObject({
+          code: "BaseUnusable",
+          message: expect.stringContaining(`git.path holds a ${path}`),
+          hint: expect.stringContaining(`move ${path}`),
+        });
+      }
+    },
+  );
 });
 
 describe("a path with an inventory that verifies", () => {
@@ -247,7 +275,12 @@ describe("a path with an inventory that does not verify", () => {
       "applications/mp-c/notes.md": "6",
     };
 
-    const { deletions } = await owned(withInventory(bytes(`{"version":1,"owner":"${RUNTIME}","deletions":7}`), files));
+    const published = new Map([
+      ["mp-a", uuid(1)],
+      ["mp-b", uuid(2)],
+    ]);
+    const inventory = bytes(`{"version":1,"owner":"${RUNTIME}","deletions":7}`);
+    const { deletions } = await owned(withInventory(inventory, files), { published });
 
     expect(deletions).toEqual([
       { at: noon.toISOString(), applications: 2, secrets: 2, ofApplications: 2, ofSecrets: 2 },
@@ -286,7 +319,12 @@ describe("a path with an inventory that does not verify", () => {
     const changed = "applications/mp-a/application.yaml";
     const edited = bytes((tree.get(changed) ?? "").toString().replace("Description not provided", "Mine"));
 
-    const { files } = await owned(aBase(new Map([...tree, [changed, edited]]), otherKey), { sealKey: otherKey });
+    const published = new Map([
+      ["mp-a", uuid(1)],
+      ["mp-b", uuid(2)],
+    ]);
+    const base = aBase(new Map([...tree, [changed, edited]]), otherKey);
+    const { files } = await owned(base, { sealKey: otherKey, published });
 
     const row = (path: string) => files.find((each) => each.path === path);
     expect(row(changed)).toMatchObject({ id: uuid(1), blob: blobID(edited), written: "0".repeat(40) });
@@ -384,7 +422,9 @@ describe("a path with an inventory that does not verify", () => {
       "README.md": "not ours",
     };
 
-    const found = await owned(withInventory(inventory, files));
+    const numbers = { "mp-a": 1, "mp-b": 2, "mp-c": 3, "mp-d": 4 };
+    const published = new Map(Object.entries(numbers).map(([name, number]) => [name, uuid(number)]));
+    const found = await owned(withInventory(inventory, files), { published });
 
     const row = (path: string, id: string | null, text: string, changes: Partial<InventoryFile> = {}) => ({
       path,
@@ -400,9 +440,9 @@ describe("a path with an inventory that does not verify", () => {
         row("applications/mp-a/apirules/a.yaml", uuid(1), "rule"),
         row("applications/mp-a/application.yaml", uuid(1), application(uuid(1)), changed),
         row("applications/mp-a/secrets/s.yaml", uuid(1), "secret"),
-        row("applications/mp-b/application.yaml", null, "half: [finished", changed),
-        row("applications/mp-c/application.yaml", null, application("[1, 2]"), changed),
-        row("applications/mp-d/secrets/s.yaml", null, "without an application"),
+        row("applications/mp-b/application.yaml", uuid(2), "half: [finished", changed),
+        row("applications/mp-c/application.yaml", uuid(3), application("[1, 2]"), changed),
+        row("applications/mp-d/secrets/s.yaml", uuid(4), "without an application"),
         row("kustomization.yaml", null, "k"),
       ],
       serial: 0,
@@ -414,6 +454,26 @@ describe("a path with an inventory that does not verify", () => {
       note: expect.stringMatching(
         /^the inventory is rebuilt from the files, since its? .*; nothing is deleted in this cycle$/,
       ),
+    });
+  });
+
+  describe("and lists what the agent did not write", () => {
+    const mine = "applications/mine/application.yaml";
+    const files = { [mine]: application(uuid(7)), "applications/mine/secrets/s.yaml": "mine" };
+    const pathsOf = async (base: Base, published: ReadonlyMap<string, string> | null) =>
+      (await owned(base, { published })).files.map(({ path, id }) => `${path} ${id}`);
+    const listing = withInventory(inventoryOf(RUNTIME, otherKey, [], { files: Object.keys(files).map(aRow) }), files);
+    const unreadable = withInventory(bytes(`{"version":1,"owner":"${RUNTIME}","files":7}`), files);
+
+    it("takes nothing of it, as far as it remembers what it wrote", async () => {
+      for (const base of [listing, unreadable]) {
+        expect(await pathsOf(base, new Map([["mp-a", uuid(1)]]))).not.toContainEqual(expect.stringContaining("mine"));
+      }
+    });
+
+    it("believes it where nothing is remembered, but not whose it is", async () => {
+      expect(await pathsOf(listing, null)).toEqual([`${mine} null`, "applications/mine/secrets/s.yaml null"]);
+      expect(await pathsOf(unreadable, null)).not.toContainEqual(expect.stringContaining("mine"));
     });
   });
 

@@ -163,8 +163,30 @@ export const guards: readonly Guard[] = [
   ),
   deletion(
     "a second look at who was registered anew counts its credentials",
-    instead("return heir !== undefined && lostAnew(rows, id, heir).length === 0;", "return false;"),
+    instead("return lostAnew(rows, id, heir).length === 0;", "return false;"),
     "test/plan/decision.test.ts",
+  ),
+  deletion(
+    "a second look at whom several claim to be proves nothing",
+    instead(
+      "if (heir === undefined) return second.setAside.some((each) => each.name === name);",
+      "if (heir === undefined) return false;",
+    ),
+    "test/plan/decision.test.ts",
+  ),
+  deletion(
+    "whose owner nobody knows goes by no rule",
+    instead('if (unit.id === "") {', "if (false) {"),
+    "test/plan/decision.test.ts",
+  ),
+  deletion(
+    "a second look at whose owner nobody knows is by the name",
+    instead('if (id === "") return [...second', 'if (id === "none") return [...second'),
+    "test/plan/decision.test.ts",
+  ),
+  memory(
+    "what was held on another target cannot pass on this one",
+    instead('published.target === "";', "published.target !== target;"),
   ),
   deletion(
     "what a former name keeps in upsert-only holds up nothing",
@@ -358,7 +380,7 @@ export const guards: readonly Guard[] = [
   destination("credentials that stay count for destinations", without(", ...kept(application, own, staying)")),
   destination(
     "the same values of a bundle made anew are the same credentials",
-    instead("values !== null && values === formerly[bundle]", "false"),
+    instead("values !== null && values === elsewhere[bundle]", "false"),
   ),
   destination("credentials of a former owner of the name count for destinations", without(", ...former")),
   destination("what another Application has under another name is its own", without(" && isNobodys(row)")),
@@ -474,7 +496,23 @@ export const guards: readonly Guard[] = [
   ownership("an inventory of a later version stops the cycle", instead("if (newer && !taken)", "if (false)")),
   ownership(
     "a kustomization of somebody else's stops the cycle",
-    instead("if (foreign === undefined) return NOTHING;", "return NOTHING;"),
+    instead("if (foreign === null) return NOTHING;", "return NOTHING;"),
+  ),
+  ownership(
+    "Applications without an inventory stop the cycle",
+    instead(".some(([, bytes]) => isOurs(bytes))", ".some(() => false)"),
+  ),
+  ownership("a kustomization of another name stops the cycle", instead("if (another !== undefined) {", "if (false) {")),
+  ownership(
+    "what an inventory was made to list is not the agent's",
+    instead(
+      "return remembered.has(name) && (listed === null || listed.has(path));",
+      "return listed === null || listed.has(path);",
+    ),
+  ),
+  ownership(
+    "what somebody changed does not say whose it is",
+    instead("application?.isOurs === true ? application.id : (", "application?.id ?? ("),
   ),
   ownership("what a person brought back is the agent's again", instead("[...owned.files, ...rows]", "owned.files")),
   ownership("a person's file under a deleted name is not the agent's", without(" || !isOurs(bytes)")),
@@ -482,11 +520,8 @@ export const guards: readonly Guard[] = [
     "a file of another Application under a deleted name is not the agent's",
     without("id !== deleted.get(name) || "),
   ),
-  ownership(
-    "what nobody lists is nobody's in a rebuild",
-    without("if (listed !== null && !listed.has(path) && !shows) return [];"),
-  ),
-  ownership("what shows that the agent wrote it is the agent's in a rebuild", without(" && !shows")),
+  ownership("what nobody lists is nobody's in a rebuild", without("if (!shows && !isClaimed(path, name)) return [];")),
+  ownership("what shows that the agent wrote it is the agent's in a rebuild", without("!shows && ")),
   open(
     "a path inside of another agent's stops the cycle",
     instead("if (found.at(-1)?.path === inventory)", "if (false)"),

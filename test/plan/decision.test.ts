@@ -883,6 +883,87 @@ describe("what would be lost", () => {
     });
   });
 
+  describe("an Application whose owner nobody knows, since its file is broken and the state lost", () => {
+    const broken = async () => {
+      const agent = anAgent({ rules: atOnce });
+      await agent.sync([shop, crm, erp]);
+      agent.edit(application("mp-shop"), `${textOf(agent.tree, application("mp-shop"))}<<<<<<< HEAD\n`);
+      agent.memory = noMemory;
+      return {
+        tree: () => agent.tree,
+        approve: agent.approve,
+        // The seal key was lost as well: the inventory is rebuilt.
+        sync: (listed: readonly Application[], more: CycleChanges = {}) =>
+          agent.sync(listed, { key: Buffer.alloc(32, 8), ...more }),
+      };
+    };
+    const reasonsOf = ({ held }: { readonly held: readonly { readonly name: string; readonly reason: string }[] }) =>
+      held.map(({ name, reason }) => `${name} ${reason}`);
+
+    it.each<[string, Application[]]>([
+      ["is not listed", [crm, erp]],
+      ["has another name", [named("mp-new", shop), crm, erp]],
+      ["has another name and is set aside", [named("BAD NAME", shop), crm, erp]],
+    ])("stays for ever, though it %s", async (_, listed) => {
+      const agent = await broken();
+      const before = textOf(agent.tree(), application("mp-shop"));
+
+      for (let cycle = 0; cycle < 5; cycle++) await agent.sync(listed);
+      const { plan } = await agent.sync(listed);
+
+      expect(reasonsOf(plan)).toContain("mp-shop UnknownOwner");
+      expect(textOf(agent.tree(), application("mp-shop"))).toBe(before);
+    });
+
+    it("goes by an approval, unless a second look shows its name", async () => {
+      const agent = await broken();
+      await agent.sync([crm, erp]);
+      const { plan } = await agent.sync([crm, erp]);
+      agent.approve(plan.hold?.hash ?? "");
+
+      const seen = await agent.sync([crm, erp], { second: aSnapshot([shop, crm, erp]) });
+      expect(reasonsOf(seen.plan)).toEqual(["mp-shop SeenAgain"]);
+      const { plan: held } = await agent.sync([crm, erp], { nonce: "of another hold" });
+      expect(reasonsOf(held)).toEqual(["mp-shop UnknownOwner"]);
+      agent.approve(held.hold?.hash ?? "");
+      const gone = await agent.sync([crm, erp]);
+
+      expect(gone.plan.deleted).toEqual(["mp-shop"]);
+    });
+
+    it("is written again, and known from then on, where it is listed", async () => {
+      const agent = await broken();
+      await agent.sync([shop, crm, erp]);
+
+      const { plan } = await agent.sync([crm, erp]);
+
+      expect(plan.deleted).toEqual(["mp-shop"]);
+    });
+  });
+
+  it("an Application that stays counts for paths that the gateway cannot tell apart", async () => {
+    const withBundle = (name: string, number: number, bundle: string): Application => {
+      const one = anApplicationNamed(name, number);
+      return { ...one, bundles: one.bundles.map((each) => ({ ...each, name: bundle })) };
+    };
+    const [first, second] = [withBundle("mp-x", 1, "yz"), withBundle("mp-xy", 2, "z")];
+    const flawed: Application = { ...first, auths: ["\u0007"] };
+    for (const listed of [
+      [flawed, second, crm],
+      [second, crm],
+    ]) {
+      const agent = anAgent({ rules: patient });
+      await agent.sync([first, crm]);
+
+      const { plan } = await agent.sync(listed);
+
+      expect(plan.created).toEqual(["mp-xy"]);
+      expect(plan.degraded).toMatchObject([
+        { name: "mp-xy", reason: "PathCollision", message: expect.stringContaining("/mp-x/yz/") },
+      ]);
+    }
+  });
+
   describe("credentials of Applications that are all registered anew without them", () => {
     const anew = (credentials: (one: Application) => Application) =>
       [shop, crm, erp].map((one, index) => {
@@ -943,6 +1024,20 @@ describe("what would be lost", () => {
       const { plan } = await agent.sync(anew(bare), { second: aSnapshot(anew((one) => one)) });
 
       expect(heldSecrets(plan.held).sort()).toEqual(paths.map((path) => `${path} SeenAgain`).sort());
+      expect(agent.tree).toEqual(before);
+    });
+
+    it("stay where a second look shows several of that name", async () => {
+      const agent = anAgent();
+      await agent.sync([shop, crm]);
+      const before = agent.tree;
+      const [first] = anew(bare);
+      if (first === undefined) throw new Error("nobody");
+      const second = aSnapshot([first, { ...first, id: uuid(30) }, crm]);
+
+      const { plan } = await agent.sync([first, crm], { second });
+
+      expect(heldSecrets(plan.held)).toEqual([`${paths[0]} SeenAgain`]);
       expect(agent.tree).toEqual(before);
     });
 

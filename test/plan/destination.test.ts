@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { bundlesOf, type Folder } from "../../src/base/index.js";
 import { Secret } from "../../src/common/secret.js";
-import type { Application, Bundle } from "../../src/fetch/index.js";
+import type { Application, Auth, Bundle } from "../../src/fetch/index.js";
 import { buildEstate, type Estate } from "../../src/model/index.js";
 import { destinationChanges as changesOf } from "../../src/plan/destination.js";
 import { createFingerprinter } from "../../src/seal/index.js";
@@ -53,6 +53,9 @@ const at = (...targets: string[]) => ({
 });
 const authAt = (url: string) => anAuth({ credential: { ...oauth(), url } });
 
+const evil = at("https://evil.example.com");
+const other = anAuth({ credential: basic("u", "p") });
+
 const change = { name: "mp-shop", id: uuid(1), bundle: uuid(101), from: ["shop.example.com"] };
 
 describe("a change of destination", () => {
@@ -95,7 +98,6 @@ describe("a change of destination", () => {
   it("is one of headers and query parameters, too; once for the bundle", () => {
     const both = { defaultInstanceAuth: anAuth({ credential: basic(), headers }) };
     const parameters = { defaultInstanceAuth: anAuth({ headers }) };
-    const evil = at("https://evil.example.com");
 
     expect(
       destinationChanges(estateOf(shop({ ...parameters, ...evil })), committed(estateOf(shop(parameters)))),
@@ -150,7 +152,6 @@ describe("a change of destination", () => {
   ])("is told by the values where %s", (_, bundle, application) => {
     const before = committed(estateOf(shop()));
     const anew = (changes: Partial<Bundle>) => estateOver(before, shop({ ...bundle, ...changes }, application));
-    const other = anAuth({ credential: basic("u", "p") });
 
     expect(destinationChanges(anew(at("https://evil.example.com")), before)).toMatchObject([
       { from: ["shop.example.com"], to: ["evil.example.com"] },
@@ -170,14 +171,6 @@ describe("a change of destination", () => {
       ],
     ],
     [
-      "another bundle has them, too",
-      [
-        anApplication({
-          bundles: [...shop().bundles, ...shop({ ...at("https://b.example.com"), id: uuid(102) }).bundles],
-        }),
-      ],
-    ],
-    [
       "an Application of another name and another id has them",
       [shop({ ...at("https://b.example.com"), id: uuid(102) }, { id: uuid(2), name: "mp-other" })],
     ],
@@ -185,6 +178,53 @@ describe("a change of destination", () => {
     const before = committed(estateOf(shop()));
 
     expect(destinationChanges(estateOver(before, ...after), before)).toEqual([]);
+  });
+
+  it.each<[string, Bundle[]]>([
+    ["another bundle gets them, too", [...shop().bundles, ...shop({ ...evil, id: uuid(102) }).bundles]],
+    [
+      "another bundle gets them, and this one others",
+      [...shop({ defaultInstanceAuth: other }).bundles, ...shop({ ...evil, id: uuid(102) }).bundles],
+    ],
+    [
+      "another bundle gets them, and this one none",
+      [...shop({ defaultInstanceAuth: null }).bundles, ...shop({ ...evil, id: uuid(102) }).bundles],
+    ],
+  ])("is told by the values where %s", (_, bundles) => {
+    const before = committed(estateOf(shop()));
+
+    expect(destinationChanges(estateOver(before, anApplication({ bundles })), before)).toMatchObject([
+      { bundle: uuid(102), from: ["shop.example.com"], to: ["evil.example.com"] },
+    ]);
+  });
+
+  it("is told of each where two bundles change their credentials", () => {
+    const two = (first: Auth, second: Auth) =>
+      anApplication({
+        bundles: [
+          ...shop({ defaultInstanceAuth: first }).bundles,
+          ...shop({ ...evil, id: uuid(102), defaultInstanceAuth: second }).bundles,
+        ],
+      });
+    const own = anAuth({ credential: basic() });
+    const before = committed(estateOf(two(own, other)));
+
+    expect(destinationChanges(estateOver(before, two(other, own)), before)).toMatchObject([
+      { bundle: uuid(101), from: ["evil.example.com"], to: ["shop.example.com"] },
+      { bundle: uuid(102), from: ["shop.example.com"], to: ["evil.example.com"] },
+    ]);
+  });
+
+  it("is none where the credentials go to both hosts already", () => {
+    const both = (first: string, second: string) =>
+      anApplication({
+        bundles: [...shop(at(first)).bundles, ...shop({ ...at(second), id: uuid(102) }).bundles],
+      });
+    const before = committed(estateOf(both("https://a.example.com", "https://b.example.com")));
+
+    expect(
+      destinationChanges(estateOver(before, both("https://b.example.com", "https://a.example.com")), before),
+    ).toEqual([]);
   });
 
   it("is told under another name of the Application, too", () => {
@@ -212,7 +252,6 @@ describe("a change of destination", () => {
   it("is none where the values are not known now, and one where only an inventory that was rebuilt does not know them", () => {
     const redacted = { kind: "Basic", username: Secret.redacted(), password: Secret.redacted() } as const;
     const unknown = (changes = {}) => shop({ ...changes, defaultInstanceAuth: anAuth({ credential: redacted }) });
-    const evil = at("https://evil.example.com");
 
     expect(destinationChanges(estateOf(unknown(evil)), committed(estateOf(shop())))).toEqual([]);
     expect(destinationChanges(estateOf(shop(evil)), committed(estateOf(unknown())))).toMatchObject([

@@ -30,11 +30,13 @@ describe("the memory for a target", () => {
     expect(memoryFor(TARGET, remembered)).toBe(remembered);
   });
 
-  it("knows nothing of what was published to another one, nor of what was put back there", () => {
+  it("knows nothing of what was published to another one, nor of what was put back or held there", () => {
     expect(memoryFor("other", remembered)).toEqual({
       ...remembered,
       published: { target: "other", serial: 0, deletions: [], applications: {} },
       reverted: {},
+      missing: {},
+      hold: null,
     });
   });
 });

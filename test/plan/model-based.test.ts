@@ -309,8 +309,6 @@ class World {
         return;
       }
       case "remove file": {
-        // Without all three of inventory, kustomization and revision the rest is somebody else's, and stays so.
-        if (!this.tree.has(INVENTORY_PATH)) return;
         const path = at(this.#ourPaths(), action.index);
         if (path !== undefined) this.#write(path, null);
         return;
@@ -347,7 +345,7 @@ class World {
         if (!this.tree.has(INVENTORY_PATH)) return;
         const text = textOf(this.tree, INVENTORY_PATH);
         if (action.how === "remove") {
-          if (this.tree.has("kustomization.yaml")) this.#write(INVENTORY_PATH, null);
+          this.#write(INVENTORY_PATH, null);
         } else if (action.how === "garbage") this.#write(INVENTORY_PATH, "garbage\n");
         else if (action.how === "tamper") this.#write(INVENTORY_PATH, text.replace(/"sha256":"..../, '"sha256":"0000'));
         else if (readTree(this.tree, this.key).state === "verified")
@@ -535,7 +533,7 @@ class World {
   }
 
   #foreignPaths() {
-    const ours = ownPaths(this.tree, readTree(this.tree, this.key));
+    const ours = ownPaths(this.tree, readTree(this.tree, this.key), this.model.remembered);
     return [...this.tree.keys()].filter((path) => !ours.has(path) && path !== INVENTORY_PATH);
   }
 
@@ -589,6 +587,12 @@ class World {
       credentials: { observations: 1, over: 0 },
     };
     this.now = new Date(this.now.getTime() + minutes(7 * 24 * 60));
+    // Whose owner nobody knows is for a person to remove.
+    const folders = Map.groupBy(readTree(this.tree, this.key).rows, ({ path }) => folderOf(path));
+    for (const [name, rows] of folders) {
+      const isWanted = name === null || this.compass.some((each) => each.name === name);
+      if (!isWanted && rows.every(({ id }) => id === null)) for (const { path } of rows) this.#write(path, null);
+    }
     const against = await this.sync({ see: "all" });
     const names = new Set([...this.tree.keys()].flatMap((path) => folderOf(path) ?? []));
     const wanted = this.compass.map((each) => each.name);

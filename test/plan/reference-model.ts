@@ -103,6 +103,8 @@ const SUSPEND = ".runtime-agent/suspend";
 const KUBERNETES_NAME = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/;
 const OURS =
   /^(?:kustomization\.yaml|revision\.yaml|\.runtime-agent\/\.gitattributes|applications\/[^/]+\/(?:application|[a-z]+\/[^/]+)\.yaml)$/;
+const COMMON = ["kustomization.yaml", "revision.yaml", ".runtime-agent/.gitattributes"];
+const APPLICATION = /^applications\/[^/]+\/application\.yaml$/;
 const DISABLED = /^ {4}runtime-agent\.kyma-project\.io\/reconcile: disabled$/m;
 
 export const folderOf = (path: string): string | null => /^applications\/([^/]+)\//.exec(path)?.[1] ?? null;
@@ -124,7 +126,8 @@ const wordsIn = (text: string) =>
 export function readTree(tree: Tree, key: Buffer) {
   const bytes = tree.get(INVENTORY_PATH);
   if (bytes === undefined) {
-    const isForeign = tree.has("kustomization.yaml") || tree.has("revision.yaml");
+    const isLeft = [...tree].some(([path, each]) => APPLICATION.test(path) && isAsWritten(each.toString("utf8")));
+    const isForeign = isLeft || COMMON.some((path) => tree.has(path));
     return { state: isForeign ? "unusable" : "new", rows: [], serial: 0, listed: null } as const;
   }
   const reading = readInventory(bytes, key);
@@ -140,18 +143,28 @@ export function readTree(tree: Tree, key: Buffer) {
   return { state: isOwned ? "rebuilt" : "unusable", rows: [], serial: 0, listed } as const;
 }
 
+/** Ids by the names of what the agent remembers to have published; null when it remembers nothing. */
+export type Remembered = ReadonlyMap<string, string> | null;
+
 /**
- * Paths that are the agent's to change: what a verified inventory lists. Of one that does not verify, what it lists and
- * what shows by itself that the agent wrote it.
+ * Paths that are the agent's to change: what a verified inventory lists. Of one that does not verify, what shows by itself
+ * that the agent wrote it, and what it lists of Applications that the agent remembers, or of all where it remembers none.
  */
-export function ownPaths(tree: Tree, { state, rows, listed }: ReturnType<typeof readTree>): Set<string> {
+export function ownPaths(
+  tree: Tree,
+  { state, rows, listed }: ReturnType<typeof readTree>,
+  remembered: Remembered,
+): Set<string> {
   if (state === "rebuilt") {
     const isOwn = (path: string) => {
-      const application = textOf(tree, applicationPath(folderOf(path) ?? ""));
+      const name = folderOf(path);
+      const application = textOf(tree, applicationPath(name ?? ""));
       const secret = /\/secrets\/(.*)\.yaml$/.exec(path)?.[1];
       const isNamed =
         path.endsWith("/application.yaml") || (secret !== undefined && application.includes(`: ${secret}\n`));
-      return listed === null || listed.has(path) || (isNamed && isAsWritten(application));
+      if (name !== null && isNamed && isAsWritten(application)) return true;
+      const isListed = listed === null ? name === null || remembered !== null : listed.has(path);
+      return isListed && (name === null || remembered === null || remembered.has(name));
     };
     return new Set([...tree.keys()].filter((path) => OURS.test(path) && isOwn(path)));
   }
@@ -159,10 +172,15 @@ export function ownPaths(tree: Tree, { state, rows, listed }: ReturnType<typeof 
 }
 
 /** What the files tell where the inventory cannot be asked. */
-function rowsOf(tree: Tree, reading: ReturnType<typeof readTree>): readonly Row[] {
+function rowsOf(tree: Tree, reading: ReturnType<typeof readTree>, remembered: Remembered): readonly Row[] {
   if (reading.state !== "rebuilt") return reading.rows;
-  const idOf = (name: string) => /^ +applicationId: (\S+)$/m.exec(textOf(tree, applicationPath(name)))?.[1] ?? null;
-  return [...ownPaths(tree, reading)].map((path) => ({ path, id: idOf(folderOf(path) ?? "") }));
+  const idOf = (name: string) => {
+    const text = textOf(tree, applicationPath(name));
+    // What somebody changed does not say whose it is.
+    if (!isAsWritten(text)) return remembered?.get(name) ?? null;
+    return /^ +applicationId: (\S+)$/m.exec(text)?.[1] ?? null;
+  };
+  return [...ownPaths(tree, reading, remembered)].map((path) => ({ path, id: idOf(folderOf(path) ?? "") }));
 }
 
 function foldersOf(tree: Tree, rows: readonly Row[]): Map<string, Folder> {
@@ -205,6 +223,11 @@ export class ReferenceModel {
     return this.#hold;
   }
 
+  get remembered(): Remembered {
+    const there = [...this.#published].filter(([, { files }]) => files !== "");
+    return this.#serial === 0 ? null : new Map(there.map(([name, { id }]) => [name, id]));
+  }
+
   approve(hash: string, expires: Date): void {
     this.#approvals.push({ hash, expires: expires.getTime() });
   }
@@ -237,7 +260,9 @@ export class ReferenceModel {
     if (given.settings.drift !== "fail") return null;
     const known = this.#marks;
     const alone = this.#leftAlone(given);
-    const changed = drifted(given.before, reading).filter((name) => !alone.has(name) && !this.#marks.has(name));
+    const changed = drifted(given.before, reading, this.remembered).filter(
+      (name) => !alone.has(name) && !this.#marks.has(name),
+    );
     // A cycle that fails remembers nothing of what it saw.
     this.#marks = known;
     return changed.length > 0 ? ["Drifted"] : null;
@@ -246,7 +271,7 @@ export class ReferenceModel {
   /** Applications by name that nothing is written of; marks what a person put back. */
   #leftAlone({ before, key, first, settings }: Given): Set<string> {
     const reading = readTree(before, key);
-    const folders = foldersOf(before, rowsOf(before, reading));
+    const folders = foldersOf(before, rowsOf(before, reading, this.remembered));
     const sound = soundOnes(first, folders);
     const clear = new Set(sound.map(({ name }) => name));
     const unclear = new Set(first.map(({ name }) => name).filter((name) => !clear.has(name)));
@@ -266,7 +291,7 @@ export class ReferenceModel {
       for (const name of new Set([...this.#published.keys(), ...older, ...this.#marks.keys()])) {
         const files = filesDigest(
           before,
-          [...ownPaths(before, reading)].filter((path) => folderOf(path) === name),
+          [...ownPaths(before, reading, this.remembered)].filter((path) => folderOf(path) === name),
         );
         const published = this.#published.get(name);
         const known = this.#marks.get(name);
@@ -299,12 +324,12 @@ export class ReferenceModel {
     this.#marks = marks;
     const alone = new Set([...this.#suspended, ...wordsIn(textOf(before, SUSPEND))]);
     for (const [name, { resumed }] of marks) if (!resumed) alone.add(name);
-    for (const path of ownPaths(before, reading)) {
+    for (const path of ownPaths(before, reading, this.remembered)) {
       const name = folderOf(path);
       if (name !== null && path === applicationPath(name) && DISABLED.test(textOf(before, path))) alone.add(name);
     }
     if (settings.drift === "preserve") {
-      for (const name of drifted(before, reading)) if (!marks.has(name)) alone.add(name);
+      for (const name of drifted(before, reading, this.remembered)) if (!marks.has(name)) alone.add(name);
     }
     return alone;
   }
@@ -316,9 +341,9 @@ export class ReferenceModel {
     const against: string[] = [];
     const reading = readTree(before, key);
     const alone = this.#leftAlone(given);
-    const folders = foldersOf(before, rowsOf(before, reading));
+    const folders = foldersOf(before, rowsOf(before, reading, this.remembered));
     const sound = soundOnes(first, folders);
-    const own = ownPaths(before, reading);
+    const own = ownPaths(before, reading, this.remembered);
     const isSame = (path: string) => before.get(path)?.equals(after.get(path) ?? Buffer.from("\0")) === true;
     const pathsOf = (name: string) => [...own].filter((path) => folderOf(path) === name);
     const second = said.lookedAgain ? given.second : null;
@@ -344,7 +369,8 @@ export class ReferenceModel {
       const { observations, over } = patienceOf(unit, settings);
       return count != null && count.observations >= observations && count.waited >= over - 0.01;
     };
-    const isDue = (unit: Unit) => isEnough(counts.get(countOf(unit)), unit);
+    // Whose owner nobody knows goes by an approval alone.
+    const isDue = (unit: Unit) => unit.id !== "" && isEnough(counts.get(countOf(unit)), unit);
     const wasGlimpsed = (unit: Unit) => isEnough(counts.get(countOf(unit))?.glimpsed, unit);
 
     const hashes = [
@@ -359,7 +385,7 @@ export class ReferenceModel {
 
     // 1. What went.
     const afterReading = readTree(after, key);
-    const afterFolders = foldersOf(after, rowsOf(after, afterReading));
+    const afterFolders = foldersOf(after, rowsOf(after, afterReading, this.remembered));
     const gone: Unit[] = [];
     for (const path of before.keys()) {
       if (after.has(path)) continue;
@@ -391,6 +417,8 @@ export class ReferenceModel {
         if (at?.name === name) against.push(`${name} went while its owner is listed under it`);
         if (then !== undefined && (then.name === name || at === undefined))
           against.push(`${name} went though a second look showed its owner`);
+        if (owner === "" && second?.some((each) => each.name === name))
+          against.push(`${name} went though a second look showed its name`);
         if (at !== undefined && afterFolders.get(at.name)?.owner !== owner)
           against.push(`${name} went, and the new name ${at.name} of its owner is not there`);
       } else if (owner !== "" && heir.owner !== owner) {
@@ -456,7 +484,7 @@ export class ReferenceModel {
       );
     if (overLimit(applications, secrets)) against.push(`${applications} and ${secrets} went, over the limit`);
 
-    const isDrifted = new Set(drifted(before, reading, true));
+    const isDrifted = new Set(drifted(before, reading, this.remembered, true));
     // 2. What is left alone.
     const isChanged = (name: string) =>
       pathsOf(name).some((path) => !isSame(path)) || (pathsOf(name).length === 0 && afterFolders.has(name));
@@ -652,10 +680,15 @@ function isAsWritten(text: string): boolean {
 }
 
 /** Names of our folders in which a file is not as the agent wrote it; what it wrote there before is no drift. */
-function drifted(tree: Tree, reading: ReturnType<typeof readTree>, withOlder = false): string[] {
+function drifted(
+  tree: Tree,
+  reading: ReturnType<typeof readTree>,
+  remembered: Remembered,
+  withOlder = false,
+): string[] {
   const changed =
     reading.state === "rebuilt"
-      ? [...ownPaths(tree, reading)].filter(
+      ? [...ownPaths(tree, reading, remembered)].filter(
           (path) => path === applicationPath(folderOf(path) ?? "") && !isAsWritten(textOf(tree, path)),
         )
       : reading.rows
