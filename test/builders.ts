@@ -203,7 +203,7 @@ export const noMemory: Memory = {
   hold: null,
   approvals: [],
   suspended: { everything: null, applications: {} },
-  published: { target: "", serial: 0, deletions: [], applications: {} },
+  published: { target: "", serial: 0, deletions: [], applications: {}, others: {} },
   reverted: {},
   lastCycle: null,
   certificate: {

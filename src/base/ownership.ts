@@ -259,7 +259,7 @@ async function rebuild(
     const reference = isSecretPath(path) ? application?.references.get(secretNameOf(path)) : undefined;
     const shows = application?.isOurs === true && (isApplication(path) || reference !== undefined);
     if (!shows && !isClaimed(path, name)) return [];
-    const id = application?.isOurs === true ? application.id : (remembered?.get(name ?? "") ?? null);
+    const id = application?.isOurs === true ? application.id : remembered?.get(name ?? "") || null;
     const row = rowOf(base, path, id, bytesOf(path), reference);
     const isChanged = isApplication(path) && application?.isOurs !== true;
     return [isChanged ? { ...row, written: "0".repeat(row.blob.length) } : row];

@@ -10,7 +10,7 @@ const REMEMBERED_DELETIONS = 1_000;
 /** The memory as it concerns this target: what was published to another one, or held there, does not count. */
 export function memoryFor(target: string, memory: Memory): Memory {
   if (memory.published.target === target) return memory;
-  const published = { target, serial: 0, deletions: [], applications: {} };
+  const published = { target, serial: 0, deletions: [], applications: {}, others: {} };
   // Before the first one there is nothing that could be of another.
   const isFirst = memory.published.target === "";
   return { ...memory, published, reverted: {}, ...(isFirst ? {} : { missing: {}, hold: null }) };
@@ -22,10 +22,11 @@ export function deletedBefore({ published }: Memory): ReadonlyMap<string, string
   return new Map(deleted.map(([name, { id }]) => [name, id]));
 }
 
-/** Ids of Applications that the agent published and did not delete, by their names; null where nothing is remembered. */
+/** Ids of Applications that are in Git as far as the agent remembers, by their names; null where it remembers nothing. */
 export function publishedBefore({ published }: Memory): ReadonlyMap<string, string> | null {
   const there = Object.entries(published.applications).filter(([, { tree }]) => tree !== "");
-  return published.serial === 0 ? null : new Map(there.map(([name, { id }]) => [name, id]));
+  const known = there.map(([name, { id }]) => [name, id] as const);
+  return published.serial === 0 ? null : new Map([...Object.entries(published.others), ...known]);
 }
 
 export interface LearnOptions {
@@ -61,6 +62,7 @@ export function learn(memory: Memory, plan: Plan, { target, isPublished, now }: 
       serial: Math.max(published.serial, plan.inventory.serial),
       deletions: ofTheDay(plan.inventory.deletions, published.deletions, now),
       applications,
+      others: plan.others,
     },
   };
 }

@@ -61,6 +61,8 @@ export interface Plan {
   readonly hold: HeldSet | null;
   /** For the memory, once it is published: what Git then holds by our hand. Empty digests for what is deleted. */
   readonly published: Readonly<Record<string, PublishedApplication>>;
+  /** Likewise: ids of Applications that stand there beside these, by name. */
+  readonly others: Readonly<Record<string, string>>;
   /** That the plan leads to: for the memory. */
   readonly inventory: Pick<Inventory, "serial" | "deletions">;
 }
@@ -121,6 +123,7 @@ export function makePlan(options: PlanOptions): Plan {
       ...Object.fromEntries(settled.due.map(({ name, id }) => [name, { id, intent: "", tree: "", manifest: "" }])),
       ...publishedEntries(published, tree.rows),
     },
+    others: othersThan(published, tree.rows),
     inventory: tree.inventory,
   };
 }
@@ -163,6 +166,21 @@ function publishedEntries(
     return intent === null ? [] : [[name, { id, intent, tree: treeDigest(files), manifest }]];
   });
   return Object.fromEntries(entries);
+}
+
+/** Ids of Applications whose files stay as they are, by name. */
+function othersThan(
+  published: readonly SealedApplication[],
+  rows: ReadonlyMap<string, InventoryFile>,
+): Record<string, string> {
+  const written = new Set(published.map(({ application }) => application.name));
+  const there = [...rows.values()].filter(({ absent }) => absent !== true);
+  const folders = Map.groupBy(there, ({ path }) => applicationOf(path));
+  return Object.fromEntries(
+    [...folders].flatMap(([name, own]): [string, string][] =>
+      name === null || written.has(name) ? [] : [[name, own.find(({ id }) => id !== null)?.id ?? ""]],
+    ),
+  );
 }
 
 interface Tree {

@@ -71,8 +71,9 @@ export const memorySchema = z.object({
         z.string(),
         z.object({ id: z.string(), intent: z.string(), tree: z.string(), manifest: z.string() }),
       ),
+      others: z.record(z.string(), z.string()).default({}),
     })
-    .default({ target: "", serial: 0, deletions: [], applications: {} }),
+    .default({ target: "", serial: 0, deletions: [], applications: {}, others: {} }),
   reverted: z
     .record(z.string(), z.object({ tree: z.string(), intent: z.string(), since: z.string(), resumed: z.boolean() }))
     .default({}),

@@ -134,6 +134,8 @@ export interface Published {
   readonly deletions: readonly DeletionRecord[];
   /** By name; what was deleted stands there with empty digests. */
   readonly applications: Readonly<Record<string, PublishedApplication>>;
+  /** Ids of Applications that stood in the inventory beside these, by name; "" for one that is not known. */
+  readonly others: Readonly<Record<string, string>>;
 }
 
 /** What went by the agent's own decision with one commit, and how much there was before it. */

@@ -941,6 +941,22 @@ describe("what would be lost", () => {
     });
   });
 
+  it("what is left of an Application stays the agent's after a lost memory, whatever is done to the inventory", async () => {
+    const agent = anAgent({ rules: patient });
+    await agent.sync([shop, crm]);
+    agent.edit(application("mp-shop"), null);
+    await agent.sync([]);
+    agent.memory = noMemory;
+    await agent.sync([]);
+    const inventory = textOf(agent.tree, INVENTORY_PATH).replace(/"sha256":"..../, '"sha256":"0000');
+    agent.edit(INVENTORY_PATH, inventory);
+
+    const { plan } = await agent.sync([]);
+
+    expect(plan.held).toMatchObject([{ name: "mp-crm" }, { name: "mp-shop" }]);
+    expect(textOf(agent.tree, "kustomization.yaml")).toContain(secret("mp-shop", 1));
+  });
+
   it("an Application that stays counts for paths that the gateway cannot tell apart", async () => {
     const withBundle = (name: string, number: number, bundle: string): Application => {
       const one = anApplicationNamed(name, number);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { learn, memoryFor } from "../../src/plan/index.js";
+import { learn, memoryFor, publishedBefore } from "../../src/plan/index.js";
 import type { HeldSet, Memory, Missing } from "../../src/state/index.js";
 import { later, minutes, noMemory, noon, TARGET } from "../builders.js";
 import { aDecision, aPlan } from "../report/an-outcome.js";
@@ -19,7 +19,13 @@ const remembered: Memory = {
   missing,
   hold: aHold("held"),
   suspended: { everything: null, applications: { "mp-s": { since: noon.toISOString(), reason: null } } },
-  published: { target: TARGET, serial: 7, deletions: [], applications: { ...published("mp-a"), ...published("mp-b") } },
+  published: {
+    target: TARGET,
+    serial: 7,
+    deletions: [],
+    applications: { ...published("mp-a"), ...published("mp-b") },
+    others: { "mp-h": "id of mp-h" },
+  },
   reverted,
 };
 
@@ -33,7 +39,7 @@ describe("the memory for a target", () => {
   it("knows nothing of what was published to another one, nor of what was put back or held there", () => {
     expect(memoryFor("other", remembered)).toEqual({
       ...remembered,
-      published: { target: "other", serial: 0, deletions: [], applications: {} },
+      published: { target: "other", serial: 0, deletions: [], applications: {}, others: {} },
       reverted: {},
       missing: {},
       hold: null,
@@ -47,7 +53,13 @@ describe("what is learnt of a cycle", () => {
 
     const memory = learn(
       remembered,
-      aPlan({ decision, hold: aHold("new"), inventory: { serial: 8, deletions: [] }, published: published("mp-c") }),
+      aPlan({
+        decision,
+        hold: aHold("new"),
+        inventory: { serial: 8, deletions: [] },
+        published: published("mp-c"),
+        others: { "mp-i": "" },
+      }),
       options,
     );
 
@@ -61,8 +73,23 @@ describe("what is learnt of a cycle", () => {
         serial: 8,
         deletions: [],
         applications: { ...published("mp-a"), ...published("mp-b"), ...published("mp-c") },
+        others: { "mp-i": "" },
       },
     });
+  });
+
+  it("tells whose the Applications in Git are, but for those that were deleted", () => {
+    const { published: before } = remembered;
+    const deleted = { ...before, applications: { ...before.applications, ...published("mp-d", "") } };
+
+    expect(publishedBefore({ ...remembered, published: deleted })).toEqual(
+      new Map([
+        ["mp-h", "id of mp-h"],
+        ["mp-a", "id of mp-a"],
+        ["mp-b", "id of mp-b"],
+      ]),
+    );
+    expect(publishedBefore(noMemory)).toBeNull();
   });
 
   it("replaces what was published under a name, and keeps what was deleted", () => {
@@ -93,13 +120,19 @@ describe("what is learnt of a cycle", () => {
       target: "other",
     });
 
-    expect(memory.published).toEqual({ target: "other", serial: 1, deletions: [], applications: published("mp-z") });
+    expect(memory.published).toEqual({
+      target: "other",
+      serial: 1,
+      deletions: [],
+      applications: published("mp-z"),
+      others: {},
+    });
   });
 
   it("forgets the oldest deletions beyond a thousand, and nothing that is there", () => {
     const deleted = Array.from({ length: 1_002 }, (_, index) => published(`mp-${index}`, ""));
     const applications = Object.assign({}, published("mp-first"), ...deleted) as Memory["published"]["applications"];
-    const before = { ...remembered, published: { target: TARGET, serial: 7, deletions: [], applications } };
+    const before = { ...remembered, published: { target: TARGET, serial: 7, deletions: [], applications, others: {} } };
 
     const names = Object.keys(learn(before, aPlan(), options).published.applications);
 

@@ -216,6 +216,8 @@ export class ReferenceModel {
   #approvals: { readonly hash: string; readonly expires: number }[] = [];
   #suspended = new Set<string>();
   #published = new Map<string, Published>();
+  /** Ids of those that stood in Git after the latest commit, by name. */
+  #inGit = new Map<string, string>();
   #serial = 0;
   #marks = new Map<string, Mark>();
 
@@ -225,7 +227,8 @@ export class ReferenceModel {
 
   get remembered(): Remembered {
     const there = [...this.#published].filter(([, { files }]) => files !== "");
-    return this.#serial === 0 ? null : new Map(there.map(([name, { id }]) => [name, id]));
+    const known = there.map(([name, { id }]) => [name, id] as const);
+    return this.#serial === 0 ? null : new Map([...this.#inGit, ...known]);
   }
 
   approve(hash: string, expires: Date): void {
@@ -248,6 +251,7 @@ export class ReferenceModel {
     this.#approvals = [];
     this.#suspended = new Set();
     this.#published = new Map();
+    this.#inGit = new Map();
     this.#serial = 0;
     this.#marks = new Map();
     this.#lately = new Map();
@@ -642,6 +646,7 @@ export class ReferenceModel {
     this.#hold = said.hold;
     this.#approvals = this.#approvals.filter(({ hash }) => hash !== said.usedApproval);
     this.#serial = Math.max(this.#serial, afterReading.serial);
+    this.#inGit = new Map([...afterFolders].map(([name, { owner }]) => [name, owner]));
     for (const name of said.deleted) {
       this.#published.set(name, { id: folders.get(name)?.owner ?? "", files: "", intent: "", manifest: "" });
       this.#marks.delete(name);

@@ -74,7 +74,13 @@ function standing(world: World) {
     instructions: { approvals: [], suspended: suspendedByFile },
     estate: world.estate ?? estate,
     memory: {
-      published: { target: TARGET, serial: world.serial ?? 7, deletions: [], applications: world.published ?? {} },
+      published: {
+        target: TARGET,
+        serial: world.serial ?? 7,
+        deletions: [],
+        applications: world.published ?? {},
+        others: {},
+      },
       reverted: world.reverted ?? {},
       suspended: {
         ...noMemory.suspended,

@@ -43,6 +43,7 @@ export const aPlan = (changes: Partial<Plan> = {}): Plan => ({
   usedApproval: null,
   hold: null,
   published: {},
+  others: {},
   inventory: { serial: 1, deletions: [] },
   ...changes,
 });

@@ -39,6 +39,7 @@ export const aMemory: Memory = {
     serial: 7,
     deletions: [{ at: since, applications: 1, secrets: 2, ofApplications: 3, ofSecrets: 4 }],
     applications: { "mp-a": { id: "id-1", intent: "i", tree: "t", manifest: "m" } },
+    others: { "mp-b": "id-2" },
   },
   reverted: { "mp-a": { tree: "t", intent: "i", since, resumed: true } },
   lastCycle: {
