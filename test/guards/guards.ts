@@ -512,7 +512,7 @@ export const guards: readonly Guard[] = [
   ),
   ownership(
     "what somebody changed does not say whose it is",
-    instead("application?.isOurs === true ? application.id :", "application?.id ??"),
+    instead("application?.isOurs === true ? application.id :", "application?.id ||"),
   ),
   ownership("what a person brought back is the agent's again", instead("[...owned.files, ...rows]", "owned.files")),
   ownership("a person's file under a deleted name is not the agent's", without(" || !isOurs(bytes)")),
