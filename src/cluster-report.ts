@@ -111,9 +111,13 @@ export function openClusterReport(options: ClusterReportOptions): ClusterReport 
   };
 
   const goAgent = async () => {
-    const found = await reading.deployment({ namespace, name: GO_AGENT });
-    const pods = found === null ? 0 : Math.max(found.wanted, found.running);
-    return pods === 0 ? null : goAgentRunning(namespace, pods, config);
+    // Where the state is, and where the certificate is that the two would take from each other.
+    for (const place of new Set([namespace, config.certificate.secret.namespace])) {
+      const found = await reading.deployment({ namespace: place, name: GO_AGENT });
+      const pods = found === null ? 0 : Math.max(found.wanted, found.running);
+      if (pods > 0) return goAgentRunning(place, pods, config);
+    }
+    return null;
   };
 
   return {

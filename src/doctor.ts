@@ -10,12 +10,14 @@ import { asFailure } from "./common/failure.js";
 import { silentLogger } from "./common/logger.js";
 import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
 import {
+  canFinish,
   findIdentity,
   inspectIdentity,
   isPastTokenLife,
   readToken,
   renewalTime,
   unprovenRenewal,
+  validFrom,
 } from "./connect/index.js";
 import { movedConnector, proofOf } from "./identity.js";
 import { wrongClock } from "./report/index.js";
@@ -167,6 +169,14 @@ async function certificate(options: DoctorOptions, state: State): Promise<Findin
   const [identity, connection] = [await state.identity(), await state.connection()];
   const now = clock.now();
   const pairing = "pair with a new one-time token: `runtime-agent pair --token-file FILE`";
+  const pending = await state.pending();
+  if ((identity === null || connection === null) && pending !== null && canFinish(pending, now)) {
+    const from = pending.issued === null ? null : validFrom({ issued: pending.issued }, now);
+    return warning(
+      from === null ? "a pairing was cut short" : `the new certificate is valid only from ${from.toISOString()}`,
+      from === null ? "the next sync finishes it" : "the next sync after that uses it",
+    );
+  }
   if (identity === null || connection === null) {
     const { verdict } = await token(options, state).catch((thrown: unknown) => broken(thrown));
     return verdict !== "ok"
@@ -176,7 +186,7 @@ async function certificate(options: DoctorOptions, state: State): Promise<Findin
   const { usable, flaw } = inspectIdentity(identity);
   if (usable === null) return failed(`it cannot be used (${flaw})`, pairing);
   const { notAfter } = usable.dates;
-  if (notAfter <= now && unprovenRenewal(await state.pending()) !== null) {
+  if (notAfter <= now && unprovenRenewal(pending) !== null) {
     return warning(
       `it expired on ${notAfter.toISOString()}; a renewed one is stored, but not proven yet`,
       "the next sync proves and uses it, or `runtime-agent renew` now",
@@ -202,7 +212,7 @@ async function certificate(options: DoctorOptions, state: State): Promise<Findin
 
 async function token({ config, env, clock }: DoctorOptions, state: State): Promise<Finding> {
   if (config.compass.token === null) return skipped("compass.token is not set");
-  const isPaired = (await state.identity()) !== null;
+  const isPaired = typeof (await findIdentity(state, clock.now())) !== "string";
   const secret = await configuredToken(config, env).catch((thrown: unknown) => {
     if (!isPaired) throw thrown;
     return null;
@@ -214,7 +224,16 @@ async function token({ config, env, clock }: DoctorOptions, state: State): Promi
     );
   }
   if (secret === null) return skipped("compass.token is not set");
-  const { digest } = readToken(secret);
+  let digest: string;
+  try {
+    ({ digest } = readToken(secret));
+  } catch (thrown) {
+    if (!isPaired) throw thrown;
+    return warning(
+      "it is no token; while the certificate works, none is needed",
+      "put a new token there when one is needed",
+    );
+  }
   const { spentTokens, certificate: memory } = await state.memory();
   const tried = memory.triedTokens[digest];
   const isOld = isPastTokenLife(tried, clock.now());

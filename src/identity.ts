@@ -102,7 +102,7 @@ export async function reconnectIdentity(options: PairingOptions): Promise<Paired
   const usable = await usableIdentity(state, clock.now());
   const { certificate, spentTokens } = await state.memory();
   const configured = token ?? (await configuredToken(config, env).catch(() => null));
-  const isFresh = configured !== null && !spentTokens.includes(readToken(configured).digest);
+  const isFresh = configured !== null && isUnspent(configured, spentTokens);
   // Who is rejected asks Director in vain.
   if (token !== null || usable === null || (certificate.rejected !== null && isFresh)) {
     const given = token ?? configured;
@@ -124,6 +124,15 @@ export async function reconnectIdentity(options: PairingOptions): Promise<Paired
   // Compass itself says which Connector takes it.
   const compass = { ...config.compass, connectorURL: minted.connectorURL };
   return pairIdentity({ ...options, config: { ...config, compass }, token: minted.token, force: true });
+}
+
+/** False also for what is no token. */
+function isUnspent(token: Secret, spentTokens: readonly string[]): boolean {
+  try {
+    return !spentTokens.includes(readToken(token).digest);
+  } catch {
+    return false;
+  }
 }
 
 /** Proves and uses a renewed certificate whose predecessor cannot be used any more. */
@@ -194,8 +203,8 @@ export async function renewBy(
 }
 
 /**
- * Revokes the certificate in use, and one that is on its way. The identity is dropped when the Connector said `true`;
- * otherwise it is kept, and the failure is `RevocationUnconfirmed`.
+ * Revokes the certificate in use, and one that is on its way as far as that can be. The identity is dropped when the
+ * Connector said `true` to the one in use; otherwise it is kept, and the failure is `RevocationUnconfirmed`.
  */
 export async function revokeIdentity(options: IdentityOptions): Promise<{ readonly clientID: string }> {
   const { config, state, clock } = options;
@@ -205,14 +214,20 @@ export async function revokeIdentity(options: IdentityOptions): Promise<{ readon
   const onItsWay = pending?.issued == null ? [] : [{ identity: pending, shown: pending.issued.chain }];
   const { id: runtimeID, tenant } = config.runtime;
   const { secureConnectorURL: url, clientID } = usable.connection;
-  for (const each of [...onItsWay, usable]) {
-    try {
-      await withClient(options, each, ({ fetch }) => askRevocation({ url, fetch, token: null, tenant, runtimeID }));
-    } catch (thrown) {
-      const failure = asFailure(thrown, "connect");
-      await noteRejection(state, failure.code, clock.now());
-      throw unconfirmed(failure);
-    }
+  const revoke = (each: (typeof onItsWay)[number] | Usable) =>
+    withClient(options, each, ({ fetch }) => askRevocation({ url, fetch, token: null, tenant, runtimeID }));
+  for (const each of onItsWay) {
+    // Nobody has used it, and its key goes with it: one that is revoked already, or not valid yet, stops nothing.
+    await revoke(each).catch((thrown: unknown) => {
+      if (asFailure(thrown, "connect").code === "Aborted") throw thrown;
+    });
+  }
+  try {
+    await revoke(usable);
+  } catch (thrown) {
+    const failure = asFailure(thrown, "connect");
+    await noteRejection(state, failure.code, clock.now());
+    throw unconfirmed(failure);
   }
   await state.forgetIdentity();
   return { clientID };
@@ -229,7 +244,12 @@ const unconfirmed = (cause: Failure) =>
 
 /** Remembers that Compass has just taken a new certificate. */
 const noteProof = (state: State, now: Date) =>
-  changeCertificateMemory(state, { renewal: null, rejected: null, lastContact: now.toISOString() });
+  changeCertificateMemory(state, {
+    renewal: null,
+    rejected: null,
+    isPairingWanted: false,
+    lastContact: now.toISOString(),
+  });
 
 /** Remembers that Compass did not take the certificate in use, which may be a passing fault (contract 12.2). */
 async function noteRejection(state: State, code: FailureCode, now: Date): Promise<void> {
@@ -238,7 +258,7 @@ async function noteRejection(state: State, code: FailureCode, now: Date): Promis
   await changeCertificateMemory(state, { rejected: anotherFailure(rejected, code, now) });
 }
 
-async function changeCertificateMemory(state: State, change: Partial<CertificateMemory>): Promise<void> {
+export async function changeCertificateMemory(state: State, change: Partial<CertificateMemory>): Promise<void> {
   const memory = await state.memory();
   await state.saveMemory({ ...memory, certificate: { ...memory.certificate, ...change } });
 }

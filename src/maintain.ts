@@ -12,11 +12,20 @@ import {
   type RenewalReason,
   readToken,
   renewalReason,
+  renewalTime,
   tokenNeeded,
   type Usable,
   unprovenRenewal,
+  validFrom,
 } from "./connect/index.js";
-import { completePending, type IdentityOptions, movedConnector, pairIdentity, renewBy } from "./identity.js";
+import {
+  changeCertificateMemory,
+  completePending,
+  type IdentityOptions,
+  movedConnector,
+  pairIdentity,
+  renewBy,
+} from "./identity.js";
 import { configuredToken } from "./setup.js";
 import type { CertificateMemory, PendingIdentity } from "./state/index.js";
 
@@ -71,7 +80,8 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   const usable = typeof found === "string" ? null : found;
   const isRejected = usable !== null && memory.rejected !== null;
   const hasMoved = usable !== null && movedConnector(config, usable.connection) !== null;
-  const mayPair = usable === null || isRejected || hasMoved || options.mayPairAnew === true;
+  const isWanted = options.mayPairAnew === true || memory.isPairingWanted;
+  const mayPair = usable === null || isRejected || hasMoved || isWanted;
   // Who was paired, or is half-way there, may have taken the token away since.
   const isOptional = pending !== null || (await state.identity()) !== null;
   const token = mayPair
@@ -80,6 +90,9 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
         throw thrown;
       })
     : null;
+  // Where the answer leaves open whether the token was taken, it is tried again with the next cycle.
+  const isPairingWanted = isWanted && token !== null;
+  if (isPairingWanted !== memory.isPairingWanted) await changeCertificateMemory(state, { isPairingWanted });
 
   if (pending !== null && pending.tokenDigest !== null && token === null) {
     try {
@@ -108,11 +121,28 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   }
 
   const requested = takeRenewalRequest !== undefined && (await takeRenewalRequest());
-  const reason = renewalOf(config, found, pending, requested, clock.now());
-  if (reason === null) return ended(null);
-  const next = requested ? null : nextAttempt(memory, found.dates.notAfter, clock.now());
-  if (next !== null && next > clock.now()) {
-    if (memory.renewal !== null)
+  const now = clock.now();
+  // As it stands now: it may have been dropped meanwhile.
+  const left = await state.pending();
+  const reason = renewalOf(config, found, left, requested, now);
+  if (reason === null) {
+    // Of an attempt that nothing asks to repeat.
+    if (memory.renewal !== null) await changeCertificateMemory(state, { renewal: null });
+    return ended(null);
+  }
+  const isPairing = left !== null && left.tokenDigest !== null;
+  if (isPairing && !requested && !isUrgent(config, found, now)) {
+    notes.push("renewing the certificate waits for the pairing that is on its way");
+    return ended(null);
+  }
+  const unproven = unprovenRenewal(left);
+  const next = requested
+    ? null
+    : nextAttempt(memory, { notAfter: found.dates.notAfter, isIssued: unproven !== null }, now);
+  if (next !== null && next > now) {
+    const from = unproven === null ? null : validFrom(unproven, now);
+    if (from !== null) notes.push(`the new certificate is valid only from ${from.toISOString()}: it is used then`);
+    else if (memory.renewal !== null)
       notes.push(`renewing the certificate failed (${memory.renewal.failure}); tried again at ${next.toISOString()}`);
     return ended(null);
   }
@@ -126,6 +156,12 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
     failed("renewal", "renewing the certificate failed", thrown);
     return ended(null);
   }
+}
+
+/** Half of the time for a renewal is over: it cannot wait for anything else. */
+function isUrgent({ certificate, runtime }: Config, { dates, connection }: Usable, now: Date): boolean {
+  const due = renewalTime(dates, certificate.renewAt, runtime.id ?? connection.clientID);
+  return now.getTime() > (due.getTime() + dates.notAfter.getTime()) / 2;
 }
 
 function renewalOf(

@@ -211,6 +211,7 @@ export const noMemory: Memory = {
     lastIssuance: null,
     rejected: null,
     triedTokens: {},
+    isPairingWanted: false,
     lastContact: null,
     clockSkew: null,
   },

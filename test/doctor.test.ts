@@ -69,7 +69,7 @@ describe("the doctor", () => {
         await pair();
         clock.move(91 * DAY);
       },
-      { certificate: "failed", compass: "skipped" },
+      { certificate: "failed", token: "failed", compass: "skipped" },
       "certificate",
       /expired on .* one-time token/,
     ],
@@ -99,7 +99,7 @@ describe("the doctor", () => {
         await pair();
         writeFileSync(join(folder, "identity", "current", "key.pem"), "junk");
       },
-      { certificate: "failed", compass: "skipped" },
+      { certificate: "failed", token: "failed", compass: "skipped" },
       "certificate",
       /KeyMismatch.*one-time token/,
     ],

@@ -82,7 +82,7 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["rate-limited", "RateLimited", 75, "begun"],
     ["cut-body", "AnswerCut", 75, "begun"],
     ["truncated-json", "AnswerMalformed", 75, "begun"],
-    ["graphql-error", "ConnectorRejected", 1, "begun"],
+    ["graphql-error", "ConnectorRejected", 1, "nothing"],
     ["bad-request-empty", "CredentialsRejected", 3, "begun"],
     ["reset", "NetworkUnreachable", 75, "begun"],
     ["sign-fails-after-token", "ServerError", 75, "begun"],

@@ -94,7 +94,7 @@ describe("the life of a certificate, in one process and by one clock", () => {
           isHit = true;
           await down.begin(now);
         }
-        const next = nextAttempt(memory, notAfter, now)?.getTime() ?? Number.POSITIVE_INFINITY;
+        const next = nextAttempt(memory, { notAfter, isIssued: false }, now)?.getTime() ?? Number.POSITIVE_INFINITY;
         // Not every try of a month: so many of one life are enough.
         const wait = memory.renewal === null ? every : Math.max(life / 2000, Math.min(every, next - now.getTime()));
         clock.move(wait);

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Failure } from "../src/common/failure.js";
 import { Secret } from "../src/common/secret.js";
 import { openSession } from "../src/connect/index.js";
-import { renewIdentity, revokeIdentity } from "../src/identity.js";
+import { pairIdentity, reconnectIdentity, renewIdentity, revokeIdentity } from "../src/identity.js";
 import type { FaultName, Sandbox } from "../src/sandbox/index.js";
 import { compassTransport } from "../src/setup.js";
 import type { State } from "../src/state/index.js";
@@ -23,6 +23,12 @@ async function paired() {
   const runtime = await aRuntime(sandbox, clock);
   await runtime.pair();
   return { clock, sandbox, ...runtime };
+}
+
+async function unpaired() {
+  const clock = aMovedClock();
+  const sandbox = await aSandbox({ clock });
+  return { clock, sandbox, ...(await aRuntime(sandbox, clock)) };
 }
 
 const certificateOf = async (state: State) => (await state.identity())?.certificate ?? "";
@@ -97,7 +103,9 @@ describe("a cycle's care for the certificate", () => {
 
     expect([first.renewed, atOnce.renewed, again.renewed]).toEqual([false, false, false]);
     expect(first.notes.join()).toMatch(/^renewing the certificate failed: ./);
-    expect(atOnce.notes.join()).toMatch(/^renewing the certificate failed \(\w+\); tried again at 2/);
+    expect(atOnce.notes.join()).toMatch(
+      /^(?:renewing the certificate failed \(\w+\); tried again at 2|the new certificate is valid only from 2)/,
+    );
     expect(atOnce.requests).toBe(0);
     expect(renewal?.times).toBe(1);
     expect((await state.memory()).certificate.renewal?.times).toBe(2);
@@ -390,6 +398,22 @@ describe("a runtime without a usable certificate", () => {
     expect(await certificateOf(state)).not.toBe(before);
   });
 
+  it("tries a token again whose answer left open whether it was taken, though nobody asks any more", async () => {
+    const { sandbox, state, maintain, giveToken } = await paired();
+    const before = await certificateOf(state);
+    giveToken((await freshToken(sandbox)).reveal());
+    await setFaults(sandbox, { name: "bad-request-empty", match: "configuration" });
+    const failing = await maintain({ mayPairAnew: true });
+    await setFaults(sandbox);
+
+    const { done } = await maintain();
+    const again = await maintain();
+
+    expect([failing.done, done, again.done]).toEqual([null, "pairing", null]);
+    expect(await certificateOf(state)).not.toBe(before);
+    expect((await state.memory()).certificate.isPairingWanted).toBe(false);
+  });
+
   it("goes on with the certificate when that pairing fails", async () => {
     const { state, maintain, giveToken } = await paired();
     const before = await certificateOf(state);
@@ -403,7 +427,164 @@ describe("a runtime without a usable certificate", () => {
   });
 });
 
+describe("a renewal that was cut", () => {
+  it("begins anew after the Connector itself refused its request: Compass wants another subject by now", async () => {
+    const { sandbox, state, options } = await paired();
+    await setFaults(sandbox, { name: "http-503", match: "signCertificateSigningRequest" });
+    await failureOf(renewIdentity(options));
+    await setFaults(sandbox);
+    const cut = await state.pending();
+    if (cut === null) throw new Error("nothing is stored");
+    await state.savePending({ ...cut, subject: cut.subject.replace(/O=[^,]*/, "O=Former") });
+    const before = await certificateOf(state);
+
+    const refused = await failureOf(renewIdentity(options));
+    await renewIdentity(options);
+
+    expect(refused).toMatchObject({ code: "ConnectorRejected" });
+    expect(await certificateOf(state)).not.toBe(before);
+  });
+
+  it("begins anew where its key cannot be read", async () => {
+    const { sandbox, state, options, folder } = await paired();
+    await setFaults(sandbox, { name: "http-503", match: "signCertificateSigningRequest" });
+    await failureOf(renewIdentity(options));
+    await setFaults(sandbox);
+    writeFileSync(join(folder, "identity", "pending", "key.pem"), "junk");
+    const before = await certificateOf(state);
+
+    await renewIdentity(options);
+
+    expect(await certificateOf(state)).not.toBe(before);
+  });
+
+  it("is forgotten by the next cycle where it left nothing and nothing is due", async () => {
+    const { sandbox, state, options, maintain } = await paired();
+    await setFaults(sandbox, { name: "http-503", match: "configuration" });
+    await failureOf(renewIdentity(options));
+    await setFaults(sandbox);
+    expect((await state.memory()).certificate.renewal).toMatchObject({ times: 1 });
+
+    const { notes } = await maintain();
+
+    expect((await state.memory()).certificate.renewal).toBeNull();
+    expect(notes).toEqual([]);
+  });
+
+  it("waits for a pairing that is on its way, until half of its own time is over", async () => {
+    const { clock, sandbox, state, options, maintain } = await paired();
+    clock.move(61 * DAY);
+    await setFaults(sandbox, { name: "http-503", match: "runtime" });
+    await failureOf(reconnectIdentity({ ...options, token: await freshToken(sandbox), onHost: () => undefined }));
+    const pending = await state.pending();
+
+    const waiting = await maintain();
+    const kept = await state.pending();
+    clock.move(20 * DAY);
+    const urgent = await maintain();
+
+    expect(waiting.notes).toContain("renewing the certificate waits for the pairing that is on its way");
+    expect([pending?.tokenDigest, kept?.tokenDigest]).toEqual([expect.any(String), pending?.tokenDigest]);
+    expect(urgent.failed).toContainEqual(expect.objectContaining({ work: "renewal" }));
+  });
+
+  it("says from when on a certificate of the future is valid, and uses it then", async () => {
+    const { clock, sandbox, state, maintain } = await paired();
+    clock.move(61 * DAY);
+    await setFaults(sandbox, { name: "future-certificate" });
+    await maintain();
+    await setFaults(sandbox);
+
+    const { notes } = await maintain();
+
+    expect(notes).toEqual([expect.stringMatching(/^the new certificate is valid only from 20\S+Z: it is used then$/)]);
+    expect((await state.pending())?.issued).not.toBeNull();
+  });
+});
+
+describe("an identity that cannot see the runtime", () => {
+  it("does not replace one that can", async () => {
+    const { sandbox, state, options } = await paired();
+    const before = await certificateOf(state);
+    await setFaults(sandbox, { name: "no-runtime", match: "runtime", times: 1 });
+    const token = await freshToken(sandbox);
+
+    const failure = await failureOf(reconnectIdentity({ ...options, token, onHost: () => undefined }));
+
+    expect(failure).toMatchObject({ code: "CertificateUnusable" });
+    expect(await certificateOf(state)).toBe(before);
+    expect(await state.pending()).toBeNull();
+  });
+
+  it("is kept for later where there is no other, and said to be unknown", async () => {
+    const { sandbox, state, options, pair } = await unpaired();
+    await setFaults(sandbox, { name: "no-runtime", match: "runtime" });
+    const failure = await failureOf(pair());
+    await setFaults(sandbox);
+
+    await pairIdentity({ ...options, token: null, onHost: () => undefined });
+
+    expect(failure).toMatchObject({ code: "RuntimeUnknown", hint: expect.stringContaining("runtime.id") });
+    expect(await state.identity()).not.toBeNull();
+  });
+});
+
+describe("a pairing that was cut", () => {
+  it("is finished though the token that is configured was used before", async () => {
+    const { sandbox, state, options, pair } = await unpaired();
+    await pair();
+    await state.forgetIdentity();
+    await setFaults(sandbox, { name: "http-503", match: "runtime" });
+    const token = await freshToken(sandbox);
+    await failureOf(pairIdentity({ ...options, token, onHost: () => undefined }));
+    await setFaults(sandbox);
+
+    const { resumed } = await pairIdentity({ ...options, token: Secret.of(sandbox.token), onHost: () => undefined });
+
+    expect(resumed).toBe(true);
+  });
+
+  it("leaves its token known to be spent, whatever was not stored of it", async () => {
+    const { clock, sandbox, state, options, pair } = await unpaired();
+    await setFaults(sandbox, { name: "http-503", match: "signCertificateSigningRequest" });
+    await failureOf(pair());
+    await setFaults(sandbox);
+    // As if the disk had been full for this one file.
+    await state.saveMemory({ ...(await state.memory()), spentTokens: [] });
+    clock.move(2 * 60 * MINUTE);
+
+    await failureOf(pairIdentity({ ...options, token: null, onHost: () => undefined }));
+
+    expect((await state.memory()).spentTokens).toHaveLength(1);
+    expect(await state.pending()).toBeNull();
+  });
+});
+
+describe("reconnecting", () => {
+  it("asks Director for a token where the one that is configured is none", async () => {
+    const { state, options, giveToken } = await paired();
+    const before = await certificateOf(state);
+    giveToken("<put the token here>");
+
+    await reconnectIdentity({ ...options, token: null, onHost: () => undefined });
+
+    expect(await certificateOf(state)).not.toBe(before);
+  });
+});
+
 describe("revoking", () => {
+  it("revokes what is in use though one on its way is refused", async () => {
+    const { sandbox, state, options } = await paired();
+    await setFaults(sandbox, { name: "http-503", match: "runtime" });
+    await failureOf(renewIdentity(options));
+    await setFaults(sandbox, { name: "bad-request-empty", match: "revokeCertificate", times: 1 });
+
+    await revokeIdentity(options);
+
+    expect(await state.identity()).toBeNull();
+    expect((await asked(sandbox)).slice(-2)).toEqual(["revokeCertificate 400", "revokeCertificate 200"]);
+  });
+
   it("forgets the identity when the Connector said true", async () => {
     const { state, options } = await paired();
 

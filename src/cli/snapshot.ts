@@ -34,6 +34,7 @@ async function snapshot(context: Context, { out, withSecrets = false }: Snapshot
   const text = formatSnapshot(recorded, { withSecrets });
   if (out === undefined) {
     context.stdout.write(text);
+    for (const warning of context.warnings) context.tell(`Warning: ${warning}`);
     return 0;
   }
   const path = resolve(cwd, out);

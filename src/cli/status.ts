@@ -3,7 +3,7 @@
 import { Command } from "commander";
 import { forTerminal } from "../common/quote.js";
 import type { Config } from "../config/index.js";
-import { inspectIdentity, nextAttempt, renewalTime, unprovenRenewal } from "../connect/index.js";
+import { canFinish, inspectIdentity, nextAttempt, renewalTime, unprovenRenewal, validFrom } from "../connect/index.js";
 import { movedConnector } from "../identity.js";
 import { EXIT, named, paint, wrongClock } from "../report/index.js";
 import { openState } from "../setup.js";
@@ -44,7 +44,16 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
   const problems: Problem[] = [];
   const add = (problem: string, mend: string) => problems.push({ problem, mend });
 
-  if (!isValid && pending !== null && pending.tokenDigest !== null) {
+  const isUnfinished = pending !== null && (canFinish(pending, now) || unprovenRenewal(pending) !== null);
+  const issued = pending?.issued ?? null;
+  const from = issued === null ? null : validFrom({ issued }, now);
+  if (from !== null) {
+    add(
+      `the new certificate is valid only from ${from.toISOString()}`,
+      "the next sync after that uses it; if that is far away, set this machine's clock",
+    );
+  }
+  if (!isValid && pending !== null && canFinish(pending, now)) {
     add(
       "a pairing was cut short",
       "the next sync finishes it, or `runtime-agent pair` now; if that is refused, pair with a new token",
@@ -66,7 +75,8 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
   if (isValid && inspected !== null && inspected.flaw !== null) {
     add(`a part of the stored certificate is damaged (${inspected.flaw})`, "the next sync renews it; or `renew` now");
   }
-  const next = dates === null ? null : nextAttempt(memory, dates.notAfter, now);
+  const isIssued = unprovenRenewal(pending) !== null;
+  const next = dates === null ? null : nextAttempt(memory, { notAfter: dates.notAfter, isIssued }, now);
   if (isValid && renewal !== null) {
     const again = next === null || next <= now ? "with the next sync" : `at ${next.toISOString()}`;
     add(
@@ -94,7 +104,7 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
   const word =
     isValid && rejected === null
       ? ("Connected" as const)
-      : !isValid && pending !== null
+      : !isValid && isUnfinished
         ? ("PairingUnfinished" as const)
         : ("TokenNeeded" as const);
   return { word, connection, certificate, problems, isValid, rejected };

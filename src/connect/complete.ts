@@ -3,7 +3,7 @@
 import type { Clock } from "../common/clock.js";
 import { Failure } from "../common/failure.js";
 import type { Connection, Identity, PendingIdentity, State } from "../state/index.js";
-import { type CertificateDates, checkIssued } from "./certificate.js";
+import { type CertificateDates, checkIssued, readCertificate } from "./certificate.js";
 import type { Prove } from "./prove.js";
 import { parseSubject } from "./subject.js";
 
@@ -24,6 +24,16 @@ export const unprovenRenewal = (pending: PendingIdentity | null): Issued | null 
   pending !== null && pending.tokenDigest === null && pending.issued !== null
     ? { ...pending, issued: pending.issued }
     : null;
+
+/** When a certificate on its way begins to be valid, where that is still to come; null where it is valid or cannot be read. */
+export function validFrom({ issued }: Pick<Issued, "issued">, now: Date): Date | null {
+  try {
+    const { notBefore } = readCertificate(issued.certificate);
+    return notBefore > now ? notBefore : null;
+  } catch {
+    return null;
+  }
+}
 
 /** From then on the new identity is taken for the culprit when the former one works and it does not. */
 const PATIENCE = 3;
@@ -69,7 +79,8 @@ export async function complete(pending: Issued, options: CompleteOptions): Promi
 /** An outage refuses both (contract 12.2): so the one that works is asked at the same time. */
 async function isCulprit(thrown: unknown, { prove, former, failures = 0 }: CompleteOptions): Promise<boolean> {
   if (former === null || !(thrown instanceof Failure) || thrown.code === "Aborted") return false;
-  if (thrown.code !== "CredentialsRejected" && failures + 1 < PATIENCE) return false;
+  const isRefused = thrown.code === "CredentialsRejected" || thrown.code === "RuntimeUnknown";
+  if (!isRefused && failures + 1 < PATIENCE) return false;
   try {
     await prove(former.identity, former.connection);
     return true;

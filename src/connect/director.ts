@@ -26,10 +26,18 @@ export interface DirectorCall {
   readonly tenant: string | null;
 }
 
-/** Resolves when Director takes the certificate, whether or not it knows the runtime. */
+/** Resolves when Director takes the certificate and shows the runtime to it. */
 export async function askRuntime(call: DirectorCall): Promise<void> {
-  await ask(call, "runtime", RUNTIME, z.object({}));
+  const { runtime } = await ask(call, "runtime", RUNTIME, z.object({ runtime: z.object({}).nullable() }));
+  // What a certificate of another runtime or tenant is answered (contract 2.3).
+  if (runtime === null) throw runtimeUnknown();
 }
+
+const runtimeUnknown = () =>
+  fail("Director takes the certificate, but does not know this runtime by it", {
+    code: "RuntimeUnknown",
+    hint: "Check runtime.id and runtime.tenant. If they are right, the token was one of another runtime, or the runtime is gone: ask Compass for a new token of this one.",
+  });
 
 /** Gives a token of a new system auth, and the Connector that takes it (contract 1.3). */
 export async function requestToken(call: DirectorCall) {

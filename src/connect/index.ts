@@ -7,10 +7,10 @@ export {
   readCertificate,
   readIdentity,
 } from "./certificate.js";
-export { complete, type Issued, unprovenRenewal } from "./complete.js";
+export { complete, type Issued, unprovenRenewal, validFrom } from "./complete.js";
 export { askRevocation } from "./connector.js";
 export { requestToken } from "./director.js";
-export { anotherFailure, isPastTokenLife, type Paired, type PairOptions, pair } from "./pair.js";
+export { anotherFailure, canFinish, isPastTokenLife, type Paired, type PairOptions, pair } from "./pair.js";
 export { nextAttempt, type RenewalReason, renewalReason, renewalTime } from "./policies.js";
 export { createProof, type Prove } from "./prove.js";
 export { type RenewOptions, renew } from "./renew.js";

@@ -47,11 +47,12 @@ export async function pair(options: PairOptions): Promise<Paired> {
   const { state } = options;
   const token = options.token === null ? null : readToken(options.token);
   const cut = await pendingPairing(state, options.clock.now());
-  if (cut !== null && (token === null || token.digest === cut.tokenDigest)) return finish(cut, true, options);
+  const { spentTokens } = await state.memory();
+  // A token that was used before, as one that stays configured, is no reason to begin anew.
+  const isNew = token !== null && token.digest !== cut?.tokenDigest && !spentTokens.includes(token.digest);
+  if (cut !== null && !isNew) return finish(cut, true, options);
   if (token === null) throw tokenNeeded();
-
-  const memory = await state.memory();
-  if (memory.spentTokens.includes(token.digest)) throw tokenSpent();
+  if (!isNew) throw tokenSpent();
   const connectorURL = connectorOf(token, options.connectorURL);
   options.onHost(new URL(connectorURL).host);
   const pending = await begin(token, connectorURL, options);
@@ -68,13 +69,23 @@ const TOKEN_LIFE = 60 * 60_000;
 export const isPastTokenLife = (tried: FailedAttempts | undefined, now: Date): boolean =>
   tried !== undefined && Date.parse(tried.since) + TOKEN_LIFE < now.getTime();
 
-/** A pairing that was cut and can go on; one whose second token is too old by now is dropped. */
+/** True for a pairing that was cut and can go on: it has its certificate, or a second token that is not too old. */
+export const canFinish = ({ tokenDigest, issued, since }: PendingIdentity, now: Date): boolean =>
+  tokenDigest !== null && (issued !== null || Date.parse(since) + TOKEN_LIFE > now.getTime());
+
+/** A pairing that was cut and can go on; one that cannot is dropped. */
 async function pendingPairing(state: State, now: Date): Promise<PendingIdentity | null> {
   const pending = await state.pending();
   if (pending === null || pending.tokenDigest === null) return null;
-  if (pending.issued !== null || Date.parse(pending.since) + TOKEN_LIFE > now.getTime()) return pending;
-  await state.discardPending();
+  if (canFinish(pending, now)) return pending;
+  await drop(state, pending.tokenDigest);
   return null;
+}
+
+/** Nothing tells of its token any more but what is remembered of it. */
+async function drop(state: State, tokenDigest: string | null): Promise<void> {
+  if (tokenDigest !== null) await rememberSpent(state, tokenDigest);
+  await state.discardPending();
 }
 
 /** First token call, and everything that the second one needs stored. */
@@ -123,7 +134,7 @@ async function sign(pending: PendingIdentity, { state, client }: PairOptions): P
     return issued;
   } catch (thrown) {
     // Its token is spent, so there is nothing to go on with.
-    if (thrown instanceof AnsweredByConnector) await state.discardPending();
+    if (thrown instanceof AnsweredByConnector) await drop(state, pending.tokenDigest);
     throw thrown;
   }
 }

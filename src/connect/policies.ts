@@ -75,12 +75,13 @@ const BETWEEN_ISSUANCES = 10 * 60_000;
 
 /**
  * When a renewal may be tried, after failures: 30 s doubling to 15 min, but never waiting beyond a quarter of what is
- * left of the certificate. At most one signing request in ten minutes, whatever is left. Null: at once. What is said to have
- * been after `now` was by a clock that was wrong, and keeps nobody waiting.
+ * left of the certificate. At most one signing request in ten minutes, whatever is left; one that lacks its proof alone
+ * (`isIssued`) needs none. Null: at once. What is said to have been after `now` was by a clock that was wrong, and keeps
+ * nobody waiting.
  */
 export function nextAttempt(
   { renewal, lastIssuance }: Pick<CertificateMemory, "renewal" | "lastIssuance">,
-  notAfter: Date,
+  { notAfter, isIssued }: { readonly notAfter: Date; readonly isIssued: boolean },
   now: Date,
 ): Date | null {
   const moments: number[] = [];
@@ -90,6 +91,7 @@ export function nextAttempt(
     const left = Math.max(0, notAfter.getTime() - last);
     moments.push(last + Math.min(FIRST_WAIT * 2 ** (renewal.times - 1), LONGEST_WAIT, left / 4));
   }
-  if (lastIssuance !== null && isPast(lastIssuance)) moments.push(Date.parse(lastIssuance) + BETWEEN_ISSUANCES);
+  if (lastIssuance !== null && !isIssued && isPast(lastIssuance))
+    moments.push(Date.parse(lastIssuance) + BETWEEN_ISSUANCES);
   return moments.length === 0 ? null : new Date(Math.max(...moments));
 }

@@ -6,7 +6,7 @@ import type { Clock } from "../common/clock.js";
 import type { Connection, Identity, PendingIdentity, State } from "../state/index.js";
 import { type CertificateDates, readKey } from "./certificate.js";
 import { complete, type Issued } from "./complete.js";
-import { askCertificate, askConfiguration } from "./connector.js";
+import { AnsweredByConnector, askCertificate, askConfiguration } from "./connector.js";
 import { generateKey } from "./key.js";
 import type { Prove } from "./prove.js";
 import { parseSubject } from "./subject.js";
@@ -33,14 +33,24 @@ export interface RenewOptions {
 
 /**
  * Gets, proves and uses a new certificate; the one in use stays until then. Cut anywhere, the next call goes on from
- * what is stored: over mTLS the signing request may be sent again, with the same key.
+ * what is stored: over mTLS the signing request may be sent again, with the same key. What the Connector itself refuses,
+ * and a key that cannot be read, end that attempt: the next one asks anew what Compass wants.
  */
 export async function renew(options: RenewOptions): Promise<CertificateDates> {
   const { state, identity, connection, clock, prove, failures } = options;
   const cut = await state.pending();
-  const pending = cut !== null && cut.tokenDigest === null ? cut : await begin(options);
+  const pending = cut !== null && cut.tokenDigest === null && isWhole(cut) ? cut : await begin(options);
   const issued = pending.issued === null ? await sign(pending, options) : { ...pending, issued: pending.issued };
   return complete(issued, { state, clock, prove, former: { identity, connection }, failures });
+}
+
+function isWhole({ key, subject }: PendingIdentity): boolean {
+  try {
+    createSigningRequest(parseSubject(subject), readKey(key));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const callOf = ({ fetch, connection, runtimeID, tenant }: RenewOptions) => ({
@@ -72,8 +82,14 @@ async function begin(options: RenewOptions): Promise<PendingIdentity> {
 
 async function sign(pending: PendingIdentity, options: RenewOptions): Promise<Issued> {
   const csr = createSigningRequest(parseSubject(pending.subject), readKey(pending.key));
-  await options.beforeIssuance();
-  const complete = { ...pending, issued: await askCertificate(callOf(options), csr) };
-  await options.state.savePending(complete);
+  const { state, beforeIssuance } = options;
+  await beforeIssuance();
+  const issued = await askCertificate(callOf(options), csr).catch(async (thrown: unknown) => {
+    // The same request would be refused again: Compass wants another subject by now.
+    if (thrown instanceof AnsweredByConnector) await state.discardPending();
+    throw thrown;
+  });
+  const complete = { ...pending, issued };
+  await state.savePending(complete);
   return complete;
 }

@@ -1,6 +1,14 @@
 /** What may go, what has to stay and what is left alone: decided before anything is rendered, since it shows in that. Pure. */
 
-import type { Base, Drift, Folder, Instructions, InventoryFile, Ownership } from "../base/index.js";
+import {
+  applicationOf,
+  type Base,
+  type Drift,
+  type Folder,
+  type Instructions,
+  type InventoryFile,
+  type Ownership,
+} from "../base/index.js";
 import { type Estate, withReferences } from "../model/index.js";
 import type { Memory, Missing, Reverted } from "../state/index.js";
 import { type ApprovalState, approvalOf } from "./approval.js";
@@ -248,12 +256,15 @@ function oldNames(left: ReadonlyMap<string, HoldReason>, estate: Estate, folders
 }
 
 function rendered(estate: Estate, left: ReadonlyMap<string, HoldReason>, staying: readonly InventoryFile[]): Estate {
+  // Of unknown owner is what an inventory that was rebuilt could not tell: the folder decides.
+  const isOf = ({ id, path }: InventoryFile, model: Estate["applications"][number]) =>
+    id === null ? applicationOf(path) === model.name : id === model.id;
   const applications = estate.applications
     .filter(({ name }) => !left.has(name))
     .map((model) =>
       withReferences(
         model,
-        staying.filter((row) => row.id === model.id),
+        staying.filter((row) => isOf(row, model)),
       ),
     );
   return { ...estate, applications };

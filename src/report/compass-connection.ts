@@ -84,7 +84,7 @@ export function nextConnection(found: ConnectionContent | null, report: Connecti
     before: status.connectionState,
     wasPaired: connection !== null || Boolean(status.connectionStatus.established),
   });
-  const isResynced = isResyncAsked && work === "cycle" && verdict.state === "Synchronized";
+  const isResynced = isResyncAsked && work === "cycle" && verdict.state === "Synchronized" && !report.isSuspended;
   const urls =
     connection === null ? {} : { connectorUrl: connection.secureConnectorURL, directorUrl: connection.directorURL };
   return {

@@ -71,8 +71,9 @@ export function openFileState(directory: string): State {
 
     identity: async () => {
       const { key, certificate, chain, ca } = await inUse(readIdentity);
-      if (key === null || certificate === null || chain === null || ca === null) return null;
-      return { key: Secret.of(key), certificate, chain, ca };
+      if (key === null || (certificate === null && chain === null)) return null;
+      // With one of both it still serves, until it is renewed.
+      return { key: Secret.of(key), certificate: certificate ?? "", chain: chain ?? "", ca: ca ?? "" };
     },
     connection: () => inUse((folder) => parse(join(identityAt(folder), "connection.json"), connectionSchema)),
 

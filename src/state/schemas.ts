@@ -94,6 +94,7 @@ export const memorySchema = z.object({
       lastIssuance: z.string().nullable(),
       rejected: attemptsSchema.nullable(),
       triedTokens: z.record(z.string(), attemptsSchema),
+      isPairingWanted: z.boolean().default(false),
       lastContact: z.string().nullable(),
       clockSkew: z.number().nullable(),
     })
@@ -102,6 +103,7 @@ export const memorySchema = z.object({
       lastIssuance: null,
       rejected: null,
       triedTokens: {},
+      isPairingWanted: false,
       lastContact: null,
       clockSkew: null,
     }),

@@ -72,6 +72,8 @@ export interface CertificateMemory {
   readonly rejected: FailedAttempts | null;
   /** Tokens that were sent and ambiguously refused, by SHA-256: not known to be spent. */
   readonly triedTokens: Readonly<Record<string, FailedAttempts>>;
+  /** A person wants the runtime to be paired anew while the identity in use works, and there is a token to do so. */
+  readonly isPairingWanted: boolean;
   /** When Director last answered this identity, ISO 8601. */
   readonly lastContact: string | null;
   /** How far Compass's clock was ahead of ours when it was last seen, in milliseconds. */

@@ -57,6 +57,9 @@ describe("the moment of a renewal", () => {
 });
 
 describe("the next attempt", () => {
+  /** Of a renewal that has no certificate yet. */
+  const attempt = (memory: Parameters<typeof nextAttempt>[0], notAfter: Date, now: Date, isIssued = false) =>
+    nextAttempt(memory, { notAfter, isIssued }, now);
   const evening = at("18:00:00");
   const far = new Date(at("12:00:00").getTime() + 30 * DAY);
 
@@ -67,13 +70,13 @@ describe("the next attempt", () => {
     [6, 15 * MINUTE],
     [60, 15 * MINUTE],
   ])("comes, after %i failures, %i ms later", (times, wait) => {
-    const next = nextAttempt({ renewal: failed(times, at("12:00:00")), lastIssuance: null }, far, evening);
+    const next = attempt({ renewal: failed(times, at("12:00:00")), lastIssuance: null }, far, evening);
 
     expect(next?.getTime()).toBe(at("12:00:00").getTime() + wait);
   });
 
   it("never waits beyond a quarter of what is left", () => {
-    const next = nextAttempt({ renewal: failed(20, at("12:00:00")), lastIssuance: null }, at("12:08:00"), evening);
+    const next = attempt({ renewal: failed(20, at("12:00:00")), lastIssuance: null }, at("12:08:00"), evening);
 
     expect(next).toEqual(at("12:02:00"));
   });
@@ -81,19 +84,25 @@ describe("the next attempt", () => {
   it("comes no sooner than ten minutes after a signing request, whatever is left", () => {
     const lastIssuance = at("12:00:00").toISOString();
 
-    expect(nextAttempt({ renewal: null, lastIssuance }, at("12:08:00"), evening)).toEqual(at("12:10:00"));
-    expect(nextAttempt({ renewal: failed(1, at("12:00:05")), lastIssuance }, far, evening)).toEqual(at("12:10:00"));
+    expect(attempt({ renewal: null, lastIssuance }, at("12:08:00"), evening)).toEqual(at("12:10:00"));
+    expect(attempt({ renewal: failed(1, at("12:00:05")), lastIssuance }, far, evening)).toEqual(at("12:10:00"));
+  });
+
+  it("waits for no signing request where the certificate is there and only its proof is missing", () => {
+    const memory = { renewal: failed(1, at("12:00:05")), lastIssuance: at("12:00:00").toISOString() };
+
+    expect(attempt(memory, far, evening, true)).toEqual(at("12:00:35"));
   });
 
   it("is kept waiting by no moment that is still to come: a clock was wrong then", () => {
     const tomorrow = new Date(evening.getTime() + DAY);
     const wrong = { renewal: failed(3, tomorrow), lastIssuance: tomorrow.toISOString() };
 
-    expect(nextAttempt(wrong, far, evening)).toBeNull();
+    expect(attempt(wrong, far, evening)).toBeNull();
   });
 
   it("is at once when nothing failed and nothing was asked for", () => {
-    expect(nextAttempt({ renewal: null, lastIssuance: null }, far, evening)).toBeNull();
+    expect(attempt({ renewal: null, lastIssuance: null }, far, evening)).toBeNull();
   });
 });
 

@@ -37,6 +37,8 @@ const approval = of("src/plan/approval.ts", "test/plan/approval.test.ts");
 const settle = of("src/plan/settle.ts", "test/plan/plan.test.ts");
 const standing = of("src/plan/standing.ts", "test/plan/standing.test.ts");
 const suspension = of("src/plan/suspension.ts", "test/plan/standing.test.ts");
+const renewing = of("src/connect/renew.ts", "test/maintain.test.ts");
+const director = of("src/connect/director.ts", "test/maintain.test.ts");
 const policies = of("src/connect/policies.ts", "test/connect/policies.test.ts");
 const complete = of("src/connect/complete.ts", "test/maintain.test.ts");
 const maintain = of("src/maintain.ts", "test/maintain.test.ts");
@@ -624,7 +626,10 @@ export const guards: readonly Guard[] = [
   policies("runtimes do not renew together", instead("0.01 + 0.04 * share", "0.01")),
   policies("a renewal waits for no more than a quarter of what is left", without(", left / 4")),
   policies("failures wait longer each time", instead("2 ** (renewal.times - 1)", "1")),
-  policies("signing requests are ten minutes apart", without("if (lastIssuance !== null && isPast(lastIssuance)) ")),
+  policies(
+    "signing requests are ten minutes apart",
+    without("if (lastIssuance !== null && !isIssued && isPast(lastIssuance))"),
+  ),
   policies("another subject is noticed", instead("!hasSubject(usable.certificate, parseSubject(subject))", "false")),
   policies("a missing authority is noticed", instead('identity.ca === "" ? "AuthorityMissing" : null', "null")),
   complete("a new certificate is proven before it is used", instead("await prove(identity, urls);", "void prove;")),
@@ -661,13 +666,35 @@ export const guards: readonly Guard[] = [
     "a token is not tried beyond its hour",
     instead("isPastTokenLife(triedTokens[digest], clock.now())", "false"),
   ),
-  maintain("a failed renewal waits", instead("next !== null && next > clock.now()", "false")),
+  maintain(
+    "a renewal leaves a pairing alone that is on its way",
+    instead("if (isPairing && !requested", "if (false && !requested"),
+  ),
+  maintain(
+    "a token that may have been taken is tried again",
+    instead("options.mayPairAnew === true || memory.isPairingWanted", "options.mayPairAnew === true"),
+  ),
+  renewing(
+    "a renewal that was refused begins anew",
+    without("if (thrown instanceof AnsweredByConnector) await state.discardPending();"),
+  ),
+  director(
+    "a certificate that does not see the runtime proves nothing",
+    without("if (runtime === null) throw runtimeUnknown();"),
+  ),
+  maintain("a failed renewal waits", instead("next !== null && next > now", "false")),
   maintain(
     "a renewed certificate is finished when its predecessor has expired",
     instead("if (unproven === null) throw", "if (unproven !== undefined) throw"),
   ),
-  identity("a revocation is done only when the Connector said so", instead("throw unconfirmed(failure);", "break;")),
-  identity("a certificate on its way is revoked as well", instead("[...onItsWay, usable]", "[usable]")),
+  identity(
+    "a revocation is done only when the Connector said so",
+    instead("throw unconfirmed(failure);", "void unconfirmed;"),
+  ),
+  identity(
+    "a certificate on its way is revoked as well",
+    instead("for (const each of onItsWay) {", "for (const each of onItsWay.slice(1)) {"),
+  ),
   identity("the time of an issuance is stored", instead("if (isAutomatic) await", "if (!isAutomatic) await")),
   pairing(
     "a token that was answered is remembered as spent",

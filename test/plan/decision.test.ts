@@ -941,6 +941,18 @@ describe("what would be lost", () => {
     });
   });
 
+  it("credentials of an Application that somebody changed keep their reference after a lost state", async () => {
+    const agent = anAgent({ rules: patient });
+    await agent.sync([shop, crm]);
+    agent.edit(application("mp-shop"), `${textOf(agent.tree, application("mp-shop"))}# mine\n`);
+    agent.memory = noMemory;
+
+    for (let cycle = 0; cycle < 3; cycle++) {
+      await agent.sync([bare(shop), crm], { key: Buffer.alloc(32, 8) });
+      expect(textOf(agent.tree, application("mp-shop"))).toContain(`secretName: mp-shop-${uuid(101)}\n`);
+    }
+  });
+
   it("what is left of an Application stays the agent's after a lost memory, whatever is done to the inventory", async () => {
     const agent = anAgent({ rules: patient });
     await agent.sync([shop, crm]);

@@ -55,6 +55,7 @@ export const aMemory: Memory = {
     lastIssuance: since,
     rejected: { since, last: since, times: 1, failure: "CredentialsRejected" },
     triedTokens: { digest: { since, last: since, times: 3, failure: "TokenRejected" } },
+    isPairingWanted: true,
     lastContact: since,
     clockSkew: -7000,
   },

@@ -343,17 +343,30 @@ describe("a damaged file", () => {
     expect(readFileSync(join(directory, path), "utf8")).toBe(content);
   });
 
-  it.each(["key.pem", "certificate.pem", "chain.pem", "ca.pem"])(
-    "that is missing leaves no identity: %s",
-    async (name) => {
+  it.each([["key.pem"], ["certificate.pem", "chain.pem"]])(
+    "that is missing leaves no identity: %s %s",
+    async (...names) => {
       const { directory, state } = aState();
       await state.promote(identityOf("one"), connectionOf("one"));
 
-      rmSync(join(directory, "identity", "current", name));
+      for (const name of names) rmSync(join(directory, "identity", "current", name));
 
       expect(await state.identity()).toBeNull();
     },
   );
+
+  it.each([
+    ["certificate.pem", "certificate"],
+    ["chain.pem", "chain"],
+    ["ca.pem", "ca"],
+  ] as const)("that is missing leaves the rest of the identity: %s", async (name, field) => {
+    const { directory, state } = aState();
+    await state.promote(identityOf("one"), connectionOf("one"));
+
+    rmSync(join(directory, "identity", "current", name));
+
+    expect(await state.identity()).toMatchObject({ ...identityOf("one"), key: expect.anything(), [field]: "" });
+  });
 
   it("that is a folder cannot be read", async () => {
     const { directory, state } = aState();
