@@ -130,7 +130,7 @@ async function listedFiles(base: Base, options: OwnershipOptions): Promise<Owner
   }
   switch (inventory.state) {
     case "absent": {
-      const foreign = await withoutInventory(base);
+      const foreign = await withoutInventory(base, published ?? new Map());
       if (foreign === null) return NOTHING;
       throw new Failure(`git.path holds ${foreign}, and no inventory that says it is the agent's`, {
         code: "BaseUnusable",
@@ -192,12 +192,16 @@ async function listedFiles(base: Base, options: OwnershipOptions): Promise<Owner
 }
 
 /** What stands where all of the agent's files have a place, or is its own; null when there is nothing like that. */
-async function withoutInventory({ listing, readAll }: Base): Promise<string | null> {
+async function withoutInventory(
+  { listing, readAll }: Base,
+  published: ReadonlyMap<string, string>,
+): Promise<string | null> {
   const common = ["kustomization.yaml", "revision.yaml", ".runtime-agent/.gitattributes"];
   const found = common.find((path) => listing.has(path));
   if (found !== undefined) return `a ${found}`;
   const files = await readAll([...listing.keys()].filter(isApplication));
-  return [...files].some(([, bytes]) => isOurs(bytes)) ? "Applications as the agent writes them" : null;
+  const isAgents = ([path, bytes]: [string, Buffer]) => isOurs(bytes) || published.has(applicationOf(path) ?? "");
+  return [...files].some(isAgents) ? "Applications of the agent" : null;
 }
 
 const isApplication = (path: string) => path === applicationPath(applicationOf(path) ?? "");

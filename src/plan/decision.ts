@@ -9,7 +9,7 @@ import {
   type InventoryFile,
   type Ownership,
 } from "../base/index.js";
-import { type Estate, withReferences } from "../model/index.js";
+import { type ApplicationModel, type Estate, withReferences } from "../model/index.js";
 import type { Memory, Missing, Reverted } from "../state/index.js";
 import { type ApprovalState, approvalOf } from "./approval.js";
 import {
@@ -256,9 +256,9 @@ function oldNames(left: ReadonlyMap<string, HoldReason>, estate: Estate, folders
 }
 
 function rendered(estate: Estate, left: ReadonlyMap<string, HoldReason>, staying: readonly InventoryFile[]): Estate {
-  // Of unknown owner is what an inventory that was rebuilt could not tell: the folder decides.
-  const isOf = ({ id, path }: InventoryFile, model: Estate["applications"][number]) =>
-    id === null ? applicationOf(path) === model.name : id === model.id;
+  // Of unknown owner is what an inventory that was rebuilt could not tell: the folder decides, and the bundle.
+  const isOf = ({ id, path, reference }: InventoryFile, { id: own, name, services }: ApplicationModel) =>
+    id === null ? applicationOf(path) === name && services.some((each) => each.id === reference?.bundle) : id === own;
   const applications = estate.applications
     .filter(({ name }) => !left.has(name))
     .map((model) =>

@@ -104,7 +104,8 @@ export function makePlan(options: PlanOptions): Plan {
     deleted,
     replaced: replacedBy(published, options),
     overwritten: [...drift.files.keys()]
-      .filter((path) => tree.rows.has(path) && tree.rows.get(path)?.absent !== true && !stays.has(path))
+      // What a person made of it may be what Compass says by now.
+      .filter((path) => tree.writes.has(path) && !stays.has(path))
       .sort(),
     destinationChanges: decision.destinationChanges.flatMap((change) => {
       const isHeld = settled.held.some(({ name, reason }) => name === change.name && reason === "DestinationChanged");

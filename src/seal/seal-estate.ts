@@ -4,6 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { readPlaceholder } from "../../templates/index.js";
 import type { Base, InventoryFile } from "../base/index.js";
 import { Failure } from "../common/failure.js";
+import { forTerminal } from "../common/quote.js";
 import { sha256 } from "../common/sha256.js";
 import type { Snapshot } from "../fetch/index.js";
 import type { ApplicationModel, SetAside } from "../model/index.js";
@@ -80,7 +81,7 @@ export async function sealEstate(options: SealOptions): Promise<Sealing> {
     const values = secretValues(source);
     const rows = new Map((committed.get(application.id) ?? []).map((row) => [row.path, row]));
     const files: SealedFile[] = [];
-    let leak: string | null = null;
+    let leak: { readonly path: string; readonly ids: ReadonlySet<string> } | null = null;
     for (const manifest of manifests) {
       const isSecret = manifest.object.kind === "Secret";
       const file = isSecret
@@ -88,8 +89,8 @@ export async function sealEstate(options: SealOptions): Promise<Sealing> {
         : openFile(manifest, application, input, options.base);
       files.push(file);
       const shown = isSecret ? sealedText(file, options.readable) : textsOf(manifest.object).join("\0");
-      const leaks = anybodys.find(shown).size > 0 || own.find(shown).has(application.id);
-      if (leak === null && leaks) leak = manifest.path;
+      const ids = own.find(shown).has(application.id) ? new Set([application.id]) : anybodys.find(shown);
+      if (leak === null && ids.size > 0) leak = { path: manifest.path, ids };
     }
     const large = manifests.find(({ object }) => object.kind === "Secret" && sizeOf(object, values) > LARGEST_SECRET);
     if (leak === null && large !== undefined) {
@@ -97,11 +98,24 @@ export async function sealEstate(options: SealOptions): Promise<Sealing> {
       setAside.push({ name: application.name, id: application.id, reason: "TooLarge", message });
     } else if (leak === null) applications.push({ application, files });
     else {
-      const message = `${leak} would hold one of its secret values in readable form; mend the text in Compass or the template`;
+      const message = readable(leak, application, fetched);
       setAside.push({ name: application.name, id: application.id, reason: "ReadableSecret", message });
     }
   }
   return { applications, setAside };
+}
+
+/** Whose value it is counts: the text may be right, and the password the one that stands in everybody's. */
+function readable(
+  { path, ids }: { readonly path: string; readonly ids: ReadonlySet<string> },
+  { id }: ApplicationModel,
+  fetched: ReadonlyMap<string, { readonly name: string }>,
+): string {
+  if (ids.has(id))
+    return `${path} would hold one of its secret values in readable form; mend the text in Compass or the template`;
+  const [owner = ""] = [...ids].sort();
+  const name = forTerminal(fetched.get(owner)?.name ?? owner, 63);
+  return `${path} would hold a secret value of ${name} in readable form; mend the text in Compass or the template, or, if the text is right, change the credentials of ${name}`;
 }
 
 function openFile({ path, text, object }: Manifest, { id }: ApplicationModel, input: string, base: Base): SealedFile {

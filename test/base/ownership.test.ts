@@ -109,8 +109,12 @@ describe("a path without an inventory", () => {
 
     await expect(owned(aBase(applications))).rejects.toMatchObject({
       code: "BaseUnusable",
-      message: "git.path holds Applications as the agent writes them, and no inventory that says it is the agent's",
+      message: "git.path holds Applications of the agent, and no inventory that says it is the agent's",
     });
+    const edited = aBase(new Map([["applications/mp-a/application.yaml", bytes("mine")]]));
+    expect(await owned(edited)).toMatchObject({ files: [] });
+    const published = new Map([["mp-a", uuid(1)]]);
+    await expect(owned(edited, { published })).rejects.toMatchObject({ code: "BaseUnusable" });
   });
 
   it.each(["kustomization.yml", "Kustomization"])(

@@ -502,7 +502,7 @@ export const guards: readonly Guard[] = [
   ),
   ownership(
     "Applications without an inventory stop the cycle",
-    instead(".some(([, bytes]) => isOurs(bytes))", ".some(() => false)"),
+    instead("[...files].some(isAgents)", "[...files].some(() => false)"),
   ),
   ownership("a kustomization of another name stops the cycle", instead("if (another !== undefined) {", "if (false) {")),
   ownership(

@@ -941,6 +941,19 @@ describe("what would be lost", () => {
     });
   });
 
+  it("what a person put back is not said to be written over where Compass says the same by now", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    const before = textOf(agent.tree, application("mp-shop"));
+    await agent.sync([{ ...shop, description: "New" }, crm]);
+    agent.edit(application("mp-shop"), before);
+
+    const { plan } = await agent.sync([shop, crm]);
+
+    expect(plan.overwritten).toEqual([]);
+    expect(plan.writes.has(application("mp-shop"))).toBe(false);
+  });
+
   it("credentials of an Application that somebody changed keep their reference after a lost state", async () => {
     const agent = anAgent({ rules: patient });
     await agent.sync([shop, crm]);

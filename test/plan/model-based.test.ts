@@ -561,7 +561,9 @@ class World {
     this.#restoreInventory();
     this.#write(".runtime-agent/suspend", null);
     this.#write(".runtime-agent/approve", null);
-    for (const path of FOREIGN) if (this.#foreignPaths().includes(path)) this.#write(path, null);
+    for (const path of this.#foreignPaths()) {
+      if (FOREIGN.includes(path) || folderOf(path) !== null) this.#write(path, null);
+    }
     for (const each of this.#ourPaths()) {
       const text = textOf(this.tree, each);
       if (text.includes(ANNOTATION)) this.#write(each, text.replace(ANNOTATION, ""));

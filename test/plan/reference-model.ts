@@ -123,10 +123,13 @@ const wordsIn = (text: string) =>
     .map((line) => line.replace(/#.*/, "").trim())
     .filter((word) => word !== "");
 
-export function readTree(tree: Tree, key: Buffer) {
+export function readTree(tree: Tree, key: Buffer, remembered: Remembered = null) {
   const bytes = tree.get(INVENTORY_PATH);
   if (bytes === undefined) {
-    const isLeft = [...tree].some(([path, each]) => APPLICATION.test(path) && isAsWritten(each.toString("utf8")));
+    const isLeft = [...tree].some(([path, each]) => {
+      const isKnown = remembered?.has(folderOf(path) ?? "") === true;
+      return APPLICATION.test(path) && (isKnown || isAsWritten(each.toString("utf8")));
+    });
     const isForeign = isLeft || COMMON.some((path) => tree.has(path));
     return { state: isForeign ? "unusable" : "new", rows: [], serial: 0, listed: null } as const;
   }
@@ -259,7 +262,7 @@ export class ReferenceModel {
 
   /** The code that the cycle must fail with; null when it must not fail. */
   failure(given: Given): readonly string[] | null {
-    const reading = readTree(given.before, given.key);
+    const reading = readTree(given.before, given.key, this.remembered);
     if (reading.state === "unusable") return ["BaseUnusable", "InventoryUnusable"];
     if (given.settings.drift !== "fail") return null;
     const known = this.#marks;
@@ -274,7 +277,7 @@ export class ReferenceModel {
 
   /** Applications by name that nothing is written of; marks what a person put back. */
   #leftAlone({ before, key, first, settings }: Given): Set<string> {
-    const reading = readTree(before, key);
+    const reading = readTree(before, key, this.remembered);
     const folders = foldersOf(before, rowsOf(before, reading, this.remembered));
     const sound = soundOnes(first, folders);
     const clear = new Set(sound.map(({ name }) => name));
@@ -343,7 +346,7 @@ export class ReferenceModel {
     const { before, key, first, settings, now, records } = given;
     const { after } = said;
     const against: string[] = [];
-    const reading = readTree(before, key);
+    const reading = readTree(before, key, this.remembered);
     const alone = this.#leftAlone(given);
     const folders = foldersOf(before, rowsOf(before, reading, this.remembered));
     const sound = soundOnes(first, folders);

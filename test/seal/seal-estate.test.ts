@@ -325,6 +325,21 @@ describe("the gate over what is written", () => {
     expect([...plan.writes.values()].some((bytes) => bytes.includes("correct horse"))).toBe(false);
   });
 
+  it("names the Application whose value it is", async () => {
+    const other = { ...anApplicationNamed("mp-other", 2), description: PASSWORD };
+
+    const { plan } = await cycle(new Map(), aSnapshot([shop(PASSWORD), other]), { mode: sops });
+
+    expect(plan.setAside.filter(({ name }) => name === "mp-other")).toMatchObject([
+      {
+        reason: "ReadableSecret",
+        message: expect.stringMatching(
+          /would hold a secret value of mp-shop in readable form; .* credentials of mp-shop$/,
+        ),
+      },
+    ]);
+  });
+
   it("leaves the committed files of the Application as they are", async () => {
     const first = await cycle(new Map(), aSnapshot([shop(PASSWORD)]), { mode: sops });
 
