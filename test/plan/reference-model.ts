@@ -601,8 +601,11 @@ export class ReferenceModel {
     const isSeenAgain = said.held.some(({ reason }) => reason === "SeenAgain");
     // Names that were swapped while the inventory was rebuilt: each folder keeps the other's Secret, which is to go as well.
     const leftBehind = [...folders].flatMap(([name, { owner, rows }]) => {
-      const now = sound.find((each) => each.name === name && each.id === owner && each.password !== null);
-      return now === undefined ? [] : rows.filter(({ path }) => isSecret(path) && path !== secretPath(now));
+      const now = sound.find((each) => each.name === name && each.id === owner);
+      if (now === undefined) return [];
+      // Its own that it lost is missing, and counted as such.
+      const isOthers = ({ path, id }: Row) => (now.password === null ? id === null : path !== secretPath(now));
+      return rows.filter((row) => isSecret(row.path) && isOthers(row));
     });
     const dueApplications = due.filter(({ secret }) => secret === null).length;
     if (isCounted && !isSeenAgain && !overLimit(dueApplications, due.length - dueApplications + leftBehind.length)) {
