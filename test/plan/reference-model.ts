@@ -394,6 +394,8 @@ export class ReferenceModel {
     const afterReading = readTree(after, key);
     const afterFolders = foldersOf(after, rowsOf(after, afterReading, this.remembered));
     const gone: Unit[] = [];
+    // What somebody else had left in a folder that stays: nobody's, but a Secret that goes by the rules.
+    let leftovers = 0;
     for (const path of before.keys()) {
       if (after.has(path)) continue;
       if (path === APPROVE && said.usedApproval !== null) continue;
@@ -446,6 +448,7 @@ export class ReferenceModel {
         for (const row of lost) {
           if (!isSecret(row.path)) against.push(`${row.path} went, and ${name} stays`);
           // What a former owner of the name left behind is nobody's.
+          if (row.id === null && isSecret(row.path)) leftovers += 1;
           if (row.id === null || row.id !== owner || (at !== undefined && row.path !== secretPath(at))) continue;
           takeSecret(row.path);
         }
@@ -670,11 +673,11 @@ export class ReferenceModel {
     const record = {
       at: now.getTime(),
       applications,
-      secrets,
+      secrets: secrets + leftovers,
       ofApplications: wholeApplications,
       ofSecrets: wholeSecrets,
     };
-    return { against, records: [...ofTheDay, ...(byRule.length > 0 ? [record] : [])] };
+    return { against, records: [...ofTheDay, ...(byRule.length + leftovers > 0 ? [record] : [])] };
   }
 
   /** Names that were left alone not long ago: whether their time counts is not promised. */
