@@ -108,12 +108,9 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     asked = (await cluster?.asked()) ?? NOTHING_ASKED;
     if (!planOnly) {
       const takeRenewalRequest = cluster?.takeRefresh;
-      const wishes = {
-        ...(takeRenewalRequest === undefined ? {} : { takeRenewalRequest }),
-        mayPairAnew: asked.isDeleted,
-      };
-      const working = state;
-      maintained = await watch.time("connect", () => maintainIdentity({ ...options, ...wishes, state: working }));
+      const requested = takeRenewalRequest === undefined ? {} : { takeRenewalRequest };
+      const maintaining = { ...options, ...requested, state, mayPairAnew: asked.isDeleted };
+      maintained = await watch.time("connect", () => maintainIdentity(maintaining));
       used.connector = maintained.requests;
       lasting.push(...maintained.notes);
       notes.push(...maintained.notes);
@@ -140,11 +137,9 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     failure,
   });
   if (state !== null && stop !== null) await remember(state, outcome, reached, session, clock, log);
-  if (state !== null && !planOnly) {
-    if (!isUntold(outcome.failure?.code)) {
-      const usedApproval = reached === null || reached.isSuspended ? null : reached.plan.usedApproval;
-      await cluster?.tell(cycleWork({ state, asked, outcome, maintained, usedApproval }));
-    }
+  if (state !== null && !planOnly && !isUntold(outcome.failure?.code)) {
+    const usedApproval = reached === null || reached.isSuspended ? null : reached.plan.usedApproval;
+    await cluster?.tell(cycleWork({ state, asked, outcome, maintained, usedApproval }));
   }
   await used.session?.client.close();
   await stop?.();
@@ -424,14 +419,7 @@ async function planOn(planning: Planning): Promise<Planned> {
     decision = await decideBy(looks.second);
   }
   const { estate } = decision;
-  const rendered = new Set(estate.applications.map(({ name }) => name));
-  const staying = await watch.time("base", () =>
-    readStaying(
-      base,
-      folders,
-      [...folders.keys()].filter((name) => !rendered.has(name)),
-    ),
-  );
+  const staying = await watch.time("base", () => readStaying(base, folders, estate.applications));
   const rendering = await watch.time("render", () =>
     renderEstate({ renderer, estate, base, committed, fingerprint, signal, onProgress: progress("render") }),
   );

@@ -15,11 +15,10 @@ import {
   inspectIdentity,
   isPastTokenLife,
   readToken,
-  renewalTime,
   unprovenRenewal,
   validFrom,
 } from "./connect/index.js";
-import { movedConnector, proofOf } from "./identity.js";
+import { movedConnector, proofOf, renewalDue } from "./identity.js";
 import { wrongClock } from "./report/index.js";
 import { compassTransport, configuredToken, type Environment, openState, targetRepository } from "./setup.js";
 import type { State } from "./state/index.js";
@@ -171,7 +170,7 @@ async function certificate(options: DoctorOptions, state: State): Promise<Findin
   const pairing = "pair with a new one-time token: `runtime-agent pair --token-file FILE`";
   const pending = await state.pending();
   if ((identity === null || connection === null) && pending !== null && canFinish(pending, now)) {
-    const from = pending.issued === null ? null : validFrom({ issued: pending.issued }, now);
+    const from = validFrom(pending, now);
     return warning(
       from === null ? "a pairing was cut short" : `the new certificate is valid only from ${from.toISOString()}`,
       from === null ? "the next sync finishes it" : "the next sync after that uses it",
@@ -206,7 +205,7 @@ async function certificate(options: DoctorOptions, state: State): Promise<Findin
     const since = `renewing fails since ${renewal.since} (${renewal.failure})`;
     return warning(`${since}; valid until ${notAfter.toISOString()}`, "`runtime-agent renew` says what is wrong");
   }
-  const due = renewalTime(usable.dates, config.certificate.renewAt, config.runtime.id ?? connection.clientID);
+  const due = renewalDue(config, usable.dates, connection.clientID);
   return ok(`valid until ${notAfter.toISOString()}, renewed from ${due.toISOString()} on`);
 }
 

@@ -18,6 +18,7 @@ import {
   pair,
   readToken,
   renew,
+  renewalTime,
   requestToken,
   tokenNeeded,
   type Usable,
@@ -50,6 +51,10 @@ export async function usableIdentity(state: State, now: Date): Promise<Usable | 
   const found = await findIdentity(state, now);
   return typeof found === "string" ? null : found;
 }
+
+/** When a certificate is due by the configuration; the client's id stands in for a runtime that is not configured. */
+export const renewalDue = ({ certificate, runtime }: Config, dates: CertificateDates, clientID: string): Date =>
+  renewalTime(dates, certificate.renewAt, runtime.id ?? clientID);
 
 /** In words, that the configuration names another Connector than the one that the identity was paired with; else null. */
 export function movedConnector({ compass }: Config, { connectorURL, secureConnectorURL }: Connection): string | null {

@@ -12,7 +12,6 @@ import {
   type RenewalReason,
   readToken,
   renewalReason,
-  renewalTime,
   tokenNeeded,
   type Usable,
   unprovenRenewal,
@@ -24,6 +23,7 @@ import {
   type IdentityOptions,
   movedConnector,
   pairIdentity,
+  renewalDue,
   renewBy,
 } from "./identity.js";
 import { configuredToken } from "./setup.js";
@@ -159,8 +159,8 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
 }
 
 /** Half of the time for a renewal is over: it cannot wait for anything else. */
-function isUrgent({ certificate, runtime }: Config, { dates, connection }: Usable, now: Date): boolean {
-  const due = renewalTime(dates, certificate.renewAt, runtime.id ?? connection.clientID);
+function isUrgent(config: Config, { dates, connection }: Usable, now: Date): boolean {
+  const due = renewalDue(config, dates, connection.clientID);
   return now.getTime() > (due.getTime() + dates.notAfter.getTime()) / 2;
 }
 

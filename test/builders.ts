@@ -316,12 +316,7 @@ export async function cycle(
   const first = decisionOn(null);
   const decision = first.needsSecondLook ? decisionOn(changes.second ?? snapshot) : first;
   const { estate } = decision;
-  const rendered = new Set(estate.applications.map(({ name }) => name));
-  const staying = await readStaying(
-    base,
-    folders,
-    [...folders.keys()].filter((name) => !rendered.has(name)),
-  );
+  const staying = await readStaying(base, folders, estate.applications);
   const rendering = await renderEstate({ renderer, estate, base, committed, fingerprint, signal });
   const sealing = await sealEstate({
     sealer,

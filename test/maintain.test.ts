@@ -31,6 +31,13 @@ async function unpaired() {
   return { clock, sandbox, ...(await aRuntime(sandbox, clock)) };
 }
 
+/** Work that fails since Compass is down at this operation. */
+async function inOutage(sandbox: Sandbox, match: string, work: () => Promise<unknown>): Promise<void> {
+  await setFaults(sandbox, { name: "http-503", match });
+  await failureOf(work());
+  await setFaults(sandbox);
+}
+
 const certificateOf = async (state: State) => (await state.identity())?.certificate ?? "";
 
 /** The Connector's operations over mTLS, with their status. */
@@ -430,9 +437,7 @@ describe("a runtime without a usable certificate", () => {
 describe("a renewal that was cut", () => {
   it("begins anew after the Connector itself refused its request: Compass wants another subject by now", async () => {
     const { sandbox, state, options } = await paired();
-    await setFaults(sandbox, { name: "http-503", match: "signCertificateSigningRequest" });
-    await failureOf(renewIdentity(options));
-    await setFaults(sandbox);
+    await inOutage(sandbox, "signCertificateSigningRequest", () => renewIdentity(options));
     const cut = await state.pending();
     if (cut === null) throw new Error("nothing is stored");
     await state.savePending({ ...cut, subject: cut.subject.replace(/O=[^,]*/, "O=Former") });
@@ -447,9 +452,7 @@ describe("a renewal that was cut", () => {
 
   it("begins anew where its key cannot be read", async () => {
     const { sandbox, state, options, folder } = await paired();
-    await setFaults(sandbox, { name: "http-503", match: "signCertificateSigningRequest" });
-    await failureOf(renewIdentity(options));
-    await setFaults(sandbox);
+    await inOutage(sandbox, "signCertificateSigningRequest", () => renewIdentity(options));
     writeFileSync(join(folder, "identity", "pending", "key.pem"), "junk");
     const before = await certificateOf(state);
 
@@ -460,9 +463,7 @@ describe("a renewal that was cut", () => {
 
   it("is forgotten by the next cycle where it left nothing and nothing is due", async () => {
     const { sandbox, state, options, maintain } = await paired();
-    await setFaults(sandbox, { name: "http-503", match: "configuration" });
-    await failureOf(renewIdentity(options));
-    await setFaults(sandbox);
+    await inOutage(sandbox, "configuration", () => renewIdentity(options));
     expect((await state.memory()).certificate.renewal).toMatchObject({ times: 1 });
 
     const { notes } = await maintain();
@@ -546,9 +547,7 @@ describe("a pairing that was cut", () => {
 
   it("leaves its token known to be spent, whatever was not stored of it", async () => {
     const { clock, sandbox, state, options, pair } = await unpaired();
-    await setFaults(sandbox, { name: "http-503", match: "signCertificateSigningRequest" });
-    await failureOf(pair());
-    await setFaults(sandbox);
+    await inOutage(sandbox, "signCertificateSigningRequest", () => pair());
     // As if the disk had been full for this one file.
     await state.saveMemory({ ...(await state.memory()), spentTokens: [] });
     clock.move(2 * 60 * MINUTE);

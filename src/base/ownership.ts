@@ -318,12 +318,14 @@ export interface Staying {
   readonly routes: readonly Route[];
 }
 
-/** Of folders by these names, as far as they can be read. */
+/** Of all folders but those of `rendered`, as far as they can be read. */
 export async function readStaying(
   base: Pick<Base, "readAll">,
   folders: ReadonlyMap<string, Folder>,
-  names: readonly string[],
+  rendered: readonly { readonly name: string }[],
 ): Promise<Staying[]> {
+  const written = new Set(rendered.map(({ name }) => name));
+  const names = [...folders.keys()].filter((name) => !written.has(name));
   const files = await base.readAll(names.map(applicationPath));
   return [...files].map(([path, bytes]) => {
     const { id = "" } = folders.get(applicationOf(path) ?? "") ?? {};

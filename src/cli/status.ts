@@ -3,8 +3,8 @@
 import { Command } from "commander";
 import { forTerminal } from "../common/quote.js";
 import type { Config } from "../config/index.js";
-import { canFinish, inspectIdentity, nextAttempt, renewalTime, unprovenRenewal, validFrom } from "../connect/index.js";
-import { movedConnector } from "../identity.js";
+import { canFinish, inspectIdentity, nextAttempt, unprovenRenewal, validFrom } from "../connect/index.js";
+import { movedConnector, renewalDue } from "../identity.js";
 import { EXIT, named, paint, wrongClock } from "../report/index.js";
 import { openState } from "../setup.js";
 import type { Approval, HeldSet, Memory, State, Suspension } from "../state/index.js";
@@ -44,23 +44,23 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
   const problems: Problem[] = [];
   const add = (problem: string, mend: string) => problems.push({ problem, mend });
 
-  const isUnfinished = pending !== null && (canFinish(pending, now) || unprovenRenewal(pending) !== null);
-  const issued = pending?.issued ?? null;
-  const from = issued === null ? null : validFrom({ issued }, now);
+  const isCut = pending !== null && canFinish(pending, now);
+  const isUnproven = unprovenRenewal(pending) !== null;
+  const from = pending === null ? null : validFrom(pending, now);
   if (from !== null) {
     add(
       `the new certificate is valid only from ${from.toISOString()}`,
       "the next sync after that uses it; if that is far away, set this machine's clock",
     );
   }
-  if (!isValid && pending !== null && canFinish(pending, now)) {
+  if (!isValid && isCut) {
     add(
       "a pairing was cut short",
       "the next sync finishes it, or `runtime-agent pair` now; if that is refused, pair with a new token",
     );
   } else if (identity === null || connection === null) add("not paired with Compass", NEW_TOKEN);
   else if (dates === null) add(`the certificate cannot be used (${inspected?.flaw})`, NEW_TOKEN);
-  else if (!isValid && unprovenRenewal(pending) !== null) {
+  else if (!isValid && isUnproven) {
     add(
       `the certificate expired on ${dates.notAfter.toISOString()}; a renewed one is stored, but not proven yet`,
       "the next sync proves and uses it, or `runtime-agent renew` now",
@@ -75,8 +75,7 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
   if (isValid && inspected !== null && inspected.flaw !== null) {
     add(`a part of the stored certificate is damaged (${inspected.flaw})`, "the next sync renews it; or `renew` now");
   }
-  const isIssued = unprovenRenewal(pending) !== null;
-  const next = dates === null ? null : nextAttempt(memory, { notAfter: dates.notAfter, isIssued }, now);
+  const next = dates === null ? null : nextAttempt(memory, { notAfter: dates.notAfter, isIssued: isUnproven }, now);
   if (isValid && renewal !== null) {
     const again = next === null || next <= now ? "with the next sync" : `at ${next.toISOString()}`;
     add(
@@ -104,14 +103,11 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
   const word =
     isValid && rejected === null
       ? ("Connected" as const)
-      : !isValid && isUnfinished
+      : !isValid && (isCut || isUnproven)
         ? ("PairingUnfinished" as const)
         : ("TokenNeeded" as const);
   return { word, connection, certificate, problems, isValid, rejected };
 }
-
-const renewalDue = ({ certificate, runtime }: Config, dates: { notBefore: Date; notAfter: Date }, clientID: string) =>
-  renewalTime({ commonName: clientID, ...dates }, certificate.renewAt, runtime.id ?? clientID);
 
 async function status(context: Context): Promise<number> {
   const config = await context.resolve();

@@ -26,7 +26,8 @@ export const unprovenRenewal = (pending: PendingIdentity | null): Issued | null 
     : null;
 
 /** When a certificate on its way begins to be valid, where that is still to come; null where it is valid or cannot be read. */
-export function validFrom({ issued }: Pick<Issued, "issued">, now: Date): Date | null {
+export function validFrom({ issued }: Pick<PendingIdentity, "issued">, now: Date): Date | null {
+  if (issued === null) return null;
   try {
     const { notBefore } = readCertificate(issued.certificate);
     return notBefore > now ? notBefore : null;

@@ -162,8 +162,8 @@ export function isSeen(
   // Of one that is set aside nothing is known: that is no proof.
   if (second.setAside.some((each) => each.id === id)) return true;
   const rows = folders.get(name)?.rows ?? [];
-  const heir = second.applications.find((each) => each.name === name && each.id !== id);
   if (application === undefined) {
+    const heir = second.applications.find((each) => each.name === name && each.id !== id);
     // Nor is it one that several claim to be.
     if (heir === undefined) return second.setAside.some((each) => each.name === name);
     return lostAnew(rows, id, heir).length === 0;

@@ -81,7 +81,7 @@ export async function sealEstate(options: SealOptions): Promise<Sealing> {
     const values = secretValues(source);
     const rows = new Map((committed.get(application.id) ?? []).map((row) => [row.path, row]));
     const files: SealedFile[] = [];
-    let leak: { readonly path: string; readonly ids: ReadonlySet<string> } | null = null;
+    let leak: Leak | null = null;
     for (const manifest of manifests) {
       const isSecret = manifest.object.kind === "Secret";
       const file = isSecret
@@ -98,16 +98,22 @@ export async function sealEstate(options: SealOptions): Promise<Sealing> {
       setAside.push({ name: application.name, id: application.id, reason: "TooLarge", message });
     } else if (leak === null) applications.push({ application, files });
     else {
-      const message = readable(leak, application, fetched);
+      const message = leakMessage(leak, application, fetched);
       setAside.push({ name: application.name, id: application.id, reason: "ReadableSecret", message });
     }
   }
   return { applications, setAside };
 }
 
+/** A file that would hold secret values in readable form, and ids of the Applications whose they are. */
+interface Leak {
+  readonly path: string;
+  readonly ids: ReadonlySet<string>;
+}
+
 /** Whose value it is counts: the text may be right, and the password the one that stands in everybody's. */
-function readable(
-  { path, ids }: { readonly path: string; readonly ids: ReadonlySet<string> },
+function leakMessage(
+  { path, ids }: Leak,
   { id }: ApplicationModel,
   fetched: ReadonlyMap<string, { readonly name: string }>,
 ): string {
