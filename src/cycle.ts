@@ -15,7 +15,7 @@ import {
 } from "./base/index.js";
 import { type Asked, cycleWork, NOTHING_ASKED, openClusterReport } from "./cluster-report.js";
 import type { Clock } from "./common/clock.js";
-import { asFailure, Failure, type Stage } from "./common/failure.js";
+import { asFailure, Failure, type FailureCode, type Stage } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
 import { retry } from "./common/retry.js";
 import { createStopwatch, type Stopwatch } from "./common/stopwatch.js";
@@ -121,7 +121,7 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     log.debug("cycle failed", { stage: failure.stage, code: failure.code, cause: failure.cause });
   }
   const { session } = used;
-  const wrong = wrongClock(session?.client.clockSkew ?? null);
+  const wrong = wrongClock(session?.client.clockSkew ?? maintained?.clockSkew ?? null);
   if (wrong !== null) notes.push(`the clock of this machine is ${wrong} Compass's: check it`);
   const outcome = buildOutcome({
     result: resultOf(reached, planOnly),
@@ -521,12 +521,25 @@ async function remember(
   }
 }
 
+/** No Director answered at its address: an outage, or it is elsewhere by now. */
+const UNREACHED: ReadonlySet<string> = new Set<FailureCode>([
+  "NetworkUnreachable",
+  "TlsUntrusted",
+  "TimedOut",
+  "ServerError",
+  "Redirected",
+  "AnswerMalformed",
+]);
+
 /** What the cycle showed of the certificate: taken by Director, or refused, which may be a passing fault (contract 12.2). */
 function contactOf({ certificate }: Memory, { failure }: Outcome, session: Session | null, now: Date) {
   const clockSkew = session?.client.clockSkew ?? certificate.clockSkew;
   if (failure?.code === "CredentialsRejected" && failure.stage === "fetch") {
     return { clockSkew, rejected: anotherFailure(certificate.rejected, failure.code, now) };
   }
+  if (failure?.stage === "fetch" && UNREACHED.has(failure.code)) {
+    return { clockSkew, unreached: anotherFailure(certificate.unreached, failure.code, now) };
+  }
   const isTaken = session !== null && session.client.requests > 0 && failure?.stage !== "fetch";
-  return isTaken ? { clockSkew, rejected: null, lastContact: now.toISOString() } : { clockSkew };
+  return isTaken ? { clockSkew, rejected: null, unreached: null, lastContact: now.toISOString() } : { clockSkew };
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createHTTPClient } from "./adapters/http/index.js";
 import { openClusterReport } from "./cluster-report.js";
 import type { Clock } from "./common/clock.js";
-import { asFailure } from "./common/failure.js";
+import { asFailure, type Failure } from "./common/failure.js";
 import { silentLogger } from "./common/logger.js";
 import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
 import {
@@ -46,6 +46,8 @@ export interface Check {
 
 export interface DoctorOptions {
   readonly config: Config;
+  /** Why what `runtime.configuration` names is not in `config`; null when it is. */
+  readonly unresolved: Failure | null;
   readonly env: Environment;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -64,7 +66,7 @@ export async function examine(options: DoctorOptions): Promise<Check[]> {
   let state: State | null = null;
   let skew: number | null = null;
   const checks: readonly (readonly [Check["check"], () => Promise<Finding>])[] = [
-    ["configuration", async () => configuration(config)],
+    ["configuration", async () => configuration(options)],
     [
       "state",
       async () => {
@@ -108,8 +110,9 @@ function broken(thrown: unknown): Finding {
 const ifState = async (state: State | null, look: (state: State) => Promise<Finding>): Promise<Finding> =>
   state === null ? skipped("the state cannot be read") : look(state);
 
-function configuration(config: Config): Finding {
+function configuration({ config, unresolved }: DoctorOptions): Finding {
   requireBuilt(config);
+  if (unresolved !== null) throw unresolved;
   const missing = [
     ...(config.runtime.id === null ? ["runtime.id"] : []),
     ...(config.git === null ? ["git.url"] : []),

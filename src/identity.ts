@@ -27,6 +27,15 @@ import {
 import { compassTransport, configuredToken, type Environment, settingMissing } from "./setup.js";
 import type { CertificateMemory, Connection, Identity, State } from "./state/index.js";
 
+/** What requests showed beside their answers. */
+export interface Contacts {
+  requests: number;
+  /** How far Compass's clock is ahead of ours, in milliseconds; null when it did not tell its time. */
+  clockSkew: number | null;
+}
+
+export const noContacts = (): Contacts => ({ requests: 0, clockSkew: null });
+
 export interface IdentityOptions {
   readonly config: Config;
   readonly env: Environment;
@@ -34,8 +43,8 @@ export interface IdentityOptions {
   readonly signal: AbortSignal;
   /** Locked by the caller, who is the only one to write. */
   readonly state: State;
-  /** Counts the requests, where somebody wants to know. */
-  readonly requests?: { count: number };
+  /** Told what the requests showed, where somebody wants to know. */
+  readonly contacts?: Contacts;
 }
 
 export interface PairingOptions extends IdentityOptions {
@@ -252,6 +261,7 @@ const noteProof = (state: State, now: Date) =>
   changeCertificateMemory(state, {
     renewal: null,
     rejected: null,
+    unreached: null,
     isPairingWanted: false,
     lastContact: now.toISOString(),
   });
@@ -270,21 +280,25 @@ export async function changeCertificateMemory(state: State, change: Partial<Cert
 
 /** The proof as the configuration has it. */
 export const proofOf = async (options: Omit<IdentityOptions, "state">) => {
-  const { config, env, signal, clock, requests } = options;
+  const { config, env, signal, clock, contacts } = options;
   return createProof({
     transport: await compassTransport(config, env, signal, clock),
     runtimeID: config.runtime.id,
     tenant: config.runtime.tenant,
     clock,
-    onRequests: (count) => {
-      if (requests !== undefined) requests.count += count;
-    },
+    onClosed: (client) => noteContacts(contacts, client),
   });
 };
 
+function noteContacts(contacts: Contacts | undefined, { requests, clockSkew }: Readonly<Contacts>): void {
+  if (contacts === undefined) return;
+  contacts.requests += requests;
+  contacts.clockSkew = clockSkew ?? contacts.clockSkew;
+}
+
 /** A client that shows an identity, or none; closed when the work is done. */
 async function withClient<T>(
-  { config, env, signal, clock, requests }: IdentityOptions,
+  { config, env, signal, clock, contacts }: IdentityOptions,
   shown: { readonly identity: Pick<Identity, "key">; readonly shown: string } | null,
   work: (client: HTTPClient) => Promise<T>,
   peer = "the Connector",
@@ -298,7 +312,7 @@ async function withClient<T>(
   try {
     return await work(client);
   } finally {
-    if (requests !== undefined) requests.count += client.requests;
+    noteContacts(contacts, client);
     await client.close();
   }
 }

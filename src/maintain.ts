@@ -12,6 +12,7 @@ import {
   type RenewalReason,
   readToken,
   renewalReason,
+  type Situation,
   tokenNeeded,
   type Usable,
   unprovenRenewal,
@@ -22,6 +23,7 @@ import {
   completePending,
   type IdentityOptions,
   movedConnector,
+  noContacts,
   pairIdentity,
   renewalDue,
   renewBy,
@@ -48,6 +50,8 @@ export interface Maintenance {
   readonly failed: readonly { readonly work: "pairing" | "renewal"; readonly failure: Failure }[];
   /** Requests to the Connector. */
   readonly requests: number;
+  /** How far Compass's clock is ahead of ours, in milliseconds; null when nobody was asked, or did not tell. */
+  readonly clockSkew: number | null;
 }
 
 /**
@@ -59,12 +63,13 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   const { config, state, clock, log, takeRenewalRequest, onHost = () => undefined } = options;
   const notes: string[] = [];
   const failures: { work: "pairing" | "renewal"; failure: Failure }[] = [];
-  const counted = { ...options, requests: { count: 0 } };
+  const contacts = noContacts();
+  const counted = { ...options, contacts };
   const ended = (done: Maintenance["done"]) => ({
     notes,
     done,
     failed: failures,
-    requests: counted.requests.count,
+    ...contacts,
   });
   const failed = (work: "pairing" | "renewal", what: string, thrown: unknown) => {
     const failure = asFailure(thrown, "connect");
@@ -124,10 +129,10 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   const now = clock.now();
   // As it stands now: it may have been dropped meanwhile.
   const left = await state.pending();
-  const reason = renewalOf(config, found, left, requested, now);
+  const reason = renewalOf(config, found, { pending: left, memory, requested }, now);
   if (reason === null) {
     // Of an attempt that nothing asks to repeat.
-    if (memory.renewal !== null) await changeCertificateMemory(state, { renewal: null });
+    if (memory.renewal !== null && memory.unreached === null) await changeCertificateMemory(state, { renewal: null });
     return ended(null);
   }
   const isPairing = left !== null && left.tokenDigest !== null;
@@ -167,14 +172,14 @@ function isUrgent(config: Config, { dates, connection }: Usable, now: Date): boo
 function renewalOf(
   { certificate, runtime }: Config,
   { identity, connection }: Usable,
-  pending: PendingIdentity | null,
-  requested: boolean,
+  { pending, memory, requested }: Pick<Situation, "memory" | "requested"> & { pending: PendingIdentity | null },
   now: Date,
 ): RenewalReason | null {
   const reason = renewalReason({
     identity,
     inspected: inspectIdentity(identity),
     subject: connection.subject,
+    memory,
     requested,
     renewAt: certificate.renewAt,
     runtimeID: runtime.id ?? connection.clientID,

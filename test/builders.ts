@@ -212,6 +212,7 @@ export const noMemory: Memory = {
     rejected: null,
     triedTokens: {},
     isPairingWanted: false,
+    unreached: null,
     lastContact: null,
     clockSkew: null,
   },

@@ -28,10 +28,9 @@ function outages(sandbox: Sandbox, life: number) {
     // Both ways of a Connector to be away: no answer, and an answer of what stands before it.
     const names = [{ name: "http-503" as const }, { name: "reset" as const }, { name: "bad-request-empty" as const }];
     const chosen = names[begun % names.length] ?? { name: "http-503" as const };
-    await setFaults(
-      sandbox,
-      ...(down ? ["configuration", "signCertificateSigningRequest"].map((match) => ({ ...chosen, match })) : []),
-    );
+    // Every second outage begins when the new certificate is there, and lacks its proof.
+    const operations = begun % 2 === 0 ? ["__typename"] : ["configuration", "signCertificateSigningRequest"];
+    await setFaults(sandbox, ...(down ? operations.map((match) => ({ ...chosen, match })) : []));
   };
   return {
     /** A third of the life from now on; the next one only after the next certificate. */

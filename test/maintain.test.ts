@@ -38,6 +38,23 @@ async function inOutage(sandbox: Sandbox, match: string, work: () => Promise<unk
   await setFaults(sandbox);
 }
 
+/** Where nobody listens. */
+const NOBODY = "https://127.0.0.1:9/director/graphql";
+
+/** Compass named another address than Director has now, and three cycles of the last day did not reach it. */
+async function loseDirector(state: State, now: Date, connectorURL?: string): Promise<void> {
+  const [identity, connection, memory] = [await state.identity(), await state.connection(), await state.memory()];
+  if (identity === null || connection === null) throw new Error("not paired");
+  await state.promote(identity, {
+    ...connection,
+    directorURL: NOBODY,
+    connectorURL: connectorURL ?? connection.connectorURL,
+  });
+  const since = new Date(now.getTime() - 25 * 60 * MINUTE).toISOString();
+  const unreached = { since, last: now.toISOString(), times: 3, failure: "NetworkUnreachable" };
+  await state.saveMemory({ ...memory, certificate: { ...memory.certificate, unreached } });
+}
+
 const certificateOf = async (state: State) => (await state.identity())?.certificate ?? "";
 
 /** The Connector's operations over mTLS, with their status. */
@@ -323,6 +340,77 @@ describe("a runtime without a usable certificate", () => {
     const { renewed } = await maintain();
 
     expect(renewed).toBe(true);
+    expect(await state.pending()).toBeNull();
+  });
+
+  it("asks Compass where Director is when that is not reached for a day, and goes on there", async () => {
+    const { clock, sandbox, state, maintain } = await paired();
+    await loseDirector(state, clock.now());
+    const { directorURL } = sandbox;
+
+    const { notes, renewed } = await maintain();
+
+    expect([renewed, notes]).toEqual([true, [expect.stringContaining("(DirectorUnreachable)")]]);
+    expect((await state.connection())?.directorURL).toBe(directorURL);
+    expect((await state.memory()).certificate.unreached).toBeNull();
+  });
+
+  it("asks for it once a day, and leaves everything as it was where Compass names a host that is not allowed", async () => {
+    const { clock, sandbox, state, maintain } = await paired();
+    // Of the host that it was paired with, what the sandbox answers is a foreign one.
+    await loseDirector(state, clock.now(), "https://compass.example.com/connector/graphql");
+    const [before, connection] = [await certificateOf(state), await state.connection()];
+    const again: unknown[] = [];
+
+    for (let hours = 0; hours < 48; hours += 1) {
+      const { failed } = await maintain();
+      if (failed.length > 0) again.push([hours, failed[0]?.failure.code]);
+      clock.move(60 * MINUTE);
+    }
+
+    expect(again).toEqual([
+      [0, "UrlNotAllowed"],
+      [24, "UrlNotAllowed"],
+    ]);
+    expect(await asked(sandbox)).toEqual(["configuration 200", "configuration 200"]);
+    expect([await certificateOf(state), await state.connection()]).toEqual([before, connection]);
+  });
+
+  it("is content with the subject that Compass issues, though it asked for another", async () => {
+    const { clock, sandbox, state, maintain } = await paired();
+    clock.move(61 * DAY);
+    await setFaults(sandbox, { name: "http-503", match: "runtime" });
+    await maintain();
+    await setFaults(sandbox);
+    const cut = await state.pending();
+    if (cut === null) throw new Error("nothing is on its way");
+    await state.savePending({ ...cut, subject: cut.subject.replace(/OU=[^,]*/, "OU=Elsewhere") });
+
+    clock.move(60 * MINUTE);
+    const first = await maintain();
+    clock.move(60 * MINUTE);
+    const second = await maintain();
+
+    expect([first.renewed, second.renewed, second.notes]).toEqual([true, false, []]);
+  });
+
+  it("begins a renewal anew that could not be proven for a day: Compass may have moved meanwhile", async () => {
+    const { clock, sandbox, state, maintain } = await paired();
+    clock.move(61 * DAY);
+    await setFaults(sandbox, { name: "http-503", match: "runtime" });
+    await maintain();
+    await setFaults(sandbox);
+    const cut = await state.pending();
+    if (cut === null) throw new Error("nothing is on its way");
+    await state.savePending({ ...cut, urls: { ...cut.urls, directorURL: NOBODY } });
+
+    clock.move(23 * 60 * MINUTE);
+    const early = await maintain();
+    clock.move(61 * MINUTE);
+    const late = await maintain();
+
+    expect([early.renewed, late.renewed]).toEqual([false, true]);
+    expect((await state.connection())?.directorURL).toBe(sandbox.directorURL);
     expect(await state.pending()).toBeNull();
   });
 

@@ -3,6 +3,7 @@
 import type { Readable, Writable } from "node:stream";
 import { formatDocument } from "../adapters/yaml/index.js";
 import type { Clock } from "../common/clock.js";
+import { asFailure, type Failure } from "../common/failure.js";
 import { createLogger, type Logger, type LogLevel } from "../common/logger.js";
 import { forJSON, forTerminal } from "../common/quote.js";
 import { type Config, type LoadedConfig, loadConfig, resolveConfiguration } from "../config/index.js";
@@ -41,6 +42,8 @@ export interface Context extends World {
   load(overrides?: Readonly<Record<string, string | boolean>>): Promise<LoadedConfig>;
   /** The same, with what `runtime.configuration` refers to. */
   resolve(overrides?: Readonly<Record<string, string | boolean>>): Promise<Config>;
+  /** The same for a command that says what is wrong: as far as it can be resolved, and why it goes no further. */
+  resolveWhatCanBe(): Promise<{ readonly config: Config; readonly failure: Failure | null }>;
   /** The same for a command that writes: what the Go agent was configured by is taken over first, where it is time. */
   resolveToWrite(overrides?: Readonly<Record<string, string | boolean>>): Promise<Config>;
   /** The command's one result on stdout: the data in the format asked for, or the text. */
@@ -74,6 +77,10 @@ export function createContext(world: World, options: GlobalOptions): Context {
     if (loaded.config.compass.insecureSkipVerify && warnings.length === 0) warnings.push(UNVERIFIED);
     return loaded;
   };
+  const resolveReferences = async (config: Config) => {
+    const resolved = await resolveConfiguration(await beforeTakeOver(config, env, world.signal), env);
+    return { ...resolved, runtime: { ...resolved.runtime, configuration: config.runtime.configuration } };
+  };
   return {
     ...world,
     options,
@@ -83,9 +90,17 @@ export function createContext(world: World, options: GlobalOptions): Context {
     load,
     resolve: async (overrides) => {
       const { config } = await load(overrides);
-      const { runtime } = config;
-      const resolved = await resolveConfiguration(await beforeTakeOver(config, env, world.signal), env);
-      return { ...resolved, runtime: { ...resolved.runtime, configuration: runtime.configuration } };
+      return resolveReferences(config);
+    },
+    resolveWhatCanBe: async () => {
+      const { config } = await load();
+      try {
+        return { config: await resolveReferences(config), failure: null };
+      } catch (thrown) {
+        const failure = asFailure(thrown, "config");
+        if (failure.code === "Aborted" || failure.code === "Internal") throw thrown;
+        return { config, failure };
+      }
     },
     resolveToWrite: async (overrides) => {
       const { config } = await load(overrides);

@@ -21,9 +21,9 @@ const COLORS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" }
 >;
 
 async function doctor(context: Context): Promise<number> {
-  const config = await context.resolve();
+  const { config, failure } = await context.resolveWhatCanBe();
   const { env, clock, signal } = context;
-  const checks = await examine({ config, env, clock, signal });
+  const checks = await examine({ config, unresolved: failure, env, clock, signal });
   const failed = checks.some(({ verdict }) => verdict === "failed");
   const lines = checks.map(({ check, verdict, message, mend }) => {
     const word = paint(context.text, COLORS[verdict], verdict.padEnd(9));

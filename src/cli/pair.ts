@@ -7,8 +7,8 @@ import { Failure } from "../common/failure.js";
 import { Secret } from "../common/secret.js";
 import { readSecret } from "../config/index.js";
 import type { Paired } from "../connect/index.js";
-import { pairIdentity } from "../identity.js";
-import { EXIT, paint } from "../report/index.js";
+import { type Contacts, noContacts, pairIdentity } from "../identity.js";
+import { EXIT, paint, wrongClock } from "../report/index.js";
 import { configuredToken, openState } from "../setup.js";
 import { withState } from "../with-state.js";
 import type { Context } from "./context.js";
@@ -49,11 +49,24 @@ async function pair(context: Context, { tokenFile, connectorUrl, force = false }
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
   const paired = await withState({ config, env, clock, signal, log, patience: 0 }, (state) =>
     reported({ config, env, clock, signal, log, state, work: "pairing" }, () =>
-      pairIdentity({ config, env, clock, signal, state, token, force, onHost }),
+      tellingClock(context, (contacts) =>
+        pairIdentity({ config, env, clock, signal, state, token, force, onHost, contacts }),
+      ),
     ),
   );
   tellPaired(context, paired);
   return EXIT.done;
+}
+
+/** Does what asks Compass; a clock that differs from Compass's is told whatever came of it. */
+export async function tellingClock<T>({ log }: Context, work: (contacts: Contacts) => Promise<T>): Promise<T> {
+  const contacts = noContacts();
+  try {
+    return await work(contacts);
+  } finally {
+    const wrong = wrongClock(contacts.clockSkew);
+    if (wrong !== null) log.warn(`the clock of this machine is ${wrong} Compass's: check it`);
+  }
 }
 
 /** The answer of `pair` and `reconnect`. */

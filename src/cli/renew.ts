@@ -7,7 +7,7 @@ import { EXIT, paint } from "../report/index.js";
 import { withState } from "../with-state.js";
 import { confirm } from "./confirm.js";
 import type { Context } from "./context.js";
-import { readToken, tellPaired } from "./pair.js";
+import { readToken, tellingClock, tellPaired } from "./pair.js";
 import type { Register } from "./run.js";
 
 export function renewCommand(register: Register): void {
@@ -41,7 +41,9 @@ async function renew(context: Context): Promise<number> {
   const config = await context.resolveToWrite();
   await openClusterReport({ ...context, config })?.refuseBesideGoAgent();
   const { commonName, notBefore, notAfter, host } = await withState({ ...context, config }, (state) =>
-    reported({ ...context, config, state, work: "renewal" }, () => renewIdentity({ ...context, config, state })),
+    reported({ ...context, config, state, work: "renewal" }, () =>
+      tellingClock(context, (contacts) => renewIdentity({ ...context, config, state, contacts })),
+    ),
   );
   context.answer(
     { kind: "Renewal", version: 1, clientID: commonName, host, notBefore, notAfter },
@@ -56,7 +58,9 @@ async function revoke(context: Context, { yes = false }: { readonly yes?: boolea
   if (!yes)
     await confirm(context, "Revoke the certificate? This agent then needs a new one-time token. It cannot be undone.");
   const { clientID } = await withState({ ...context, config }, (state) =>
-    reported({ ...context, config, state, work: "revocation" }, () => revokeIdentity({ ...context, config, state })),
+    reported({ ...context, config, state, work: "revocation" }, () =>
+      tellingClock(context, (contacts) => revokeIdentity({ ...context, config, state, contacts })),
+    ),
   );
   context.answer(
     { kind: "Revocation", version: 1, clientID, revoked: true },
@@ -79,7 +83,7 @@ async function reconnect(context: Context, { tokenFile, yes = false }: Reconnect
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
   const paired = await withState({ ...context, config }, (state) =>
     reported({ ...context, config, state, work: "pairing" }, () =>
-      reconnectIdentity({ ...context, config, state, token, onHost }),
+      tellingClock(context, (contacts) => reconnectIdentity({ ...context, config, state, token, onHost, contacts })),
     ),
   );
   tellPaired(context, paired);

@@ -110,19 +110,20 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
 }
 
 async function status(context: Context): Promise<number> {
-  const config = await context.resolve();
+  const { config, failure } = await context.resolveWhatCanBe();
   const state = openState(config, context.env);
   const now = context.clock.now();
   const memory = await state.memory();
   const { lastCycle, hold, approvals, suspended, reverted } = memory;
   const { word, connection, certificate, problems, isValid, rejected } = await connectionOf(config, state, memory, now);
+  const wrong = [...(failure === null ? [] : [{ problem: failure.message, mend: failure.hint }]), ...problems];
   const data = {
     kind: "Status",
     version: 1,
     runtime: config.runtime.id,
     connection: { state: word, ...connection, lastContact: memory.certificate.lastContact, rejected },
     certificate,
-    problems,
+    problems: wrong,
     lastCycle,
     suspended,
     held: hold && {
@@ -180,7 +181,7 @@ async function status(context: Context): Promise<number> {
     const approved = until === null ? `\`runtime-agent approve ${hash}\` lets them pass` : `approved until ${until}`;
     rows.push(["held", `${named([...new Set(units.map(({ name }) => name))])}, since ${since}; ${approved}`]);
   }
-  for (const { problem, mend } of problems) rows.push(["wrong", bad(problem)], ["mend", mend]);
+  for (const { problem, mend } of wrong) rows.push(["wrong", bad(problem)], ["mend", mend]);
   context.answer(data, rows.map(([name, value]) => `${name.padEnd(13)}${value}\n`).join(""));
   return word === "Connected" ? EXIT.done : EXIT.tokenNeeded;
 }

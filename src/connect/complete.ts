@@ -3,7 +3,7 @@
 import type { Clock } from "../common/clock.js";
 import { Failure } from "../common/failure.js";
 import type { Connection, Identity, PendingIdentity, State } from "../state/index.js";
-import { type CertificateDates, checkIssued, readCertificate } from "./certificate.js";
+import { type CertificateDates, checkIssued, hasSubject, readCertificate } from "./certificate.js";
 import type { Prove } from "./prove.js";
 import { parseSubject } from "./subject.js";
 
@@ -25,15 +25,20 @@ export const unprovenRenewal = (pending: PendingIdentity | null): Issued | null 
     ? { ...pending, issued: pending.issued }
     : null;
 
-/** When a certificate on its way begins to be valid, where that is still to come; null where it is valid or cannot be read. */
-export function validFrom({ issued }: Pick<PendingIdentity, "issued">, now: Date): Date | null {
+/** When a certificate on its way begins to be valid; null where there is none, or none that can be read. */
+export function beginningOf({ issued }: Pick<PendingIdentity, "issued">): Date | null {
   if (issued === null) return null;
   try {
-    const { notBefore } = readCertificate(issued.certificate);
-    return notBefore > now ? notBefore : null;
+    return readCertificate(issued.certificate).notBefore;
   } catch {
     return null;
   }
+}
+
+/** The same, where it is still to come; else null. */
+export function validFrom(pending: Pick<PendingIdentity, "issued">, now: Date): Date | null {
+  const beginning = beginningOf(pending);
+  return beginning !== null && beginning > now ? beginning : null;
 }
 
 /** From then on the new identity is taken for the culprit when the former one works and it does not. */
@@ -70,7 +75,8 @@ export async function complete(pending: Issued, options: CompleteOptions): Promi
   await state.promote(identity, {
     ...urls,
     clientID: dates.commonName,
-    subject: pending.subject,
+    // Where Compass issues another than it asks for, there is nothing that a renewal could mend.
+    subject: hasSubject(issued.certificate, subject) ? pending.subject : null,
     establishedAt: isRenewal ? former.connection.establishedAt : now,
     renewedAt: isRenewal ? now : null,
   });

@@ -11,7 +11,7 @@ export { complete, type Issued, unprovenRenewal, validFrom } from "./complete.js
 export { askRevocation } from "./connector.js";
 export { requestToken } from "./director.js";
 export { anotherFailure, canFinish, isPastTokenLife, type Paired, type PairOptions, pair } from "./pair.js";
-export { nextAttempt, type RenewalReason, renewalReason, renewalTime } from "./policies.js";
+export { nextAttempt, type RenewalReason, renewalReason, renewalTime, type Situation } from "./policies.js";
 export { createProof, type Prove } from "./prove.js";
 export { type RenewOptions, renew } from "./renew.js";
 export { findIdentity, openSession, type Session, type SessionOptions, tokenNeeded, type Usable } from "./session.js";

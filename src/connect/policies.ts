@@ -12,6 +12,7 @@ export type RenewalReason =
   | "KeyMismatch"
   | "AuthorityMissing"
   | "SubjectChanged"
+  | "DirectorUnreachable"
   | "RenewalDue";
 
 export interface Situation {
@@ -19,12 +20,18 @@ export interface Situation {
   readonly inspected: Inspected;
   /** What Compass wanted as subject when it was last asked; null when it is not known. */
   readonly subject: string | null;
+  readonly memory: Pick<CertificateMemory, "unreached" | "renewal">;
   /** A person asked for it. */
   readonly requested: boolean;
   readonly renewAt: number;
   readonly runtimeID: string;
   readonly now: Date;
 }
+
+/** For so long Director is not reached before Compass is asked where it is, and then once in that time; in milliseconds. */
+const A_DAY = 24 * 60 * 60_000;
+/** A cycle or two after a long sleep show nothing. */
+const TIMES_UNREACHED = 3;
 
 type Policy = (situation: Situation) => RenewalReason | null;
 
@@ -41,11 +48,18 @@ const subjectChanged: Policy = ({ inspected: { usable }, subject }) =>
     ? "SubjectChanged"
     : null;
 
+// Compass may have moved: with a renewal it says where to (contract 1.6).
+const unreachable: Policy = ({ memory: { unreached, renewal }, now }) => {
+  const isLongAgo = (moment: string) => Date.parse(moment) + A_DAY <= now.getTime();
+  const isLost = unreached !== null && unreached.times >= TIMES_UNREACHED && isLongAgo(unreached.since);
+  return isLost && (renewal === null || isLongAgo(renewal.last)) ? "DirectorUnreachable" : null;
+};
+
 const due: Policy = ({ inspected: { usable }, renewAt, runtimeID, now }) =>
   usable !== null && now >= renewalTime(usable.dates, renewAt, runtimeID) ? "RenewalDue" : null;
 
 /** In this order: the first reason stands. */
-const policies: readonly Policy[] = [requested, flawed, authorityMissing, subjectChanged, due];
+const policies: readonly Policy[] = [requested, flawed, authorityMissing, subjectChanged, unreachable, due];
 
 /** Why the certificate is to be renewed now; null when nothing asks for it. */
 export function renewalReason(situation: Situation): RenewalReason | null {

@@ -1,6 +1,6 @@
 /** The proof that an identity works: both who need it are asked, on connections of their own. */
 
-import { createHTTPClient, type HTTPClientOptions } from "../adapters/http/index.js";
+import { createHTTPClient, type HTTPClient, type HTTPClientOptions } from "../adapters/http/index.js";
 import type { Clock } from "../common/clock.js";
 import { retry } from "../common/retry.js";
 import type { Connection, Identity } from "../state/index.js";
@@ -18,14 +18,14 @@ export interface ProofOptions {
   readonly runtimeID: string | null;
   readonly tenant: string | null;
   readonly clock: Clock;
-  /** Told of each connection that is opened, to count its requests. @default nobody */
-  readonly onRequests?: (requests: number) => void;
+  /** Told of each connection when it is closed. @default nobody */
+  readonly onClosed?: (client: Pick<HTTPClient, "requests" | "clockSkew">) => void;
 }
 
 /** A certificate is not back-dated: a server whose clock is behind takes it a few seconds later (contract 1.5). */
 const ATTEMPTS = { attempts: 3, base: 4_000, cap: 4_000 };
 
-export function createProof({ transport, runtimeID, tenant, clock, onRequests }: ProofOptions): Prove {
+export function createProof({ transport, runtimeID, tenant, clock, onClosed }: ProofOptions): Prove {
   return (identity, { secureConnectorURL, directorURL }) =>
     retry(
       async () => {
@@ -41,7 +41,7 @@ export function createProof({ transport, runtimeID, tenant, clock, onRequests }:
           await askTypename({ url: secureConnectorURL, fetch, token: null, tenant, runtimeID });
           if (runtimeID !== null) await askRuntime({ url: directorURL, fetch, runtimeID, tenant });
         } finally {
-          onRequests?.(client.requests);
+          onClosed?.(client);
           await client.close();
         }
       },

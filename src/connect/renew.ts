@@ -5,7 +5,7 @@ import { createSigningRequest } from "../adapters/x509/index.js";
 import type { Clock } from "../common/clock.js";
 import type { Connection, Identity, PendingIdentity, State } from "../state/index.js";
 import { type CertificateDates, readKey } from "./certificate.js";
-import { complete, type Issued } from "./complete.js";
+import { beginningOf, complete, type Issued } from "./complete.js";
 import { AnsweredByConnector, askCertificate, askConfiguration } from "./connector.js";
 import { generateKey } from "./key.js";
 import type { Prove } from "./prove.js";
@@ -34,14 +34,24 @@ export interface RenewOptions {
 /**
  * Gets, proves and uses a new certificate; the one in use stays until then. Cut anywhere, the next call goes on from
  * what is stored: over mTLS the signing request may be sent again, with the same key. What the Connector itself refuses,
- * and a key that cannot be read, end that attempt: the next one asks anew what Compass wants.
+ * a key that cannot be read, and a day without proof end that attempt: the next one asks anew what Compass wants.
  */
 export async function renew(options: RenewOptions): Promise<CertificateDates> {
   const { state, identity, connection, clock, prove, failures } = options;
   const cut = await state.pending();
-  const pending = cut !== null && cut.tokenDigest === null && isWhole(cut) ? cut : await begin(options);
+  const goesOn = cut !== null && cut.tokenDigest === null && isWhole(cut) && !isOld(cut, clock.now());
+  const pending = goesOn ? cut : await begin(options);
   const issued = pending.issued === null ? await sign(pending, options) : { ...pending, issued: pending.issued };
   return complete(issued, { state, clock, prove, former: { identity, connection }, failures });
+}
+
+/** For so long what Compass named at the beginning of a renewal is taken for true, in milliseconds. */
+const BEGINNING_LIFE = 24 * 60 * 60_000;
+
+/** Compass may have moved since, and what is at addresses of then can never be proven; one that waits for its time is not old. */
+function isOld(pending: PendingIdentity, now: Date): boolean {
+  const from = Math.max(Date.parse(pending.since), beginningOf(pending)?.getTime() ?? 0);
+  return from + BEGINNING_LIFE <= now.getTime();
 }
 
 function isWhole({ key, subject }: PendingIdentity): boolean {

@@ -20,7 +20,7 @@ import { Failure } from "../common/failure.js";
 import { makeFolder } from "../common/make-folder.js";
 import { Secret } from "../common/secret.js";
 import { sha256 } from "../common/sha256.js";
-import { connectionSchema, memorySchema, pendingSchema } from "./schemas.js";
+import { connectionSchema, memorySchema, pendingSchema, understood } from "./schemas.js";
 import type { Identity, State } from "./state.js";
 
 const SEAL_KEY_BYTES = 32;
@@ -78,7 +78,9 @@ export function openFileState(directory: string): State {
     connection: () => inUse((folder) => parse(join(identityAt(folder), "connection.json"), connectionSchema)),
 
     pending: async () => {
-      const pairing = await parse(join(identityAt("pending"), "pairing.json"), pendingSchema);
+      const text = await read(join(identityAt("pending"), "pairing.json"));
+      // Damaged it cannot go on, and does not stand in the way of the identity in use.
+      const pairing = text === null ? null : understood(text, pendingSchema);
       const { key, certificate, chain, ca } = await readIdentity("pending");
       if (pairing === null || key === null) return null;
       const token = await read(join(identityAt("pending"), "token"));
@@ -155,11 +157,9 @@ async function read(file: string): Promise<string | null> {
 async function parse<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
   const text = await read(file);
   if (text === null) return null;
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    throw damaged(file);
-  }
+  const found = understood(text, schema);
+  if (found === null) throw damaged(file);
+  return found;
 }
 
 /** Written beside, flushed, renamed: cut at any moment, the file is the old one or the new one. */

@@ -13,7 +13,7 @@ import { Secret } from "../common/secret.js";
 import { sha256 } from "../common/sha256.js";
 import { goAgentConnection } from "./go-agent.js";
 import { rehearseLease, takeLease } from "./lease.js";
-import { memorySchema, secretIdentitySchema, secretPendingSchema } from "./schemas.js";
+import { memorySchema, secretIdentitySchema, secretPendingSchema, understood } from "./schemas.js";
 import { decode, encode, openSecretKeys, type SecretKeys, type WriteOptions } from "./secret-keys.js";
 import type { PendingIdentity, State } from "./state.js";
 
@@ -72,7 +72,8 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
   };
   const readPending = async () => {
     const value = (await own.read(PENDING))[PENDING];
-    return value === null ? null : parse(own, PENDING, text(value), secretPendingSchema);
+    // Damaged it cannot go on, and does not stand in the way of the identity in use.
+    return value === null ? null : understood(text(value), secretPendingSchema);
   };
   /** What was learned from the Go agent's CompassConnection is ours from now on, whatever becomes of that. */
   const adopt = async () => {
@@ -133,7 +134,7 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
     },
     savePending: async (pending) => {
       const former = pending.issued === null ? null : (await own.peek(PENDING))[PENDING];
-      const begun = former ? parse(own, PENDING, text(former), secretPendingSchema) : null;
+      const begun = former ? understood(text(former), secretPendingSchema) : null;
       const isContinued = begun !== null && begun.key === pending.key.reveal();
       const replaces = isContinued ? begun.replaces : await digestInUse();
       await own.write({ [PENDING]: json(serialise(pending, replaces)) });
@@ -232,11 +233,9 @@ const digestOf = (value: Secret | null | undefined) =>
   value === null || value === undefined || value.isEmpty ? null : sha256(text(value));
 
 function parse<T>({ title }: SecretKeys, key: string, content: string, schema: z.ZodType<T>): T {
-  try {
-    return schema.parse(JSON.parse(content));
-  } catch {
-    throw damaged({ title }, key);
-  }
+  const found = understood(content, schema);
+  if (found === null) throw damaged({ title }, key);
+  return found;
 }
 
 const damaged = ({ title }: Pick<SecretKeys, "title">, key: string) =>

@@ -2,6 +2,15 @@
 
 import { z } from "zod";
 
+/** What a text holds; null when it is not what it should be. */
+export function understood<T>(text: string, schema: z.ZodType<T>): T | null {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
 const urls = { connectorURL: z.string(), secureConnectorURL: z.string(), directorURL: z.string() };
 
 /** Of a `Connection`. */
@@ -95,6 +104,7 @@ export const memorySchema = z.object({
       rejected: attemptsSchema.nullable(),
       triedTokens: z.record(z.string(), attemptsSchema),
       isPairingWanted: z.boolean().default(false),
+      unreached: attemptsSchema.nullable().default(null),
       lastContact: z.string().nullable(),
       clockSkew: z.number().nullable(),
     })
@@ -104,6 +114,7 @@ export const memorySchema = z.object({
       rejected: null,
       triedTokens: {},
       isPairingWanted: false,
+      unreached: null,
       lastContact: null,
       clockSkew: null,
     }),

@@ -74,6 +74,8 @@ export interface CertificateMemory {
   readonly triedTokens: Readonly<Record<string, FailedAttempts>>;
   /** A person wants the runtime to be paired anew while the identity in use works, and there is a token to do so. */
   readonly isPairingWanted: boolean;
+  /** Director is not reached at the address that Compass named; null when it was with the last try. */
+  readonly unreached: FailedAttempts | null;
   /** When Director last answered this identity, ISO 8601. */
   readonly lastContact: string | null;
   /** How far Compass's clock was ahead of ours when it was last seen, in milliseconds. */

@@ -143,6 +143,18 @@ describe("a runtime that the Go agent paired", () => {
     expect(stderr).not.toContain("compass-agent-configuration");
   });
 
+  it("is told what is missing by `status` and `doctor` while nobody has filled its configuration", async () => {
+    const runtime = await aRuntime(server, { isBySecret: true });
+
+    const [status, doctor] = [await runtime.run(["status"]), await runtime.run(["doctor", "-o", "json"])];
+
+    expect([status.code, doctor.code]).toEqual([3, 1]);
+    expect(status.stdout).toMatch(/wrong .*runtime-agent-configuration.*\n *mend /);
+    const [first] = JSON.parse(doctor.stdout).checks;
+    expect(first).toMatchObject({ check: "configuration", verdict: "failed" });
+    expect(first.message).toContain("runtime-agent-configuration");
+  });
+
   it("is left alone while the Go agent runs, and is told so", async () => {
     const runtime = await aRuntime(server, { isBySecret: true });
     await leaveBehind(runtime);

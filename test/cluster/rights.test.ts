@@ -70,10 +70,8 @@ async function aRightfulRuntime() {
   const env = { KUBECONFIG: await writeKubeconfig(server, { tokenFile }) };
   /** As the ServiceAccount; throws what it said when it did not end well. */
   const run = async (args: readonly string[], input?: string) => {
-    const { code, stdout, stderr } = await runtime.run([...args, "-o", "json"], {
-      env,
-      ...(input === undefined ? {} : { input }),
-    });
+    const given = input === undefined ? { env } : { env, input };
+    const { code, stdout, stderr } = await runtime.run([...args, "-o", "json"], given);
     if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${stderr}`);
     expect(stderr).not.toContain("warn  the CompassConnection");
     expect(stderr).not.toContain("warn  an Event");
@@ -98,8 +96,13 @@ describe("the rights that are shipped", () => {
     const { approval } = await run(["sync"]);
     await runtime.patch({ metadata: { annotations: { "runtime-agent.kyma-project.io/approve": approval.hash } } });
     const approved = await run(["sync"]);
+    await runtime.world.edit(({ applications }) => applications.splice(0, 1));
+    const held = await run(["sync"]);
+    await run(["approve", held.approval.hash, "--yes"]);
+    const byCommand = await run(["sync"]);
     await run(["suspend"]);
     await run(["resume"]);
+    const examined = await run(["doctor"]);
     await runtime.removeConnection();
     await run(["sync"]);
     await run(["reconnect", "--yes"]);
@@ -110,7 +113,8 @@ describe("the rights that are shipped", () => {
     const last = await run(["sync"]);
 
     expect([taken.result, last.result]).toEqual(["published", "unchanged"]);
-    expect(approved.applications.deleted).toHaveLength(1);
+    expect([approved, byCommand].map(({ applications }) => applications.deleted.length)).toEqual([1, 1]);
+    expect(examined.checks.filter(({ verdict }: { verdict: string }) => verdict === "failed")).toEqual([]);
     expect(compare(await shippedRights(), await requestsOf(server, USER))).toEqual({ unused: [], missing: [] });
     expect((await runtime.connection())?.status.connectionState).toBe("Synchronized");
   }, 180_000);

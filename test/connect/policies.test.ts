@@ -133,6 +133,7 @@ describe("the reason of a renewal", () => {
       identity,
       inspected: inspectIdentity(identity),
       subject: SUBJECT,
+      memory: { unreached: null, renewal: null },
       requested: false,
       renewAt: 0.67,
       runtimeID: "runtime",
@@ -140,6 +141,13 @@ describe("the reason of a renewal", () => {
       ...more,
     });
   };
+
+  const ago = (hours: number) => new Date(Date.now() - hours * 60 * 60_000).toISOString();
+  const failed = { since: ago(25), last: ago(0), times: 3, failure: "NetworkUnreachable" };
+  const lost = (more: Partial<typeof failed>, tried?: string) => ({
+    unreached: { ...failed, ...more },
+    renewal: tried === undefined ? null : { ...failed, last: tried },
+  });
 
   it.each<[string, RenewalReason | null, () => RenewalReason | null]>([
     ["nothing", null, () => reasonFor({})],
@@ -151,6 +159,11 @@ describe("the reason of a renewal", () => {
     ["another subject", "SubjectChanged", () => reasonFor({}, { subject: SUBJECT.replace("OU=OrgUnit", "OU=New") })],
     ["another client", "SubjectChanged", () => reasonFor({}, { subject: SUBJECT.replace("CN=client", "CN=other") })],
     ["a subject that is not known", null, () => reasonFor({}, { subject: null })],
+    ["a Director that is lost", "DirectorUnreachable", () => reasonFor({}, { memory: lost({}) })],
+    ["one that is lost for less than a day", null, () => reasonFor({}, { memory: lost({ since: ago(23) }) })],
+    ["one that was not met twice", null, () => reasonFor({}, { memory: lost({ times: 2 }) })],
+    ["one that was asked about today", null, () => reasonFor({}, { memory: lost({}, ago(23)) })],
+    ["one that was asked about yesterday", "DirectorUnreachable", () => reasonFor({}, { memory: lost({}, ago(25)) })],
     ["time", "RenewalDue", () => reasonFor({}, { now: new Date(Date.now() + 51 * DAY) })],
     ["too little time", null, () => reasonFor({}, { now: new Date(Date.now() + 45 * DAY) })],
   ])("is, by %s, %s", (_, expected, reason) => {

@@ -622,6 +622,19 @@ export const guards: readonly Guard[] = [
   secondLook("an approval is not used up by halves", instead("!isBlank || reason !==", "true || reason !==")),
 
   // The identity's life.
+  policies(
+    "Compass is asked where Director is only once in a day",
+    instead("isLost && (renewal === null || isLongAgo(renewal.last))", "isLost"),
+  ),
+  policies(
+    "a Director that is lost has the certificate renewed",
+    instead("subjectChanged, unreachable, due", "subjectChanged, due"),
+  ),
+  renewing("a renewal that cannot be proven begins anew", without(" && !isOld(cut, clock.now())")),
+  complete(
+    "a subject that Compass does not issue is not asked for again",
+    instead("hasSubject(issued.certificate, subject) ? pending.subject : null", "pending.subject"),
+  ),
   policies("a renewal is never later than its share", instead("(renewAt - early)", "(renewAt + early)")),
   policies("runtimes do not renew together", instead("0.01 + 0.04 * share", "0.01")),
   policies("a renewal waits for no more than a quarter of what is left", without(", left / 4")),

@@ -90,6 +90,10 @@ const words = process.argv.slice(2);
 const wanted = guards.filter(
   ({ name, file }) => words.length === 0 || words.some((word) => `${file} ${name}`.includes(word)),
 );
+if (wanted.length === 0) {
+  console.error("no guard has these words in its file or name");
+  process.exit(1);
+}
 const all = [...new Set(wanted.flatMap(({ tests }) => tests))];
 const before = await failing(all, 5 * TIME_LIMIT);
 const broken = before === null ? ["all of them, which do not end"] : [...before.values()].flat();
@@ -103,4 +107,4 @@ for (const guard of wanted) {
   console.log(`| ${guard.name} | ${caught} |`);
 }
 console.log(`\n${wanted.length} guards, ${faults} faults`);
-if (wanted.length === 0 || faults > 0) process.exitCode = 1;
+if (faults > 0) process.exitCode = 1;

@@ -54,6 +54,7 @@ export const aMemory: Memory = {
     renewal: { since, last: since, times: 2, failure: "ServerError" },
     lastIssuance: since,
     rejected: { since, last: since, times: 1, failure: "CredentialsRejected" },
+    unreached: { since, last: since, times: 2, failure: "NetworkUnreachable" },
     triedTokens: { digest: { since, last: since, times: 3, failure: "TokenRejected" } },
     isPairingWanted: true,
     lastContact: since,

@@ -305,8 +305,6 @@ export function behavesAsSecrets(openPlace: OpenCluster): void {
   });
 
   it.each([
-    ["pending.json", "{", (state: State) => state.pending()],
-    ["pending.json", '{"hidden": 1}', (state: State) => state.pending()],
     ["memory.json.gz", "hidden", (state: State) => state.memory()],
     ["seal.key", "hidden", (state: State) => state.sealKey(true)],
   ])("names a key that is damaged, and not what is in it: %s with %s", async (key, content, read) => {
@@ -321,6 +319,18 @@ export function behavesAsSecrets(openPlace: OpenCluster): void {
     expect(told(failure)).not.toContain("hidden");
     expect(await dataOf(place, ownSecret(place))).toEqual({ [key]: content });
   });
+
+  it.each(["{", '{"key": 1}'])(
+    "takes what is on its way and damaged for none, and writes over it: %s",
+    async (content) => {
+      const place = await openPlace();
+      await writeForeign(place, ownSecret(place), { "pending.json": content });
+
+      expect(await opened(place).pending()).toBeNull();
+      await opened(place).savePending(beginning("new"));
+      expect(readable(await opened(place).pending())).toEqual(readable(beginning("new")));
+    },
+  );
 
   const operations: Record<string, (state: State) => Promise<unknown>> = {
     begin: (state) => state.savePending(beginning("new")),
