@@ -1,4 +1,4 @@
-/** What an `application.yaml` in Git tells by itself, where the inventory cannot be asked. */
+/** What an `application.yaml` or a kustomization in Git tells by itself, where the inventory cannot be asked. */
 
 import { parseYaml } from "../adapters/yaml/index.js";
 import { sha256 } from "../common/sha256.js";
@@ -13,6 +13,8 @@ export const RECONCILE_ANNOTATION = "runtime-agent.kyma-project.io/reconcile";
 export interface CommittedApplication {
   /** Director's id; null when the file does not say. */
   readonly id: string | null;
+  /** Its `metadata.name`; null when the file does not say. */
+  readonly name: string | null;
   readonly isDisabled: boolean;
   /** By the name of the Secret. */
   readonly references: ReadonlyMap<string, SecretReference>;
@@ -38,13 +40,24 @@ export function readApplication(bytes: Buffer): CommittedApplication {
     const { metadata, spec } = record(parseYaml(bytes.toString("utf8"), options));
     const id = record(record(spec).compassMetadata).applicationId;
     return {
-      id: typeof id === "string" && id !== "" ? id : null,
+      id: textOf(id),
+      name: textOf(record(metadata).name),
       isDisabled: record(record(metadata).annotations)[RECONCILE_ANNOTATION] === "disabled",
       references: referencesOf(spec),
       routes: routesOf(spec),
     };
   } catch {
-    return { id: null, isDisabled: false, references: new Map(), routes: [] };
+    return { id: null, name: null, isDisabled: false, references: new Map(), routes: [] };
+  }
+}
+
+/** Paths that a kustomization lists; none where it cannot be read. */
+export function resourcesOf(bytes: Buffer): string[] {
+  try {
+    const options = { file: "kustomization.yaml", stage: "base", code: "BaseUnusable" } as const;
+    return list(record(parseYaml(bytes.toString("utf8"), options)).resources).flatMap((each) => textOf(each) ?? []);
+  } catch {
+    return [];
   }
 }
 
@@ -109,9 +122,13 @@ export function hostsOf(urls: readonly (string | null)[]): string[] {
   return [...new Set(hosts)].sort();
 }
 
+/** Characters of a name in DNS. */
+const LONGEST_HOST = 253;
+
 function hostOf(url: string): string {
   const { protocol, host } = URL.parse(url) ?? {};
-  if (!host) return url;
+  // As long as it is, the inventory would hold it once more for each Secret.
+  if (!host) return url.length > LONGEST_HOST ? `sha256:${sha256(url)}` : url;
   return protocol === "https:" ? host : `${protocol}//${host}`;
 }
 

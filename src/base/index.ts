@@ -8,6 +8,7 @@ export {
   applicationOf,
   applicationPath,
   formatInventory,
+  INVENTORY_LIMIT,
   INVENTORY_PATH,
   type Inventory,
   type InventoryFile,
@@ -27,6 +28,8 @@ export {
   type Ownership,
   type OwnershipOptions,
   ownedFiles,
+  type Remembered,
   readStaying,
   type Staying,
 } from "./ownership.js";
+export { treeDigest } from "./tree-digest.js";

@@ -3,7 +3,7 @@
 import { Failure } from "../common/failure.js";
 import { sha256 } from "../common/sha256.js";
 import type { DeletionRecord } from "../state/index.js";
-import { isOurs, type Route, readApplication } from "./committed-application.js";
+import { isOurs, type Route, readApplication, resourcesOf } from "./committed-application.js";
 import {
   applicationOf,
   applicationPath,
@@ -15,6 +15,7 @@ import {
   secretNameOf,
 } from "./inventory.js";
 import type { Base } from "./open.js";
+import { treeDigest } from "./tree-digest.js";
 
 export interface Ownership {
   readonly files: readonly InventoryFile[];
@@ -41,11 +42,20 @@ export interface OwnershipOptions {
   readonly sealKey: Buffer;
   /** Ids of Applications that the agent deleted, by the names that they had. @default none is remembered */
   readonly deleted?: ReadonlyMap<string, string>;
-  /** Ids of Applications that the agent published here, by their names. @default nothing is remembered */
-  readonly published?: ReadonlyMap<string, string> | null;
+  /** What the agent remembers to have left here. @default nothing */
+  readonly published?: Remembered | null;
   /** Runtime id of the agent whose path is taken over, by a person's command. @default null */
   readonly takeOver?: string | null;
   readonly now: Date;
+}
+
+/** What the agent remembers of its last commit. */
+export interface Remembered {
+  readonly serial: number;
+  /** Ids of the Applications in Git, by name. */
+  readonly ids: ReadonlyMap<string, string>;
+  /** Digests of their files, by name, as far as the agent wrote them. */
+  readonly trees: ReadonlyMap<string, string>;
 }
 
 const NOTHING: Ownership = {
@@ -130,7 +140,7 @@ async function listedFiles(base: Base, options: OwnershipOptions): Promise<Owner
   }
   switch (inventory.state) {
     case "absent": {
-      const foreign = await withoutInventory(base, published ?? new Map());
+      const foreign = await withoutInventory(base, published?.ids ?? new Map());
       if (foreign === null) return NOTHING;
       throw new Failure(`git.path holds ${foreign}, and no inventory that says it is the agent's`, {
         code: "BaseUnusable",
@@ -153,7 +163,7 @@ async function listedFiles(base: Base, options: OwnershipOptions): Promise<Owner
         trusted: taken === null,
         note: taken,
       };
-      return { ...rest, files: await givenBack(base, files) };
+      return { ...rest, files: await withNewer(base, await givenBack(base, files), serial, published) };
     }
     case "unverified": {
       const { owner, tenant: named, sealKeys, reason, newer } = inventory;
@@ -233,41 +243,109 @@ async function givenBack({ listing, readAll }: Base, rows: readonly InventoryFil
   });
 }
 
+/** Files of the agent's layout and what they tell of themselves. */
+interface Shown {
+  readonly row: InventoryFile;
+  readonly name: string | null;
+  /** The agent wrote it, as an Application shows by its own digest and name, and a Secret by the Application that refers to it. */
+  readonly shows: boolean;
+}
+
+async function readShown(base: Base, paths: readonly string[], ids: Remembered["ids"]): Promise<Shown[]> {
+  const names = [...new Set(paths.map(applicationOf))].filter((name) => name !== null);
+  const contents = await base.readAll([...new Set([...paths, ...names.map(applicationPath)])]);
+  const bytesOf = (path: string) => contents.get(path) ?? Buffer.alloc(0);
+  const applications = new Map(
+    names.map((name) => {
+      const bytes = bytesOf(applicationPath(name));
+      const read = readApplication(bytes);
+      return [name, { ...read, isOurs: read.name === name && isOurs(bytes) }] as const;
+    }),
+  );
+  return paths.map((path): Shown => {
+    const name = applicationOf(path);
+    const application = applications.get(name ?? "");
+    const reference = isSecretPath(path) ? application?.references.get(secretNameOf(path)) : undefined;
+    const shows = application?.isOurs === true && (isApplication(path) || reference !== undefined);
+    const remembered = ids.get(name ?? "") || null;
+    // A Secret that its Application does not refer to is what a former owner of the name left behind.
+    const told = isSecretPath(path) && reference === undefined ? null : (application?.id ?? null);
+    const id = application?.isOurs === true ? told : remembered;
+    return { row: rowOf(base, path, id, bytesOf(path), reference), name, shows };
+  });
+}
+
+/** What the committed kustomization lists: the agent's, where nobody has changed it. */
+async function inKustomization(base: Base): Promise<ReadonlySet<string>> {
+  const bytes = (await base.readAll([KUSTOMIZATION])).get(KUSTOMIZATION);
+  return new Set(bytes === undefined ? [] : resourcesOf(bytes));
+}
+
+const KUSTOMIZATION = "kustomization.yaml";
+
+/**
+ * The rows of a verified inventory, and those of files that are newer than it: a person put an older one back and left
+ * the files, or a part of them. Of what it does not list, that is ours for which two things speak: that it shows by itself
+ * that the agent wrote it, that the kustomization lists it, that the agent remembers its Application. What is to the byte
+ * what the agent left there is as it wrote it, whatever an older inventory says.
+ */
+async function withNewer(
+  base: Base,
+  rows: readonly InventoryFile[],
+  serial: number,
+  published: Remembered | null,
+): Promise<readonly InventoryFile[]> {
+  const before = published !== null && serial < published.serial ? published : null;
+  const listed = new Map(rows.map((row) => [row.path, row]));
+  const own = [...base.listing.keys()].filter((path) => isInLayout(path) && applicationOf(path) !== null);
+  const folders = Map.groupBy(own, (path) => applicationOf(path) ?? "");
+  const asLeft = (name: string | null) => {
+    const files = (folders.get(name ?? "") ?? []).map((path) => [path, base.listing.get(path) ?? ""] as const);
+    return before?.trees.get(name ?? "") === treeDigest(files);
+  };
+  const isNewer = (path: string) => {
+    const row = listed.get(path);
+    if (row === undefined) return true;
+    return before !== null && (row.written ?? row.blob) !== base.listing.get(path) && asLeft(applicationOf(path));
+  };
+  const candidates = own.filter(isNewer);
+  if (candidates.length === 0) return rows;
+  const named = await inKustomization(base);
+  const newer = (await readShown(base, candidates, before?.ids ?? new Map())).filter(
+    ({ row: { path }, name, shows }) => {
+      const isRemembered = before?.ids.has(name ?? "") === true;
+      return asLeft(name) || [shows, named.has(path), isRemembered].filter(Boolean).length > 1;
+    },
+  );
+  const paths = new Set(newer.map(({ row }) => row.path));
+  return [...rows.filter(({ path }) => !paths.has(path)), ...newer.map(({ row }) => row)];
+}
+
 /**
  * Rows for files in our layout, as far as the tree tells: whose they are, but not what they were made from. Ours is what
- * shows by itself that the agent wrote it: an Application by its own digest, a Secret by the Application that refers to
- * it. Else what the inventory lists, of Applications that the agent remembers: anybody can have added a line. Where it
- * remembers none, it believes the inventory, but not whose these files are.
+ * shows by itself that the agent wrote it. Else what the inventory lists, of Applications that the agent remembers or that
+ * the kustomization lists, too: anybody can have added a line. Where it remembers none, it believes the inventory, but not
+ * whose these files are.
  */
 async function rebuild(
   base: Base,
   listed: ReadonlySet<string> | null,
-  remembered: ReadonlyMap<string, string> | null,
+  remembered: Remembered | null,
 ): Promise<InventoryFile[]> {
   const paths = [...base.listing.keys()].filter(isInLayout).sort();
-  const contents = await base.readAll(paths);
-  const bytesOf = (path: string) => contents.get(path) ?? Buffer.alloc(0);
+  const named = await inKustomization(base);
   const isClaimed = (path: string, name: string | null) => {
     if (name === null) return listed === null || listed.has(path);
     if (remembered === null) return listed?.has(path) === true;
-    return remembered.has(name) && (listed === null || listed.has(path));
+    const isListed = listed?.has(path) === true;
+    return remembered.ids.has(name) ? listed === null || isListed || named.has(path) : isListed && named.has(path);
   };
-  const applications = new Map(
-    paths
-      .filter(isApplication)
-      .map((path) => [applicationOf(path), { ...readApplication(bytesOf(path)), isOurs: isOurs(bytesOf(path)) }]),
-  );
-  return paths.flatMap((path): InventoryFile[] => {
-    const name = applicationOf(path);
-    const application = applications.get(name);
-    const reference = isSecretPath(path) ? application?.references.get(secretNameOf(path)) : undefined;
-    const shows = application?.isOurs === true && (isApplication(path) || reference !== undefined);
-    if (!shows && !isClaimed(path, name)) return [];
-    const id = application?.isOurs === true ? application.id : remembered?.get(name ?? "") || null;
-    const row = rowOf(base, path, id, bytesOf(path), reference);
-    const isChanged = isApplication(path) && application?.isOurs !== true;
-    return [isChanged ? { ...row, written: "0".repeat(row.blob.length) } : row];
-  });
+  const shown = await readShown(base, paths, remembered?.ids ?? new Map());
+  return shown
+    .filter(({ row, name, shows }) => shows || isClaimed(row.path, name))
+    .map(({ row, shows }) =>
+      isApplication(row.path) && !shows ? { ...row, written: "0".repeat(row.blob.length) } : row,
+    );
 }
 
 /** Former seal keys that an inventory names; older ones are forgotten. */

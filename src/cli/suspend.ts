@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import { Failure } from "../common/failure.js";
+import { own } from "../common/own.js";
 import { forTerminal } from "../common/quote.js";
 import { EXIT, paint } from "../report/index.js";
 import type { Memory, Suspension } from "../state/index.js";
@@ -78,9 +79,9 @@ function resumeEverything(memory: Memory): Memory {
 }
 
 function resumeOne(memory: Memory, name: string): Memory {
-  const { [name]: suspension, ...applications } = memory.suspended.applications;
-  const reverted = memory.reverted[name];
-  if (suspension === undefined && reverted === undefined) {
+  const { [name]: _, ...applications } = memory.suspended.applications;
+  const reverted = revertsOf(memory, name);
+  if (own(memory.suspended.applications, name) === undefined && reverted.length === 0) {
     throw nothing(
       `${forTerminal(name, 63)} is neither suspended nor held as Reverted`,
       "Its name stands in the answer of `sync` and `status`.",
@@ -89,8 +90,19 @@ function resumeOne(memory: Memory, name: string): Memory {
   return {
     ...memory,
     suspended: { ...memory.suspended, applications },
-    reverted: reverted === undefined ? memory.reverted : { ...memory.reverted, [name]: { ...reverted, resumed: true } },
+    reverted: {
+      ...memory.reverted,
+      ...Object.fromEntries(reverted.map(([each, entry]) => [each, { ...entry, resumed: true }])),
+    },
   };
+}
+
+/** Those of the name, and of what else the same Application was called: a rename that is taken back is one thing. */
+function revertsOf({ reverted }: Memory, name: string) {
+  const intent = own(reverted, name)?.intent;
+  return Object.entries(reverted).filter(
+    ([each, entry]) => each === name || (intent !== undefined && intent !== "" && entry.intent === intent),
+  );
 }
 
 const nothing = (message: string, hint: string) => new Failure(message, { code: "NothingHeld", stage: "plan", hint });

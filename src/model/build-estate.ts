@@ -72,6 +72,21 @@ const UNREADABLE =
 const EQUAL_SECRETS =
   "its name begins so that the Secrets of a bundle's credentials and of its parameters would have one name; mend it in Compass";
 
+const CUT =
+  "its name, cut to where the ids of its bundles begin, leaves a dot before a dash, which no name of a Secret may have; mend it in Compass";
+
+const SHARED_SECRETS =
+  "a Secret of it would have the name of one of another Application, since the ids of their bundles are no UUIDs; mend them in Compass";
+
+/** One object twice would stop every consumer, and no rule of names tells which of the two is right. */
+function sharedSecrets(applications: readonly ApplicationModel[]): ReadonlySet<string> {
+  const all = Map.groupBy(
+    applications.flatMap(({ id, secrets }) => secrets.map(({ name }) => ({ id, name }))),
+    ({ name }) => name,
+  );
+  return new Set([...all.values()].flatMap((same) => (same.length > 1 ? same.map(({ id }) => id) : [])));
+}
+
 /** Names of Secrets are cut (contract 4.4): after `params-`, again and again, nothing is left to tell two of them apart. */
 const hasEqualSecrets = ({ secrets }: ApplicationModel) =>
   new Set(secrets.map(({ name }) => name)).size < secrets.length;
@@ -97,18 +112,25 @@ export function buildEstate(snapshot: Snapshot, options: ModelOptions): Estate {
     }
     const known = [...(bundles.get(each.name) ?? []), ...(bundles.get(each.application.id) ?? [])];
     const result = modelApplication(each.application, each.name, fingerprint, known);
-    if (hasEqualSecrets(result.model)) {
-      setAside.push({ name: each.name, id: each.application.id, reason: "InvalidName", message: EQUAL_SECRETS });
+    const { secrets } = result.model;
+    const flaw = hasEqualSecrets(result.model) ? EQUAL_SECRETS : secrets.every(({ name }) => isName(name)) ? null : CUT;
+    if (flaw !== null) {
+      setAside.push({ name: each.name, id: each.application.id, reason: "InvalidName", message: flaw });
       continue;
     }
     applications.push(result.model);
     degraded.push(...result.degraded);
   }
-  degraded.push(...collisions(applications));
+  const sharers = sharedSecrets(applications);
+  for (const { id, name } of applications) {
+    if (sharers.has(id)) setAside.push({ name, id, reason: "InvalidName", message: SHARED_SECRETS });
+  }
+  const sound = applications.filter(({ id }) => !sharers.has(id));
+  degraded.push(...collisions(sound));
   return {
-    applications: applications.sort(byName),
+    applications: sound.sort(byName),
     setAside: setAside.sort(byName),
-    degraded: degraded.sort(byName),
+    degraded: degraded.filter(({ id }) => !sharers.has(id)).sort(byName),
   };
 }
 

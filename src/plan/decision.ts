@@ -13,17 +13,21 @@ import { type ApplicationModel, type Estate, withReferences } from "../model/ind
 import type { Memory, Missing, Reverted } from "../state/index.js";
 import { type ApprovalState, approvalOf } from "./approval.js";
 import {
+  type DeletionDecision,
   type DeletionRules,
   decideDeletions,
   gatherUnits,
+  isOverLimit,
   isRenamed,
   isSeen,
   keyOf,
   listsNothing,
+  overLimit,
   type Unit,
 } from "./deletion.js";
 import { type DestinationChange, destinationChanges } from "./destination.js";
 import { findStanding } from "./standing.js";
+import { waitingOnes } from "./waiting.js";
 
 /** Why files stay that Compass gives no reason for any more, or are not written. Documented in docs/reference/reasons.md. */
 export type HoldReason =
@@ -122,23 +126,25 @@ export function decide(input: DecisionInput): Decision {
   const isLeftAlone = (name: string) => reasons.has(name);
 
   const units = gatherUnits({ ...input, mode: settings.deletion.mode }, isLeftAlone);
-  const decided = decideDeletions(units, {
-    ...input,
-    remembered: memory.published.deletions,
-    rules: settings.deletion,
-    missing: memory.missing,
-  });
+  const rules = { ...input, remembered: memory.published.deletions, rules: settings.deletion, missing: memory.missing };
+  const waits = waitsAnyway(input, units, isLeftAlone);
+  const redirectedBy = ({ held, due }: DeletionDecision) => {
+    const waiting = [...held, ...(isContradictedBy(due) ? due : [])];
+    const changes = destinationChanges(estate, folders, new Set(waiting.flatMap(({ secret }) => secret ?? [])));
+    const isHeld = ({ name }: DestinationChange) => settings.destinationChange === "hold" && !reasons.has(name);
+    return { changes, redirected: Map.groupBy(changes.filter(isHeld), ({ name }) => name) };
+  };
   const shown = (each: readonly Unit[]) => (second === null ? [] : each.filter((unit) => isSeen(unit, input, second)));
   // A look that lists nothing, after one that did not, shows nobody and proves nobody gone: it is an outage, or a slip.
   const isBlank = second !== null && listsNothing(second) && !listsNothing(estate);
   const unproven = (each: readonly Unit[]) => (isBlank ? each : shown(each));
-  const isContradicted = unproven([...decided.due, ...takenOver(input, isLeftAlone)]).length > 0;
-  const waiting = [...decided.held, ...(isContradicted ? decided.due : [])];
-  const changes = destinationChanges(estate, folders, new Set(waiting.flatMap(({ secret }) => secret ?? [])));
-  const redirected = Map.groupBy(
-    settings.destinationChange === "hold" ? changes.filter(({ name }) => !reasons.has(name)) : [],
-    ({ name }) => name,
-  );
+  const isContradictedBy = (due: readonly Unit[]) => unproven([...due, ...takenOver(input, isLeftAlone)]).length > 0;
+
+  // Nothing goes of an Application whose destination is held, so that it takes no room within the limit from others.
+  const first = redirectedBy(decideDeletions(units, { ...rules, cannotGo: waits })).redirected;
+  const held = new Set([...first.values()].flat().map(({ id }) => id));
+  const decided = decideDeletions(units, { ...rules, cannotGo: (unit) => waits(unit) || held.has(unit.id) });
+  const { changes, redirected } = redirectedBy(decided);
   const redirections = [...redirected.values()]
     .flatMap(([change]) => change ?? [])
     .map(({ name, id }): Hold => ({ name, id, secret: null, reason: "DestinationChanged", until: null }));
@@ -163,7 +169,13 @@ export function decide(input: DecisionInput): Decision {
 
   const approved = passing.filter(({ reason }) => reason !== "DestinationChanged");
   // Nothing goes of an Application that is not written: it waits with what it has.
-  const due = [...decided.due.map(dueUnit(false)), ...approved.map(dueUnit(true))].filter(({ id }) => !frozen.has(id));
+  const mayGo = [...decided.due.map(dueUnit(false)), ...approved.map(dueUnit(true))].filter(
+    ({ id }) => !frozen.has(id),
+  );
+  // What a destination kept back until it was approved had no part in the limit yet.
+  const own = mayGo.filter((unit) => !unit.isApproved && !waits(unit));
+  const late = isOverLimit(own, rules) ? own.filter(({ id }) => held.has(id)) : [];
+  const due = mayGo.filter((unit) => !late.includes(unit));
   const takeovers = takenOver(input, (name) => left.has(name));
   const seen = unproven([...due, ...takeovers]);
   // A look that shows one of them is no proof for the others either: all of them wait for the next cycle.
@@ -172,9 +184,9 @@ export function decide(input: DecisionInput): Decision {
       ? []
       : due.map(({ name, id, secret }): Hold => ({ name, id, secret, reason: "SeenAgain", until: null }));
   const keeping = new Set(takeovers.filter((unit) => !input.owned.trusted || seen.includes(unit)).map(({ id }) => id));
-  const held = [...stays, ...seenAgain];
+  const staying = [...stays, ...late.map(overLimit), ...seenAgain];
 
-  const stayingSecrets = new Set(held.flatMap(({ secret }) => secret ?? []));
+  const stayingSecrets = new Set(staying.flatMap(({ secret }) => secret ?? []));
   const rows = [...folders.values()].flatMap((folder) => folder.rows);
   const missing = { ...decided.missing };
   // Who is seen begins anew, also where nothing was due yet.
@@ -187,7 +199,7 @@ export function decide(input: DecisionInput): Decision {
       rows.filter(({ path }) => stayingSecrets.has(path)),
     ),
     due: seen.length === 0 ? due : [],
-    held: [...held, ...standing(reasons, estate, folders), ...oldNames(left, estate, folders)],
+    held: [...staying, ...standing(reasons, estate, folders), ...oldNames(left, estate, folders)],
     leftAlone: new Set(left.keys()),
     listed: new Set([...estate.applications, ...estate.setAside].map(({ id }) => id)),
     frozen,
@@ -202,6 +214,20 @@ export function decide(input: DecisionInput): Decision {
     missing,
     reverted,
   };
+}
+
+/** True for a unit whose owner waits for a new name that is not free: it stays, whatever the limit. */
+function waitsAnyway(
+  { estate, folders }: DecisionInput,
+  units: readonly Unit[],
+  isLeftAlone: (name: string) => boolean,
+): (unit: Unit) => boolean {
+  const [free, left] = [false, true].map((is) => estate.applications.filter(({ name }) => isLeftAlone(name) === is));
+  const wanted = new Map((free ?? []).map((application) => [application.name, { application }]));
+  const kept = new Set([...estate.setAside, ...(left ?? [])].map(({ id }) => id));
+  const mayBeLeft = new Set(units.filter(({ secret }) => secret === null).map(({ name }) => name));
+  const waiting = waitingOnes({ wanted, folders, kept, mayBeLeft, already: new Set() });
+  return ({ id }) => waiting.has(id);
 }
 
 const isSameUnit = (unit: Unit) => (other: Unit) =>

@@ -31,6 +31,8 @@ export interface DeletionInput {
   readonly estate: Estate;
   readonly rules: DeletionRules;
   readonly missing: Readonly<Record<string, Missing>>;
+  /** True for what cannot go in this cycle, though it may: it counts for no limit. @default nothing */
+  readonly cannotGo?: (unit: Unit) => boolean;
   readonly now: Date;
 }
 
@@ -87,13 +89,13 @@ export function decideDeletions(units: readonly Unit[], input: DeletionInput): D
     if (until === null) due.push(unit);
     else held.push({ ...unit, reason: unit.secret === null ? "MissingTooBriefly" : "CredentialsVanished", until });
   }
-  if (!isOverLimit(due, input)) return { due, held, missing };
-  return {
-    due: [],
-    held: [...held, ...due.map((unit): Hold => ({ ...unit, reason: "OverLimit", until: null }))],
-    missing,
-  };
+  const { cannotGo = () => false } = input;
+  const going = due.filter((unit) => !cannotGo(unit));
+  if (!isOverLimit(going, input)) return { due, held, missing };
+  return { due: due.filter(cannotGo), held: [...held, ...going.map(overLimit)], missing };
 }
+
+export const overLimit = ({ name, id, secret }: Unit): Hold => ({ name, id, secret, reason: "OverLimit", until: null });
 
 /**
  * Folders whose owner has another name now or is not listed, unless somebody else has the name; and Secrets that a listed
@@ -114,7 +116,8 @@ export function gatherUnits(
   return [...folders].flatMap(([name, { id, rows }]): Unit[] => {
     const owner = owners.get(id);
     if (isLeftAlone(name) || isLeftAlone(owner?.name ?? "") || kept.has(id)) return [];
-    if (kept.has(name) && !wanted.has(name)) return [];
+    // Whose owner is listed goes with its new name, whoever else wants the old one.
+    if (kept.has(name) && !wanted.has(name) && owner === undefined) return [];
     const application = wanted.get(name);
     const secretsOf = (model: ApplicationModel, own: Folder["rows"]) =>
       own
@@ -174,6 +177,12 @@ export function isSeen(
 
 const DAY = 24 * 60 * 60 * 1000;
 
+const isSameRecord = (one: DeletionRecord, other: DeletionRecord) =>
+  one.applications === other.applications &&
+  one.secrets === other.secrets &&
+  one.ofApplications === other.ofApplications &&
+  one.ofSecrets === other.ofSecrets;
+
 /**
  * Deletions, none of them later than now: the clock was set back, and they count from now on. Else one that was wrong for
  * a moment would count for years.
@@ -181,13 +190,22 @@ const DAY = 24 * 60 * 60 * 1000;
 export const untilNow = (records: readonly DeletionRecord[], now: Date): readonly DeletionRecord[] =>
   records.map((record) => (new Date(record.at) > now ? { ...record, at: now.toISOString() } : record));
 
-/** Those of the day that ends now, the oldest first: what Git tells and what is remembered, each once. */
+/**
+ * Those of the day that ends now, the oldest first: what Git tells and what is remembered, each once. What lies in the
+ * future in Git is what the memory has counted since it was first met.
+ */
 export function ofTheDay(
   inGit: readonly DeletionRecord[],
   remembered: readonly DeletionRecord[],
   now: Date,
 ): readonly DeletionRecord[] {
-  const told = untilNow(inGit, now);
+  const met = new Set(remembered.filter(({ at }) => new Date(at) <= now));
+  const told = inGit.map((record) => {
+    if (new Date(record.at) <= now) return record;
+    const known = [...met].find((each) => isSameRecord(each, record)) ?? { ...record, at: now.toISOString() };
+    met.delete(known);
+    return known;
+  });
   const known = new Set(told.map(({ at }) => at));
   return [...told, ...untilNow(remembered, now).filter(({ at }) => !known.has(at))]
     .filter(({ at }) => now.getTime() - Date.parse(at) < DAY)
@@ -201,7 +219,10 @@ export function committedCounts(folders: ReadonlyMap<string, Folder>): { applica
 }
 
 /** By kind: of what was committed when the day began, at most the limit may go in the day; one may always. */
-function isOverLimit(due: readonly Unit[], { owned, remembered, folders, rules, now }: DeletionInput): boolean {
+export function isOverLimit(
+  due: readonly Unit[],
+  { owned, remembered, folders, rules, now }: Pick<DeletionInput, "owned" | "remembered" | "folders" | "rules" | "now">,
+): boolean {
   const records = ofTheDay(owned.deletions, remembered, now);
   const committed = committedCounts(folders);
   const exceeds = (wanted: number, spent: number, whole: number) =>

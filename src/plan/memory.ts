@@ -1,5 +1,6 @@
 /** What the next cycle must know of this one. Pure. */
 
+import type { Remembered } from "../base/index.js";
 import type { Memory } from "../state/index.js";
 import { ofTheDay } from "./deletion.js";
 import type { Plan } from "./plan.js";
@@ -22,11 +23,16 @@ export function deletedBefore({ published }: Memory): ReadonlyMap<string, string
   return new Map(deleted.map(([name, { id }]) => [name, id]));
 }
 
-/** Ids of Applications that are in Git as far as the agent remembers, by their names; null where it remembers nothing. */
-export function publishedBefore({ published }: Memory): ReadonlyMap<string, string> | null {
+/** What is in Git as far as the agent remembers; null where it remembers nothing. */
+export function publishedBefore({ published }: Memory): Remembered | null {
+  if (published.serial === 0) return null;
   const there = Object.entries(published.applications).filter(([, { tree }]) => tree !== "");
-  const known = there.map(([name, { id }]) => [name, id] as const);
-  return published.serial === 0 ? null : new Map([...Object.entries(published.others), ...known]);
+  const ids = there.map(([name, { id }]) => [name, id] as const);
+  return {
+    serial: published.serial,
+    ids: new Map([...Object.entries(published.others), ...ids]),
+    trees: new Map(there.map(([name, { tree }]) => [name, tree])),
+  };
 }
 
 export interface LearnOptions {
@@ -53,14 +59,15 @@ export function learn(memory: Memory, plan: Plan, { target, isPublished, now }: 
   return {
     ...seen,
     // What was written again is put back no more.
-    reverted: Object.fromEntries(Object.entries(reverted).filter(([name]) => !(name in plan.published))),
+    reverted: Object.fromEntries(Object.entries(reverted).filter(([name]) => !Object.hasOwn(plan.published, name))),
     hold,
     approvals: valid.filter(({ hash }) => hash !== usedApproval),
     // Never lower: what a person took back stays known as such.
     published: {
       target,
       serial: Math.max(published.serial, plan.inventory.serial),
-      deletions: ofTheDay(plan.inventory.deletions, published.deletions, now),
+      // As they were counted: a moment later what lies in the future would be another.
+      deletions: ofTheDay(plan.inventory.deletions, published.deletions, plan.at),
       applications,
       others: plan.others,
     },

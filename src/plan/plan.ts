@@ -6,11 +6,14 @@ import {
   applicationPath,
   type Drift,
   formatInventory,
+  INVENTORY_LIMIT,
   INVENTORY_PATH,
   type Inventory,
   type InventoryFile,
   sealKeyID,
+  treeDigest,
 } from "../base/index.js";
+import { Failure } from "../common/failure.js";
 import { sha256 } from "../common/sha256.js";
 import type { Degraded, SetAside } from "../model/index.js";
 import {
@@ -25,11 +28,10 @@ import type { SealedApplication } from "../seal/index.js";
 import type { DeletionRecord, HeldSet, Memory, PublishedApplication } from "../state/index.js";
 import type { ApprovalState } from "./approval.js";
 import type { Decision, Hold } from "./decision.js";
-import { committedCounts, ofTheDay, untilNow } from "./deletion.js";
+import { committedCounts, ofTheDay } from "./deletion.js";
 import type { DestinationChange } from "./destination.js";
 import { revisionDigest } from "./digest.js";
 import { type Settlement, type SettleOptions, settle } from "./settle.js";
-import { treeDigest } from "./standing.js";
 
 export interface Plan {
   /** Bytes by path, relative to `git.path`; only what differs from the base. */
@@ -65,6 +67,8 @@ export interface Plan {
   readonly others: Readonly<Record<string, string>>;
   /** That the plan leads to: for the memory. */
   readonly inventory: Pick<Inventory, "serial" | "deletions">;
+  /** When it was made. */
+  readonly at: Date;
 }
 
 export interface PlanOptions extends SettleOptions {
@@ -126,6 +130,7 @@ export function makePlan(options: PlanOptions): Plan {
     },
     others: othersThan(published, tree.rows),
     inventory: tree.inventory,
+    at: options.now,
   };
 }
 
@@ -213,6 +218,7 @@ function assemble(settled: Settlement, options: PlanOptions): Tree {
 
   for (const row of settled.staying) add(asItStands(row, drift), null);
   for (const row of absentRows(options)) add(row, null);
+  for (const row of replacedByLinks(settled, options)) add(row, null);
   for (const { row, content } of settled.published.flatMap(({ files }) => files)) add(row, content);
   addCommon(ATTRIBUTES_PATH, ATTRIBUTES_TEXT);
   const there = () => [...rows.values()].filter(({ absent }) => absent !== true);
@@ -245,14 +251,24 @@ function inventoryOf(
     formerSealKeys: owned.formerSealKeys,
     files: [...rows.values()],
   };
-  const standing = { ...common, serial: owned.serial, deletions: untilNow(owned.deletions, now) };
+  const standing = { ...common, serial: owned.serial, deletions: owned.deletions };
   const isThere = base.listing.get(INVENTORY_PATH) === base.blobID(formatInventory(standing, sealKey));
   if (isThere) return { inventory: standing, bytes: null };
   const before = ofTheDay(owned.deletions, remembered.deletions, now);
   const deletions = [...before, ...recordOf(rows, settled, options)];
   const inventory = { ...common, serial: Math.max(owned.serial, remembered.serial) + 1, deletions };
-  return { inventory, bytes: formatInventory(inventory, sealKey) };
+  const bytes = formatInventory(inventory, sealKey);
+  // It could not be read back, and no later cycle could go on from it.
+  if (bytes.length > INVENTORY_LIMIT) throw tooLarge(rows.size);
+  return { inventory, bytes };
 }
+
+const tooLarge = (files: number) =>
+  new Failure(`the inventory of ${files} files would be larger than 64 MiB, the most that is read back`, {
+    code: "InventoryUnusable",
+    stage: "plan",
+    hint: "Nothing was written. Shorten the addresses of token endpoints in Compass, which it holds; or spread the Applications over more runtimes.",
+  });
 
 /** What goes with this commit by the agent's own decision. */
 function recordOf(
@@ -281,6 +297,12 @@ function absentRows({ base, owned, decision }: PlanOptions): InventoryFile[] {
   return owned.files
     .filter(({ path }) => !base.listing.has(path) && decision.leftAlone.has(applicationOf(path) ?? ""))
     .map((row) => ({ ...row, absent: true }));
+}
+
+/** Files in whose place a person put a link. Nothing of their Applications is touched, so all of them stay listed. */
+function replacedByLinks({ due }: Settlement, { base, owned }: PlanOptions): InventoryFile[] {
+  const gone = new Set(due.map(({ name }) => name));
+  return owned.files.filter(({ path }) => base.obstacles.has(path) && !gone.has(applicationOf(path) ?? ""));
 }
 
 /** The row of a file that is written, with what the agent wrote there before. */

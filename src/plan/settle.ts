@@ -11,6 +11,7 @@ import {
 import type { SetAside } from "../model/index.js";
 import type { SealedApplication, SealedFile } from "../seal/index.js";
 import type { Decision, DueUnit, Hold } from "./decision.js";
+import { waitingOnes } from "./waiting.js";
 
 export interface SettleOptions {
   readonly base: Base;
@@ -48,7 +49,7 @@ export function settle(options: SettleOptions): Settlement {
     ({ name, id, secret }) => secret !== null && wanted.get(name)?.application.id !== id,
   );
   const readyWithout = (waiting: ReadonlySet<string>) => {
-    const all = waitingOnes(wanted, folders, keptIDs, mayBeLeft, waiting);
+    const all = waitingOnes({ wanted, folders, kept: keptIDs, mayBeLeft, already: waiting });
     return free.filter(({ application }) => !all.has(application.id));
   };
   // Who waits keeps the folder of its old name, and so does who is set aside.
@@ -104,36 +105,6 @@ const foreignFile = ({ application: { name, id } }: SealedApplication): SetAside
   reason: "ForeignFile",
   message: `something that this agent did not write stands in the place of a file or folder of applications/${name} in git.path; move it away`,
 });
-
-/**
- * Ids of those that cannot have their name yet. The folder of that name has to stay: its owner is set aside, or waits
- * itself. Or their own old folder stays: a rename is a deletion of the old name, and until that passes, or somebody else
- * takes the old name, the new one waits; unless nothing is ever deleted. Adds up until nothing changes.
- */
-function waitingOnes(
-  wanted: ReadonlyMap<string, SealedApplication>,
-  folders: ReadonlyMap<string, Folder>,
-  kept: ReadonlySet<string>,
-  mayBeLeft: ReadonlySet<string>,
-  already: ReadonlySet<string>,
-): Set<string> {
-  const namesOf = Map.groupBy(folders.keys(), (name) => folders.get(name)?.id ?? "");
-  const waiting = new Set(already);
-  for (let before = -1; before !== waiting.size; ) {
-    before = waiting.size;
-    for (const [name, { application }] of wanted) {
-      const { id } = application;
-      const owner = folders.get(name)?.id;
-      const isTaken = owner !== undefined && owner !== id && (kept.has(owner) || waiting.has(owner));
-      const isLeft = (old: string) => {
-        const next = wanted.get(old)?.application.id;
-        return old === name || mayBeLeft.has(old) || (next !== undefined && !waiting.has(next));
-      };
-      if (isTaken || !(namesOf.get(id) ?? []).every(isLeft)) waiting.add(id);
-    }
-  }
-  return waiting;
-}
 
 /**
  * Those whose Secrets do not stand under the same name in a folder that stays, since one object twice would stop every

@@ -1,9 +1,9 @@
 /** Applications that a person wants left alone: suspended, marked, changed or put back in Git. Pure. */
 
-import { applicationOf, applicationPath } from "../base/index.js";
+import { applicationOf, applicationPath, treeDigest } from "../base/index.js";
 import { Failure } from "../common/failure.js";
+import { own } from "../common/own.js";
 import { forTerminal } from "../common/quote.js";
-import { sha256 } from "../common/sha256.js";
 import type { Memory, PublishedApplication, Reverted } from "../state/index.js";
 import type { DecisionInput, HoldReason } from "./decision.js";
 import { suspendedNames } from "./suspension.js";
@@ -33,7 +33,7 @@ export function findStanding(input: StandingInput): Standing {
   add(suspendedNames(memory, instructions), "Suspended");
   add(drift.disabled, "ReconcileDisabled");
   add(
-    Object.keys(reverted).filter((name) => reverted[name]?.resumed === false),
+    Object.keys(reverted).filter((name) => own(reverted, name)?.resumed === false),
     "Reverted",
   );
   const resumed = new Set(Object.keys(reverted));
@@ -71,31 +71,33 @@ function findReverted(input: StandingInput): Record<string, Reverted> {
     tree === "" && owned.serial <= serial && owned.broughtBack.has(name);
   const older = new Set([...drift.files].flatMap(([path, file]) => (file.older ? (applicationOf(path) ?? []) : [])));
   const intents = new Map(estate.applications.map(({ name, intent }) => [name, intent]));
-  const unknown = new Set(estate.setAside.map(({ name }) => name));
+  const unknown = new Set(estate.setAside.flatMap(({ id, name }) => [id, name]));
+  const names = new Map(estate.applications.map(({ id, name }) => [id, name]));
 
   const reverted: Record<string, Reverted> = {};
   for (const name of new Set([...Object.keys(applications), ...older, ...Object.keys(memory.reverted)])) {
     const tree = treeDigest(folders.get(name)?.rows.map(({ path }) => [path, base.listing.get(path) ?? ""]) ?? []);
-    const published = applications[name];
-    const known = memory.reverted[name];
+    const published = own(applications, name);
+    const known = own(memory.reverted, name);
+    // Of a rename that was taken back: what counts is what Compass says of the Application, whatever it is called.
+    const owner = folders.get(name)?.id ?? "";
+    const called = intents.has(name) ? name : (names.get(owner) ?? name);
     // Null where Compass tells nothing that could be compared: as good as unchanged.
-    const intent = intents.has(name) ? (intents.get(name) ?? null) : unknown.has(name) ? null : "";
+    const intent = intents.has(called)
+      ? (intents.get(called) ?? null)
+      : unknown.has(name) || unknown.has(owner)
+        ? null
+        : "";
     if (published?.tree === tree) continue;
     const isTakenBack =
       older.has(name) ||
       (published !== undefined && (isPutBack || isMergedBack(name, published) || isBroughtBack(name, published)));
-    const fresh = { tree, intent: published?.intent ?? intent ?? "", since: now.toISOString(), resumed: false };
+    const said = called === name ? published?.intent : own(applications, called)?.intent;
+    const fresh = { tree, intent: said ?? intent ?? "", since: now.toISOString(), resumed: false };
     const entry = known?.tree === tree ? known : isTakenBack ? fresh : null;
     if (entry !== null && (intent === null || intent === entry.intent)) reverted[name] = entry;
   }
   return reverted;
-}
-
-/** Digest of an Application's files as they lie in Git; "" for none. */
-export function treeDigest(files: readonly (readonly [path: string, blob: string])[]): string {
-  if (files.length === 0) return "";
-  const lines = files.map(([path, blob]) => `${path}\0${blob}\n`).sort();
-  return sha256(lines.join("")).slice(0, 32);
 }
 
 const drifted = (name: string) =>

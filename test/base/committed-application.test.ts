@@ -74,6 +74,7 @@ describe("a committed Application", () => {
   it("tells its id, and what it says of each Secret, with the hosts of all entries", async () => {
     expect(readApplication(bytes(await written()))).toEqual({
       id: uuid(1),
+      name: "mp-shop",
       isDisabled: false,
       references: new Map([
         [
@@ -186,7 +187,13 @@ describe("a committed Application", () => {
     ["a document too many", "a: 1\n---\nspec: { compassMetadata: { applicationId: x } }"],
     ["a billion laughs", "a: &a [x]\nb: &b [*a, *a]\nspec: *b"],
   ])("with %s says nothing", (_, text) => {
-    expect(readApplication(bytes(text))).toEqual({ id: null, isDisabled: false, references: new Map(), routes: [] });
+    expect(readApplication(bytes(text))).toEqual({
+      id: null,
+      name: null,
+      isDisabled: false,
+      references: new Map(),
+      routes: [],
+    });
   });
 });
 

@@ -9,6 +9,7 @@ import {
   type InventoryFile,
   type OwnershipOptions,
   ownedFiles,
+  type Remembered,
   sealKeyID,
 } from "../../src/base/index.js";
 import type { DeletionRecord } from "../../src/state/index.js";
@@ -32,6 +33,16 @@ import {
 const otherKey = Buffer.alloc(32, 8);
 const bytes = (text: string) => Buffer.from(text);
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+/** What the agent remembers of its third commit. */
+const rememberedOf = (
+  ids: Readonly<Record<string, string>>,
+  trees: Readonly<Record<string, string>> = {},
+): Remembered => ({
+  serial: 3,
+  ids: new Map(Object.entries(ids)),
+  trees: new Map(Object.entries(trees)),
+});
 
 const treeOf = (files: Readonly<Record<string, string>>): Tree =>
   new Map(Object.entries(files).map(([path, text]) => [path, bytes(text)]));
@@ -113,7 +124,7 @@ describe("a path without an inventory", () => {
     });
     const edited = aBase(new Map([["applications/mp-a/application.yaml", bytes("mine")]]));
     expect(await owned(edited)).toMatchObject({ files: [] });
-    const published = new Map([["mp-a", uuid(1)]]);
+    const published = rememberedOf({ "mp-a": uuid(1) });
     await expect(owned(edited, { published })).rejects.toMatchObject({ code: "BaseUnusable" });
   });
 
@@ -279,10 +290,7 @@ describe("a path with an inventory that does not verify", () => {
       "applications/mp-c/notes.md": "6",
     };
 
-    const published = new Map([
-      ["mp-a", uuid(1)],
-      ["mp-b", uuid(2)],
-    ]);
+    const published = rememberedOf({ "mp-a": uuid(1), "mp-b": uuid(2) });
     const inventory = bytes(`{"version":1,"owner":"${RUNTIME}","deletions":7}`);
     const { deletions } = await owned(withInventory(inventory, files), { published });
 
@@ -323,10 +331,7 @@ describe("a path with an inventory that does not verify", () => {
     const changed = "applications/mp-a/application.yaml";
     const edited = bytes((tree.get(changed) ?? "").toString().replace("Description not provided", "Mine"));
 
-    const published = new Map([
-      ["mp-a", uuid(1)],
-      ["mp-b", uuid(2)],
-    ]);
+    const published = rememberedOf({ "mp-a": uuid(1), "mp-b": uuid(2) });
     const base = aBase(new Map([...tree, [changed, edited]]), otherKey);
     const { files } = await owned(base, { sealKey: otherKey, published });
 
@@ -427,7 +432,9 @@ describe("a path with an inventory that does not verify", () => {
     };
 
     const numbers = { "mp-a": 1, "mp-b": 2, "mp-c": 3, "mp-d": 4 };
-    const published = new Map(Object.entries(numbers).map(([name, number]) => [name, uuid(number)]));
+    const published = rememberedOf(
+      Object.fromEntries(Object.entries(numbers).map(([name, number]) => [name, uuid(number)])),
+    );
     const found = await owned(withInventory(inventory, files), { published });
 
     const row = (path: string, id: string | null, text: string, changes: Partial<InventoryFile> = {}) => ({
@@ -464,14 +471,16 @@ describe("a path with an inventory that does not verify", () => {
   describe("and lists what the agent did not write", () => {
     const mine = "applications/mine/application.yaml";
     const files = { [mine]: application(uuid(7)), "applications/mine/secrets/s.yaml": "mine" };
-    const pathsOf = async (base: Base, published: ReadonlyMap<string, string> | null) =>
+    const pathsOf = async (base: Base, published: Remembered | null) =>
       (await owned(base, { published })).files.map(({ path, id }) => `${path} ${id}`);
     const listing = withInventory(inventoryOf(RUNTIME, otherKey, [], { files: Object.keys(files).map(aRow) }), files);
     const unreadable = withInventory(bytes(`{"version":1,"owner":"${RUNTIME}","files":7}`), files);
 
     it("takes nothing of it, as far as it remembers what it wrote", async () => {
       for (const base of [listing, unreadable]) {
-        expect(await pathsOf(base, new Map([["mp-a", uuid(1)]]))).not.toContainEqual(expect.stringContaining("mine"));
+        expect(await pathsOf(base, rememberedOf({ "mp-a": uuid(1) }))).not.toContainEqual(
+          expect.stringContaining("mine"),
+        );
       }
     });
 

@@ -82,13 +82,15 @@ describe("what is learnt of a cycle", () => {
     const { published: before } = remembered;
     const deleted = { ...before, applications: { ...before.applications, ...published("mp-d", "") } };
 
-    expect(publishedBefore({ ...remembered, published: deleted })).toEqual(
+    const known = publishedBefore({ ...remembered, published: deleted });
+    expect(known?.ids).toEqual(
       new Map([
         ["mp-h", "id of mp-h"],
         ["mp-a", "id of mp-a"],
         ["mp-b", "id of mp-b"],
       ]),
     );
+    expect([known?.serial, [...(known?.trees.keys() ?? [])]]).toEqual([before.serial, ["mp-a", "mp-b"]]);
     expect(publishedBefore(noMemory)).toBeNull();
   });
 

@@ -114,6 +114,7 @@ const action = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("restore the inventory" as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("older inventory" as const), age: fc.nat({ max: 3 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("disable" as const), name: soundName, on: fc.boolean() }) },
   {
     weight: 1,
@@ -354,6 +355,11 @@ class World {
       }
       case "restore the inventory":
         return this.#restoreInventory();
+      case "older inventory": {
+        const inventory = this.#commits.at(-2 - action.age)?.tree.get(INVENTORY_PATH);
+        if (inventory !== undefined) this.#write(INVENTORY_PATH, inventory.toString());
+        return;
+      }
       case "disable": {
         const path = applicationPath(action.name);
         if (!this.#ourPaths().includes(path)) return;
@@ -497,19 +503,37 @@ class World {
       : learn(memoryFor(TARGET, this.memory), plan, { target: TARGET, isPublished, now: this.now });
     if (said.hold !== null) this.#hashes.push(said.hold.hash);
     if (!isPublished) return against;
+    const dropped = this.#dropped(result.tree);
     this.tree = result.tree;
     // Of the day that ends now; what Git says of earlier ones stays there until the inventory is written again.
     this.#records = records.filter(({ at }) => this.now.getTime() - at < minutes(24 * 60));
     if (plan.writes.size + plan.deletes.length > 0) this.#commit(plan.writes);
     // 5. The tree fits together.
     against.push(...faults(this.tree, this.key, this.#foreignPaths()));
-    return [...against, ...(await this.#unquiet(result, looks))];
+    return [...against, ...dropped, ...(await this.#unquiet(result, looks))];
+  }
+
+  /** Files that the agent once wrote and listed, that stay, and that no consumer would find any more. */
+  #dropped(after: Tree): string[] {
+    const lists = (tree: Tree, path: string) => textOf(tree, "kustomization.yaml").includes(`- ${path}\n`);
+    const written = [...this.#versions.keys()].filter((path) => this.before.has(path) && after.has(path));
+    return written
+      .filter((path) => lists(this.before, path) && !lists(after, path))
+      .map((path) => `${path} is there and left the kustomization`);
   }
 
   /** What Git tells of deletions, and what is remembered, each once. */
   #knownRecords(): readonly DeletionRecord[] {
     const clock = this.now.getTime();
-    const inGit = this.#current.records;
+    // What Git dates in the future counts from when it was first met.
+    const countsOf = ({ at: _, ...counts }: DeletionRecord) => JSON.stringify(counts);
+    const left = new Set(this.#records.filter(({ at }) => at <= clock));
+    const inGit = this.#current.records.map((record) => {
+      const met = record.at > clock && [...left].find((each) => countsOf(each) === countsOf(record));
+      if (!met) return record;
+      left.delete(met);
+      return met;
+    });
     const known = new Set(inGit.map(({ at }) => Math.min(at, clock)));
     const all = [...inGit, ...this.#records.filter(({ at }) => !known.has(Math.min(at, clock)))];
     return all.toSorted((a, b) => a.at - b.at);

@@ -127,27 +127,79 @@ export function readTree(tree: Tree, key: Buffer, remembered: Remembered = null)
   const bytes = tree.get(INVENTORY_PATH);
   if (bytes === undefined) {
     const isLeft = [...tree].some(([path, each]) => {
-      const isKnown = remembered?.has(folderOf(path) ?? "") === true;
+      const isKnown = remembered?.ids.has(folderOf(path) ?? "") === true;
       return APPLICATION.test(path) && (isKnown || isAsWritten(each.toString("utf8")));
     });
     const isForeign = isLeft || COMMON.some((path) => tree.has(path));
     return { state: isForeign ? "unusable" : "new", rows: [], serial: 0, listed: null } as const;
   }
   const reading = readInventory(bytes, key);
-  if (reading.state === "verified")
-    return {
-      state: "verified",
-      rows: reading.inventory.files,
-      serial: reading.inventory.serial,
-      listed: null,
-    } as const;
+  if (reading.state === "verified") {
+    const { files, serial } = reading.inventory;
+    return { state: "verified", rows: withNewer(tree, files, serial, remembered), serial, listed: null } as const;
+  }
   const isOwned = reading.state === "unverified" && reading.owner !== null;
   const listed = reading.state === "unverified" ? reading.paths : null;
   return { state: isOwned ? "rebuilt" : "unusable", rows: [], serial: 0, listed } as const;
 }
 
-/** Ids by the names of what the agent remembers to have published; null when it remembers nothing. */
-export type Remembered = ReadonlyMap<string, string> | null;
+/** Ids and files, by name, of what the agent remembers to have published; null when it remembers nothing. */
+export type Remembered = {
+  readonly serial: number;
+  readonly ids: ReadonlyMap<string, string>;
+  readonly files: ReadonlyMap<string, string>;
+} | null;
+
+/** True for a file that shows by itself that the agent wrote it, for this very name. */
+function showsItself(tree: Tree, path: string): boolean {
+  const name = folderOf(path) ?? "";
+  const application = textOf(tree, applicationPath(name));
+  const secret = /\/secrets\/(.*)\.yaml$/.exec(path)?.[1];
+  const isNamed = APPLICATION.test(path) || (secret !== undefined && application.includes(`: ${secret}\n`));
+  return isNamed && isAsWritten(application) && application.includes(`\n  name: ${name}\n`);
+}
+
+const idIn = (tree: Tree, name: string) =>
+  /^ +applicationId: (\S+)$/m.exec(textOf(tree, applicationPath(name)))?.[1] ?? null;
+
+/** Whose a file is, as far as the files tell. */
+function idOf(tree: Tree, path: string, remembered: Remembered): string | null {
+  const name = folderOf(path) ?? "";
+  // What somebody changed does not say whose it is.
+  if (!showsItself(tree, applicationPath(name))) return remembered?.ids.get(name) || null;
+  // What its Application does not refer to is what a former owner of the name left behind.
+  return isSecret(path) && !showsItself(tree, path) ? null : idIn(tree, name);
+}
+
+const isInKustomization = (tree: Tree, path: string) => textOf(tree, "kustomization.yaml").includes(`- ${path}\n`);
+
+/**
+ * The rows of an inventory, and files that it does not list or knows otherwise: what is as the agent left it when the
+ * inventory is an older one; else what two things speak for.
+ */
+function withNewer(
+  tree: Tree,
+  rows: readonly InventoryFile[],
+  serial: number,
+  remembered: Remembered,
+): readonly InventoryFile[] {
+  const newest = remembered !== null && serial < remembered.serial ? remembered : null;
+  const all = new Map(rows.map((row) => [row.path, row]));
+  const paths = [...tree.keys()].filter((path) => OURS.test(path) && folderOf(path) !== null);
+  for (const [name, own] of Map.groupBy(paths, (path) => folderOf(path) ?? "")) {
+    const isAsLeft = newest?.files.get(name) === filesDigest(tree, own);
+    for (const path of own) {
+      const row = all.get(path);
+      const blob = blobID(tree.get(path) ?? Buffer.alloc(0));
+      if (row !== undefined && (!isAsLeft || blob === (row.written ?? row.blob))) continue;
+      const shows = showsItself(tree, path);
+      const speaking = [shows, isInKustomization(tree, path), newest?.ids.has(name) === true].filter((each) => each);
+      if (!isAsLeft && speaking.length < 2) continue;
+      all.set(path, { path, id: idOf(tree, path, newest), blob, sha256: "" });
+    }
+  }
+  return [...all.values()];
+}
 
 /**
  * Paths that are the agent's to change: what a verified inventory lists. Of one that does not verify, what shows by itself
@@ -161,13 +213,12 @@ export function ownPaths(
   if (state === "rebuilt") {
     const isOwn = (path: string) => {
       const name = folderOf(path);
-      const application = textOf(tree, applicationPath(name ?? ""));
-      const secret = /\/secrets\/(.*)\.yaml$/.exec(path)?.[1];
-      const isNamed =
-        path.endsWith("/application.yaml") || (secret !== undefined && application.includes(`: ${secret}\n`));
-      if (name !== null && isNamed && isAsWritten(application)) return true;
-      const isListed = listed === null ? name === null || remembered !== null : listed.has(path);
-      return isListed && (name === null || remembered === null || remembered.has(name));
+      if (name === null) return listed === null || listed.has(path);
+      if (showsItself(tree, path)) return true;
+      const isListed = listed?.has(path) === true;
+      if (remembered === null) return isListed;
+      const isNamed = isInKustomization(tree, path);
+      return remembered.ids.has(name) ? listed === null || isListed || isNamed : isListed && isNamed;
     };
     return new Set([...tree.keys()].filter((path) => OURS.test(path) && isOwn(path)));
   }
@@ -177,13 +228,7 @@ export function ownPaths(
 /** What the files tell where the inventory cannot be asked. */
 function rowsOf(tree: Tree, reading: ReturnType<typeof readTree>, remembered: Remembered): readonly Row[] {
   if (reading.state !== "rebuilt") return reading.rows;
-  const idOf = (name: string) => {
-    const text = textOf(tree, applicationPath(name));
-    // What somebody changed does not say whose it is.
-    if (!isAsWritten(text)) return remembered?.get(name) ?? null;
-    return /^ +applicationId: (\S+)$/m.exec(text)?.[1] ?? null;
-  };
-  return [...ownPaths(tree, reading, remembered)].map((path) => ({ path, id: idOf(folderOf(path) ?? "") }));
+  return [...ownPaths(tree, reading, remembered)].map((path) => ({ path, id: idOf(tree, path, remembered) }));
 }
 
 function foldersOf(tree: Tree, rows: readonly Row[]): Map<string, Folder> {
@@ -231,7 +276,8 @@ export class ReferenceModel {
   get remembered(): Remembered {
     const there = [...this.#published].filter(([, { files }]) => files !== "");
     const known = there.map(([name, { id }]) => [name, id] as const);
-    return this.#serial === 0 ? null : new Map([...this.#inGit, ...known]);
+    const files = new Map(there.map(([name, each]) => [name, each.files] as const));
+    return this.#serial === 0 ? null : { serial: this.#serial, ids: new Map([...this.#inGit, ...known]), files };
   }
 
   approve(hash: string, expires: Date): void {
@@ -244,8 +290,11 @@ export class ReferenceModel {
 
   resume(name: string): void {
     this.#suspended.delete(name);
-    const mark = this.#marks.get(name);
-    if (mark !== undefined) this.#marks.set(name, { ...mark, resumed: true });
+    const intent = this.#marks.get(name)?.intent;
+    for (const [each, mark] of this.#marks) {
+      const isSame = each === name || (intent !== undefined && intent !== "" && mark.intent === intent);
+      if (isSame) this.#marks.set(each, { ...mark, resumed: true });
+    }
   }
 
   loseMemory(): void {
@@ -281,6 +330,7 @@ export class ReferenceModel {
     const folders = foldersOf(before, rowsOf(before, reading, this.remembered));
     const sound = soundOnes(first, folders);
     const clear = new Set(sound.map(({ name }) => name));
+    const unclearIDs = new Set(first.filter((each) => !sound.includes(each)).map(({ id }) => id));
     const unclear = new Set(first.map(({ name }) => name).filter((name) => !clear.has(name)));
     const older = new Set(
       reading.rows
@@ -302,8 +352,11 @@ export class ReferenceModel {
         );
         const published = this.#published.get(name);
         const known = this.#marks.get(name);
-        const listed = sound.find((each) => each.name === name);
+        // What Compass says of it, also under a name that was taken back since.
+        const owner = folders.get(name)?.owner ?? "";
+        const listed = sound.find((each) => each.name === name) ?? sound.find(({ id }) => id === owner);
         const intent = listed === undefined ? "" : intentOf(listed);
+        const said = this.#published.get(listed?.name ?? name)?.intent;
         // Merged by hand: the inventory does not verify, and the file tells by itself that it is another of ours, or is gone.
         const text = textOf(before, applicationPath(name));
         const isMerged =
@@ -320,12 +373,9 @@ export class ReferenceModel {
         const isNew = older.has(name) || isMerged || isBack || (isPutBack && published !== undefined);
         if (published?.files === files) continue;
         const mark =
-          known?.files === files
-            ? known
-            : isNew
-              ? { files, intent: published?.intent ?? intent, resumed: false }
-              : undefined;
-        if (mark !== undefined && (unclear.has(name) || mark.intent === intent)) marks.set(name, mark);
+          known?.files === files ? known : isNew ? { files, intent: said ?? intent, resumed: false } : undefined;
+        if (mark !== undefined && (unclear.has(name) || unclearIDs.has(owner) || mark.intent === intent))
+          marks.set(name, mark);
       }
     }
     this.#marks = marks;
@@ -502,7 +552,12 @@ export class ReferenceModel {
     const unsound = first.filter((each) => !sound.includes(each));
     for (const { id, name } of unsound) {
       for (const [folder, { owner }] of folders)
-        if ((owner === id || (folder === name && !sound.some((each) => each.name === name))) && isChanged(folder))
+        if (
+          (owner === id ||
+            (folder === name &&
+              !first.some((each) => each.id === owner || (sound.includes(each) && each.name === name)))) &&
+          isChanged(folder)
+        )
           against.push(`${folder} was changed though ${name} is set aside`);
       if (!said.setAside.some((each) => each.id === id)) against.push(`${name} is not set aside`);
     }
@@ -739,8 +794,8 @@ function missingIn(
   const listed = first.find(({ id }) => id === owner);
   if (listed !== undefined && !sound.includes(listed)) return [];
   const now = sound.find((each) => each.name === name);
-  // Somebody who is set aside has the name: the files are still of what it is called.
-  if (now === undefined && first.some((each) => each.name === name)) return [];
+  // Somebody who is set aside has the name, and its owner is gone: the files are still of what it is called.
+  if (now === undefined && listed === undefined && first.some((each) => each.name === name)) return [];
   if (now !== undefined && listed === undefined)
     return lostAnew(name, owner, rows, sound).map((path) => ({ name, id: owner, secret: path }));
   const isOwn = now?.id === owner || (listed !== undefined && isLeaving(name, listed, folders));

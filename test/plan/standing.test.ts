@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { DriftedFile, Folder, InventoryFile, Ownership } from "../../src/base/index.js";
+import { treeDigest } from "../../src/base/index.js";
 import type { Application } from "../../src/fetch/index.js";
 import { buildEstate, type Estate } from "../../src/model/index.js";
-import { findStanding, type StandingInput, treeDigest } from "../../src/plan/standing.js";
+import { findStanding, type StandingInput } from "../../src/plan/standing.js";
 import type { PublishedApplication, Reverted } from "../../src/state/index.js";
 import { anApplicationNamed, anEstate, aSnapshot, later, noMemory, noon, TARGET, uuid } from "../builders.js";
 

@@ -3,6 +3,7 @@
 import { Failure } from "../../src/common/failure.js";
 import type { Decision, Plan } from "../../src/plan/index.js";
 import { buildOutcome, type Outcome } from "../../src/report/index.js";
+import { noon } from "../builders.js";
 
 export const aDecision = (changes: Partial<Decision> = {}): Decision => ({
   estate: { applications: [], setAside: [], degraded: [] },
@@ -45,6 +46,7 @@ export const aPlan = (changes: Partial<Plan> = {}): Plan => ({
   published: {},
   others: {},
   inventory: { serial: 1, deletions: [] },
+  at: noon,
   ...changes,
 });
 
