@@ -62,6 +62,8 @@ export interface ClusterReport {
   goAgent(): Promise<Failure | null>;
   /** Throws that, and tells it as an Event. */
   refuseBesideGoAgent(): Promise<void>;
+  /** Rejects as `asked` would; gives why `tell` could not write, or null. Stores nothing. */
+  rehearse(): Promise<Failure | null>;
   /** Throws a `ClusterFailure` when it cannot be read: somebody may have asked that nothing is written. */
   asked(): Promise<Asked>;
   /** True when a person asked for a renewal; the wish is taken back before that. */
@@ -132,6 +134,19 @@ export function openClusterReport(options: ClusterReportOptions): ClusterReport 
       throw failure;
     },
 
+    rehearse: async () => {
+      const found = await reading.compassConnections.get(CONNECTION);
+      const about = { ...COMPASS_CONNECTION, name: CONNECTION.name, uid: found?.uid ?? null };
+      try {
+        await reading.compassConnections.rehearse(found ?? { ...NEW_CONNECTION, ...WITHOUT_ADDRESSES });
+        await reading.rehearseTelling(about);
+      } catch (thrown) {
+        // Another has just written it.
+        return isConflict(thrown) ? null : asFailure(thrown, "report");
+      }
+      return null;
+    },
+
     asked: async () => {
       const found = await reading.compassConnections.get(CONNECTION);
       if (found === null) return { ...NOTHING_ASKED, isDeleted: true };
@@ -172,6 +187,9 @@ export function openClusterReport(options: ClusterReportOptions): ClusterReport 
 }
 
 const NEW_CONNECTION = { ...CONNECTION, resourceVersion: null, frame: {}, uid: null, annotations: {} };
+
+/** What the CompassConnection must have at least (contract 6.2). */
+const WITHOUT_ADDRESSES = { spec: { managementInfo: { connectorUrl: "", directorUrl: "" } }, status: undefined };
 
 interface Changed {
   readonly object: ClusterCompassConnection | null;

@@ -22,6 +22,7 @@ import { movedConnector, proofOf, renewalDue } from "./identity.js";
 import { wrongClock } from "./report/index.js";
 import { compassTransport, configuredToken, type Environment, openState, targetRepository } from "./setup.js";
 import type { State } from "./state/index.js";
+import { rehearseTakeOver } from "./take-over.js";
 
 /** `failed` has to be mended before a sync can work; `warning` works, but not as it should; `skipped` could not be tried. */
 export type Verdict = "ok" | "warning" | "failed" | "skipped";
@@ -32,6 +33,7 @@ export interface Check {
     | "configuration"
     | "state"
     | "go-agent"
+    | "compass-connection"
     | "connector"
     | "certificate"
     | "token"
@@ -66,7 +68,7 @@ export async function examine(options: DoctorOptions): Promise<Check[]> {
   let state: State | null = null;
   let skew: number | null = null;
   const checks: readonly (readonly [Check["check"], () => Promise<Finding>])[] = [
-    ["configuration", async () => configuration(options)],
+    ["configuration", () => configuration(options)],
     [
       "state",
       async () => {
@@ -79,6 +81,7 @@ export async function examine(options: DoctorOptions): Promise<Check[]> {
       },
     ],
     ["go-agent", () => goAgent(options)],
+    ["compass-connection", () => compassConnection(options)],
     [
       "connector",
       async () => {
@@ -110,9 +113,10 @@ function broken(thrown: unknown): Finding {
 const ifState = async (state: State | null, look: (state: State) => Promise<Finding>): Promise<Finding> =>
   state === null ? skipped("the state cannot be read") : look(state);
 
-function configuration({ config, unresolved }: DoctorOptions): Finding {
+async function configuration({ config, unresolved, env, signal }: DoctorOptions): Promise<Finding> {
   requireBuilt(config);
   if (unresolved !== null) throw unresolved;
+  await rehearseTakeOver(config, env, signal);
   const missing = [
     ...(config.runtime.id === null ? ["runtime.id"] : []),
     ...(config.git === null ? ["git.url"] : []),
@@ -136,6 +140,15 @@ async function goAgent(options: DoctorOptions): Promise<Finding> {
   if (report === null) return skipped("the state is not in a cluster");
   const failure = await report.goAgent();
   return failure === null ? ok("the Go agent does not run beside this one") : failed(failure.message, failure.hint);
+}
+
+async function compassConnection(options: DoctorOptions): Promise<Finding> {
+  const report = openClusterReport({ ...options, log: silentLogger });
+  if (report === null) return skipped("the state is not in a cluster");
+  const failure = await report.rehearse();
+  return failure === null
+    ? ok("it can be read and written, and Events can be told")
+    : warning(`a sync works, but cannot tell what it did: ${failure.message} (${failure.code})`, failure.hint);
 }
 
 /** Asks without a token, which spends none: any answer shows that somebody is there. */

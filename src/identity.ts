@@ -10,17 +10,20 @@ import {
   askRevocation,
   type CertificateDates,
   checkAnsweredURL,
+  checkConnection,
   complete,
   createProof,
   findIdentity,
   type Issued,
   type Paired,
   pair,
+  parseSubject,
   readToken,
   renew,
   renewalTime,
   requestToken,
   tokenNeeded,
+  type URLs,
   type Usable,
   unprovenRenewal,
 } from "./connect/index.js";
@@ -69,8 +72,14 @@ export const renewalDue = ({ certificate, runtime }: Config, dates: CertificateD
 export function movedConnector({ compass }: Config, { connectorURL, secureConnectorURL }: Connection): string | null {
   const configured = compass.connectorURL;
   // One that the Go agent paired does not know the address that takes tokens.
-  if (configured === null || configured === connectorURL || connectorURL === secureConnectorURL) return null;
+  if (configured === null || connectorURL === secureConnectorURL || isSameURL(configured, connectorURL)) return null;
   return `paired with ${new URL(connectorURL).host}, but compass.connectorURL names ${new URL(configured).host}`;
+}
+
+/** However it is spelled. */
+function isSameURL(one: string, other: string): boolean {
+  const [left, right] = [URL.parse(one), URL.parse(other)];
+  return one === other || (left !== null && left.href.replace(/\/+$/, "") === right?.href.replace(/\/+$/, ""));
 }
 
 /** Throws a `Failure`; `Usage` when there is an identity that works and `force` is not set. */
@@ -117,8 +126,10 @@ export async function reconnectIdentity(options: PairingOptions): Promise<Paired
   const { certificate, spentTokens } = await state.memory();
   const configured = token ?? (await configuredToken(config, env).catch(() => null));
   const isFresh = configured !== null && isUnspent(configured, spentTokens);
-  // Who is rejected asks Director in vain.
-  if (token !== null || usable === null || (certificate.rejected !== null && isFresh)) {
+  // Who is rejected asks Director in vain, and who is to move asks the wrong one.
+  const isLost =
+    certificate.rejected !== null || (usable !== null && movedConnector(config, usable.connection) !== null);
+  if (token !== null || usable === null || (isLost && isFresh)) {
     const given = token ?? configured;
     if (given === null && (await state.pending()) === null) {
       throw tokenNeeded("there is no valid certificate to ask Director for a token with");
@@ -185,6 +196,7 @@ export async function renewBy(
   const { renewal } = (await state.memory()).certificate;
   const prove = await proofOf(options);
   try {
+    checkConnection(connection, config.compass.hosts);
     const dates = await withClient(options, usable, ({ fetch }) =>
       renew({
         state,
@@ -222,29 +234,55 @@ export async function renewBy(
  */
 export async function revokeIdentity(options: IdentityOptions): Promise<{ readonly clientID: string }> {
   const { config, state, clock } = options;
-  const usable = await findIdentity(state, clock.now());
-  if (typeof usable === "string") throw tokenNeeded(usable);
+  const found = await findIdentity(state, clock.now());
   const pending = await state.pending();
-  const onItsWay = pending?.issued == null ? [] : [{ identity: pending, shown: pending.issued.chain }];
+  const issued = pending?.issued == null ? null : { identity: pending, shown: pending.issued.chain };
   const { id: runtimeID, tenant } = config.runtime;
-  const { secureConnectorURL: url, clientID } = usable.connection;
-  const revoke = (each: (typeof onItsWay)[number] | Usable) =>
+  const revoke = (each: NonNullable<typeof issued> | Usable, { secureConnectorURL: url }: URLs) =>
     withClient(options, each, ({ fetch }) => askRevocation({ url, fetch, token: null, tenant, runtimeID }));
-  for (const each of onItsWay) {
+  if (typeof found === "string") {
+    // What is on its way is all there is.
+    if (pending === null || issued === null) throw tokenNeeded(found);
+    await revoke(issued, pending.urls).catch((thrown: unknown) => {
+      throw unconfirmed(asFailure(thrown, "connect"));
+    });
+    await forget(state);
+    return { clientID: parseSubject(pending.subject).commonName };
+  }
+  const usable = found;
+  checkConnection(usable.connection, config.compass.hosts);
+  if (issued !== null) {
     // Nobody has used it, and its key goes with it: one that is revoked already, or not valid yet, stops nothing.
-    await revoke(each).catch((thrown: unknown) => {
+    await revoke(issued, usable.connection).catch((thrown: unknown) => {
       if (asFailure(thrown, "connect").code === "Aborted") throw thrown;
     });
   }
   try {
-    await revoke(usable);
+    await revoke(usable, usable.connection);
   } catch (thrown) {
     const failure = asFailure(thrown, "connect");
     await noteRejection(state, failure.code, clock.now());
     throw unconfirmed(failure);
   }
-  await state.forgetIdentity();
-  return { clientID };
+  await forget(state);
+  return { clientID: usable.connection.clientID };
+}
+
+/** Compass has revoked it, whatever becomes of what is stored: the failure says so. */
+async function forget(state: State): Promise<void> {
+  try {
+    await state.forgetIdentity();
+  } catch (thrown) {
+    if (!(thrown instanceof Failure)) throw thrown;
+    const { message, code, stage, retryable, hint } = thrown;
+    throw new Failure(`the certificate is revoked, but stays in the state: ${message}`, {
+      code,
+      stage,
+      retryable,
+      hint: `${hint} Nothing can be done with it any more: pair with a new one-time token.`,
+      cause: thrown,
+    });
+  }
 }
 
 const unconfirmed = (cause: Failure) =>

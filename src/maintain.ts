@@ -169,9 +169,10 @@ function isUrgent(config: Config, { dates, connection }: Usable, now: Date): boo
   return now.getTime() > (due.getTime() + dates.notAfter.getTime()) / 2;
 }
 
-function renewalOf(
+/** Why the identity in use is to be renewed; null when nothing asks for it. */
+export function renewalOf(
   { certificate, runtime }: Config,
-  { identity, connection }: Usable,
+  { identity, connection }: Pick<Usable, "identity" | "connection">,
   { pending, memory, requested }: Pick<Situation, "memory" | "requested"> & { pending: PendingIdentity | null },
   now: Date,
 ): RenewalReason | null {

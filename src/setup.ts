@@ -11,6 +11,7 @@ import { makeFolder } from "./common/make-folder.js";
 import type { Secret } from "./common/secret.js";
 import { sha256 } from "./common/sha256.js";
 import { type Config, readSecret, type SecretReference } from "./config/index.js";
+import { isAllowed } from "./connect/index.js";
 import type { SealMode } from "./seal/index.js";
 import { openFileState, openKubernetesState, type State } from "./state/index.js";
 
@@ -53,6 +54,7 @@ export function openState({ state, certificate, compass }: Config, env: Environm
     certificate: certificate.secret,
     authority: certificate.caSecret,
     connectorURL: compass.connectorURL,
+    isAllowed: (connection) => isAllowed(connection, compass.hosts),
   });
 }
 

@@ -1,6 +1,6 @@
 /** Takes the Go agent's configuration Secret over: while that exists, the module operator starts the Go agent. */
 
-import { type Cluster, type ClusterSecret, openCluster } from "./adapters/kubernetes/index.js";
+import { type Cluster, type ClusterSecret, openCluster, type Place } from "./adapters/kubernetes/index.js";
 import type { Config } from "./config/index.js";
 import { type Environment, GO_AGENT_CONFIGURATION } from "./setup.js";
 
@@ -18,7 +18,7 @@ export async function takeOverConfiguration(
   const found = await toTakeOver({ state, runtime }, secrets);
   if (found === null) return null;
   const { place, own, theirs } = found;
-  const empty = { ...place, resourceVersion: null, frame: {}, data: new Map() };
+  const empty = emptySecret(place);
   // Whoever filled it meanwhile meant it: the conflict is told, and the next command reads theirs.
   await secrets.write({ ...(own ?? empty), data: new Map([...(own ?? empty).data, ...theirs.data]) });
   const [from, to] = [`${place.namespace}/${GO_AGENT_CONFIGURATION}`, `${place.namespace}/${place.name}`];
@@ -36,6 +36,17 @@ export async function beforeTakeOver(config: Config, env: Environment, signal: A
   return { ...config, runtime: { ...config.runtime, configuration: { secret } } };
 }
 
+/** Rejects as `takeOverConfiguration` would now; stores nothing. */
+export async function rehearseTakeOver(
+  { state, runtime }: Config,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<void> {
+  const { secrets } = openCluster({ env, stage: "config", signal });
+  const found = await toTakeOver({ state, runtime }, secrets);
+  if (found !== null) await secrets.rehearse(found.own ?? emptySecret(found.place));
+}
+
 /** Null when there is nothing to take over. */
 async function toTakeOver({ state, runtime }: Pick<Config, "state" | "runtime">, secrets: Cluster["secrets"]) {
   const place = runtime.configuration?.secret;
@@ -45,5 +56,7 @@ async function toTakeOver({ state, runtime }: Pick<Config, "state" | "runtime">,
   const theirs = await secrets.get({ namespace: place.namespace, name: GO_AGENT_CONFIGURATION });
   return theirs !== null && hasContent(theirs) ? { place, own, theirs } : null;
 }
+
+const emptySecret = (place: Place): ClusterSecret => ({ ...place, resourceVersion: null, frame: {}, data: new Map() });
 
 const hasContent = ({ data }: ClusterSecret) => [...data.values()].some((value) => !value.isEmpty);

@@ -38,6 +38,7 @@ const ALL_WELL = {
   configuration: "ok",
   state: "ok",
   "go-agent": "skipped",
+  "compass-connection": "skipped",
   connector: "ok",
   certificate: "ok",
   token: "ok",

@@ -1,10 +1,10 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Failure } from "../src/common/failure.js";
+import { Failure } from "../src/common/failure.js";
 import { Secret } from "../src/common/secret.js";
 import { openSession } from "../src/connect/index.js";
-import { pairIdentity, reconnectIdentity, renewIdentity, revokeIdentity } from "../src/identity.js";
+import { movedConnector, pairIdentity, reconnectIdentity, renewIdentity, revokeIdentity } from "../src/identity.js";
 import type { FaultName, Sandbox } from "../src/sandbox/index.js";
 import { compassTransport } from "../src/setup.js";
 import type { State } from "../src/state/index.js";
@@ -295,18 +295,18 @@ describe("a runtime without a usable certificate", () => {
   });
 
   it.each<FaultName>(["bad-request-empty", "http-503", "http-500"])(
-    "sends a token again that was answered with %s, for an hour",
+    "sends a token again that was answered with %s, for an hour and at least six times",
     async (name) => {
       const { clock, sandbox, maintain, giveToken } = await paired();
       clock.move(91 * DAY);
       giveToken((await freshToken(sandbox)).reveal());
       await setFaults(sandbox, { name, match: "configuration" });
       const codes = [(await failureOf(maintain())).code];
-      clock.move(30 * MINUTE);
-      codes.push((await failureOf(maintain())).code);
+      // A clock that is put right makes the first try look old.
+      clock.move(3 * 60 * MINUTE);
+      for (let tries = 2; tries <= 6; tries++) codes.push((await failureOf(maintain())).code);
       const tries = async () => (await requests(sandbox)).filter(({ endpoint }) => endpoint === "connector").length;
       const before = await tries();
-      clock.move(31 * MINUTE);
 
       const tooOld = await failureOf(maintain());
 
@@ -355,7 +355,7 @@ describe("a runtime without a usable certificate", () => {
     expect((await state.memory()).certificate.unreached).toBeNull();
   });
 
-  it("asks for it once a day, and leaves everything as it was where Compass names a host that is not allowed", async () => {
+  it("tries that once a day, and asks no host that is not allowed", async () => {
     const { clock, sandbox, state, maintain } = await paired();
     // Of the host that it was paired with, what the sandbox answers is a foreign one.
     await loseDirector(state, clock.now(), "https://compass.example.com/connector/graphql");
@@ -372,7 +372,7 @@ describe("a runtime without a usable certificate", () => {
       [0, "UrlNotAllowed"],
       [24, "UrlNotAllowed"],
     ]);
-    expect(await asked(sandbox)).toEqual(["configuration 200", "configuration 200"]);
+    expect(await asked(sandbox)).toEqual([]);
     expect([await certificateOf(state), await state.connection()]).toEqual([before, connection]);
   });
 
@@ -618,6 +618,31 @@ describe("an identity that cannot see the runtime", () => {
   });
 });
 
+describe("a state that cannot be written", () => {
+  it("costs no token", async () => {
+    const { sandbox, state, options } = await unpaired();
+    const full = new Failure("no room", { code: "StateUnwritable", stage: "connect", hint: "Make room." });
+    const stuck = { ...state, checkWritable: () => Promise.reject(full) };
+    const given = { token: Secret.of(sandbox.token), onHost: () => undefined };
+
+    expect((await failureOf(pairIdentity({ ...options, ...given, state: stuck }))).message).toBe("no room");
+    expect(await requests(sandbox)).toEqual([]);
+    expect((await pairIdentity({ ...options, ...given })).resumed).toBe(false);
+  });
+
+  it("says so where it did", async () => {
+    const { sandbox, state, options } = await unpaired();
+    const full = new Failure("no room", { code: "StateUnwritable", stage: "connect", hint: "Make room." });
+    const stuck = { ...state, savePending: () => Promise.reject(full) };
+    const given = { token: Secret.of(sandbox.token), onHost: () => undefined };
+
+    const failure = await failureOf(pairIdentity({ ...options, ...given, state: stuck }));
+
+    expect(failure.message).toBe("no room; the one-time token is used up");
+    expect(failure.hint).toBe("Make room. Then pair with a new one-time token.");
+  });
+});
+
 describe("a pairing that was cut", () => {
   it("is finished though the token that is configured was used before", async () => {
     const { sandbox, state, options, pair } = await unpaired();
@@ -638,13 +663,58 @@ describe("a pairing that was cut", () => {
     await inOutage(sandbox, "signCertificateSigningRequest", () => pair());
     // As if the disk had been full for this one file.
     await state.saveMemory({ ...(await state.memory()), spentTokens: [] });
-    clock.move(2 * 60 * MINUTE);
+    clock.move(25 * 60 * MINUTE);
 
     await failureOf(pairIdentity({ ...options, token: null, onHost: () => undefined }));
 
     expect((await state.memory()).spentTokens).toHaveLength(1);
     expect(await state.pending()).toBeNull();
   });
+});
+
+describe("a pairing that was cut, by a clock that was put right since", () => {
+  it("is finished though it looks hours old", async () => {
+    const { clock, sandbox, state, maintain } = await unpaired();
+    await inOutage(sandbox, "signCertificateSigningRequest", () => maintain());
+    const cut = await state.pending();
+    if (cut === null) throw new Error("nothing is on its way");
+    const since = new Date(clock.now().getTime() - 3 * 60 * MINUTE).toISOString();
+    await state.savePending({ ...cut, since });
+
+    expect((await maintain()).done).toBe("pairing");
+  });
+
+  it("keeps the certificate that looks expired", async () => {
+    const { sandbox, state, options, maintain } = await unpaired();
+    await setFaults(sandbox, { name: "http-503", match: "runtime" });
+    await failureOf(maintain());
+    await setFaults(sandbox);
+    const ahead = aMovedClock(Date.now() + 100 * DAY);
+
+    const failure = await failureOf(maintain({ ...options, clock: ahead }));
+
+    expect(failure.code).toBe("TokenNeeded");
+    expect((await state.pending())?.issued).not.toBeNull();
+    expect((await maintain()).done).toBe("pairing");
+  });
+});
+
+describe("addresses that are not allowed", () => {
+  it.each(["http://127.0.0.1:9/connector", "https://moved.invalid/connector", "moved"])(
+    "are not asked, whoever wrote them: %s",
+    async (secureConnectorURL) => {
+      const { sandbox, state, options } = await paired();
+      const [identity, connection] = [await state.identity(), await state.connection()];
+      if (identity === null || connection === null) throw new Error("not paired");
+      await state.promote(identity, { ...connection, secureConnectorURL });
+
+      const failures = [await failureOf(renewIdentity(options)), await failureOf(revokeIdentity(options))];
+
+      expect(failures.map(({ code }) => code)).toEqual(["UrlNotAllowed", "UrlNotAllowed"]);
+      expect(await asked(sandbox)).toEqual([]);
+      expect(await state.identity()).toEqual(identity);
+    },
+  );
 });
 
 describe("reconnecting", () => {
@@ -659,7 +729,60 @@ describe("reconnecting", () => {
   });
 });
 
+describe("a Connector that moved", () => {
+  it("is not one that is spelled otherwise", async () => {
+    const { options, state } = await paired();
+    const connection = await state.connection();
+    if (connection === null) throw new Error("not paired");
+    const { config } = options;
+    const moved = (connectorURL: string) =>
+      movedConnector({ ...config, compass: { ...config.compass, connectorURL } }, connection);
+
+    expect(moved(`${connection.connectorURL}/`)).toBeNull();
+    expect(moved(connection.connectorURL.replace("https", "HTTPS"))).toBeNull();
+    expect(moved("https://elsewhere.example.com/connector/graphql")).toContain("elsewhere.example.com");
+  });
+
+  it("is given the configured token by hand, too, since the old Director is asked in vain", async () => {
+    const { sandbox, state, options, giveToken } = await paired();
+    const [identity, connection] = [await state.identity(), await state.connection()];
+    if (identity === null || connection === null) throw new Error("not paired");
+    await state.promote(identity, { ...connection, connectorURL: NOBODY, directorURL: NOBODY });
+    giveToken((await freshToken(sandbox)).reveal());
+
+    await reconnectIdentity({ ...options, token: null, onHost: () => undefined });
+
+    expect((await state.connection())?.directorURL).toBe(sandbox.directorURL);
+  });
+});
+
 describe("revoking", () => {
+  it("takes a certificate that was issued and never proven, where there is no other", async () => {
+    const { sandbox, state, options, maintain } = await unpaired();
+    await setFaults(sandbox, { name: "http-503", match: "__typename" });
+    await failureOf(maintain());
+    await setFaults(sandbox);
+
+    await revokeIdentity(options);
+
+    expect(await asked(sandbox)).toEqual(["revokeCertificate 200"]);
+    expect(await state.pending()).toBeNull();
+  });
+
+  it("says that Compass has done it where the state cannot be written", async () => {
+    const { options, state } = await paired();
+    const full = new Failure("no room", { code: "StateUnwritable", stage: "connect", hint: "Make room." });
+    const stuck = { ...state, forgetIdentity: () => Promise.reject(full) };
+
+    const failure = await failureOf(revokeIdentity({ ...options, state: stuck }));
+
+    expect(failure).toMatchObject({
+      code: "StateUnwritable",
+      hint: expect.stringMatching(/^Make room\. .*new one-time/),
+    });
+    expect(failure.message).toBe("the certificate is revoked, but stays in the state: no room");
+  });
+
   it("revokes what is in use though one on its way is refused", async () => {
     const { sandbox, state, options } = await paired();
     await setFaults(sandbox, { name: "http-503", match: "runtime" });

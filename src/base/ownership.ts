@@ -303,12 +303,11 @@ async function withNewer(
     const files = (folders.get(name ?? "") ?? []).map((path) => [path, base.listing.get(path) ?? ""] as const);
     return before?.trees.get(name ?? "") === treeDigest(files);
   };
-  const isNewer = (path: string) => {
+  const isAsListed = (path: string) => {
     const row = listed.get(path);
-    if (row === undefined) return true;
-    return before !== null && (row.written ?? row.blob) !== base.listing.get(path) && asLeft(applicationOf(path));
+    return row !== undefined && (row.written ?? row.blob) === base.listing.get(path);
   };
-  const candidates = own.filter(isNewer);
+  const candidates = own.filter((path) => !listed.has(path) || (before !== null && asLeft(applicationOf(path))));
   if (candidates.length === 0) return rows;
   const named = await inKustomization(base);
   const newer = (await readShown(base, candidates, before?.ids ?? new Map())).filter(
@@ -317,8 +316,12 @@ async function withNewer(
       return asLeft(name) || [shows, named.has(path), isRemembered].filter(Boolean).length > 1;
     },
   );
-  const paths = new Set(newer.map(({ row }) => row.path));
-  return [...rows.filter(({ path }) => !paths.has(path)), ...newer.map(({ row }) => row)];
+  for (const { row, name, shows } of newer) {
+    // What the inventory knows rightly, it knows better.
+    if (!isAsListed(row.path) || listed.get(row.path)?.id !== row.id)
+      listed.set(row.path, shows || asLeft(name) ? row : changed(row));
+  }
+  return [...listed.values()];
 }
 
 /**
@@ -343,10 +346,12 @@ async function rebuild(
   const shown = await readShown(base, paths, remembered?.ids ?? new Map());
   return shown
     .filter(({ row, name, shows }) => shows || isClaimed(row.path, name))
-    .map(({ row, shows }) =>
-      isApplication(row.path) && !shows ? { ...row, written: "0".repeat(row.blob.length) } : row,
-    );
+    .map(({ row, shows }) => (shows ? row : changed(row)));
 }
+
+/** The row of an Application that is not as the agent wrote it, whatever that was. Of other files nobody can tell. */
+const changed = (row: InventoryFile): InventoryFile =>
+  isApplication(row.path) ? { ...row, written: "0".repeat(row.blob.length) } : row;
 
 /** Former seal keys that an inventory names; older ones are forgotten. */
 const FORMER_KEYS = 100;
@@ -387,7 +392,13 @@ export interface Folder {
 export function foldersOf({ listing }: Pick<Base, "listing">, { files }: Ownership): ReadonlyMap<string, Folder> {
   const there = files.filter(({ path }) => listing.has(path) && applicationOf(path) !== null);
   const groups = Map.groupBy(there, ({ path }) => applicationOf(path) ?? "");
-  return new Map([...groups].map(([name, rows]) => [name, { id: rows.find(({ id }) => id !== null)?.id ?? "", rows }]));
+  return new Map([...groups].map(([name, rows]) => [name, { id: ownerOf(name, rows), rows }]));
+}
+
+/** By the Application's own file, else by any other that says it; "" where none does. */
+function ownerOf(name: string, rows: readonly InventoryFile[]): string {
+  const first = rows.find(({ path }) => path === applicationPath(name));
+  return first?.id ?? rows.find(({ id }) => id !== null)?.id ?? "";
 }
 
 /** An Application whose committed file stays as it is. */

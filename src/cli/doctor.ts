@@ -20,6 +20,9 @@ const COLORS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" }
   string
 >;
 
+/** Wider than the longest name of a check. */
+const COLUMN = 20;
+
 async function doctor(context: Context): Promise<number> {
   const { config, failure } = await context.resolveWhatCanBe();
   const { env, clock, signal } = context;
@@ -27,8 +30,8 @@ async function doctor(context: Context): Promise<number> {
   const failed = checks.some(({ verdict }) => verdict === "failed");
   const lines = checks.map(({ check, verdict, message, mend }) => {
     const word = paint(context.text, COLORS[verdict], verdict.padEnd(9));
-    const line = `${word}${check.padEnd(15)}${forTerminal(message)}\n`;
-    return mend === null ? line : `${line}${" ".repeat(9)}${"mend".padEnd(15)}${forTerminal(mend)}\n`;
+    const line = `${word}${check.padEnd(COLUMN)}${forTerminal(message)}\n`;
+    return mend === null ? line : `${line}${" ".repeat(9)}${"mend".padEnd(COLUMN)}${forTerminal(mend)}\n`;
   });
   context.answer({ kind: "Examination", version: 1, healthy: !failed, checks }, lines.join(""));
   return failed ? EXIT.failed : EXIT.done;

@@ -41,9 +41,11 @@ async function renew(context: Context): Promise<number> {
   const config = await context.resolveToWrite();
   await openClusterReport({ ...context, config })?.refuseBesideGoAgent();
   const { commonName, notBefore, notAfter, host } = await withState({ ...context, config }, (state) =>
-    reported({ ...context, config, state, work: "renewal" }, () =>
-      tellingClock(context, (contacts) => renewIdentity({ ...context, config, state, contacts })),
-    ),
+    reported({ ...context, config, state, work: "renewal" }, async () => {
+      if (((await state.pending())?.tokenDigest ?? null) !== null)
+        context.log.warn("a pairing that was cut short is given up by this renewal, and its token is used up");
+      return tellingClock(context, (contacts) => renewIdentity({ ...context, config, state, contacts }));
+    }),
   );
   context.answer(
     { kind: "Renewal", version: 1, clientID: commonName, host, notBefore, notAfter },

@@ -5,6 +5,7 @@ import { forTerminal } from "../common/quote.js";
 import type { Config } from "../config/index.js";
 import { canFinish, inspectIdentity, nextAttempt, unprovenRenewal, validFrom } from "../connect/index.js";
 import { movedConnector, renewalDue } from "../identity.js";
+import { renewalOf } from "../maintain.js";
 import { EXIT, named, paint, wrongClock } from "../report/index.js";
 import { openState } from "../setup.js";
 import type { Approval, HeldSet, Memory, State, Suspension } from "../state/index.js";
@@ -40,7 +41,7 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
   const inspected = identity === null ? null : inspectIdentity(identity);
   const dates = inspected?.usable?.dates ?? null;
   const isValid = dates !== null && connection !== null && dates.notAfter > now;
-  const { rejected, renewal } = memory;
+  const { rejected, renewal, unreached } = memory;
   const problems: Problem[] = [];
   const add = (problem: string, mend: string) => problems.push({ problem, mend });
 
@@ -76,11 +77,29 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
     add(`a part of the stored certificate is damaged (${inspected.flaw})`, "the next sync renews it; or `renew` now");
   }
   const next = dates === null ? null : nextAttempt(memory, { notAfter: dates.notAfter, isIssued: isUnproven }, now);
+  const isAskedFor =
+    isValid &&
+    identity !== null &&
+    renewalOf(config, { identity, connection }, { pending, memory, requested: false }, now) !== null;
   if (isValid && renewal !== null) {
     const again = next === null || next <= now ? "with the next sync" : `at ${next.toISOString()}`;
     add(
       `renewing fails since ${renewal.since}, ${renewal.times} times (${renewal.failure})`,
-      `it is tried again ${again}; \`runtime-agent renew\` tries now and says what is wrong`,
+      isAskedFor
+        ? `it is tried again ${again}; \`runtime-agent renew\` tries now and says what is wrong`
+        : "nothing: it is not due; `runtime-agent renew` tries again",
+    );
+  }
+  if (isValid && isCut && pending.tokenDigest !== null) {
+    add(
+      "a pairing anew was cut short; the identity in use serves",
+      "the next sync finishes it, or `runtime-agent pair`",
+    );
+  }
+  if (isValid && unreached !== null) {
+    add(
+      `Director is not reached since ${unreached.since}, ${unreached.times} times (${unreached.failure})`,
+      "each sync tries again; after a day Compass is asked whether it has moved. `runtime-agent doctor` says what is wrong",
     );
   }
   const moved = connection === null ? null : movedConnector(config, connection);

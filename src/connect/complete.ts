@@ -5,6 +5,7 @@ import { Failure } from "../common/failure.js";
 import type { Connection, Identity, PendingIdentity, State } from "../state/index.js";
 import { type CertificateDates, checkIssued, hasSubject, readCertificate } from "./certificate.js";
 import type { Prove } from "./prove.js";
+import { tokenNeeded } from "./session.js";
 import { parseSubject } from "./subject.js";
 
 export interface CompleteOptions {
@@ -41,6 +42,14 @@ export function validFrom(pending: Pick<PendingIdentity, "issued">, now: Date): 
   return beginning !== null && beginning > now ? beginning : null;
 }
 
+function isExpired(certificate: string, now: Date): boolean {
+  try {
+    return readCertificate(certificate).notAfter <= now;
+  } catch {
+    return false;
+  }
+}
+
 /** From then on the new identity is taken for the culprit when the former one works and it does not. */
 const PATIENCE = 3;
 
@@ -53,6 +62,9 @@ export async function complete(pending: Issued, options: CompleteOptions): Promi
   const { issued, urls, key, tokenDigest } = pending;
   const subject = parseSubject(pending.subject);
   const identity = { key, ...issued };
+  // By a clock that may be wrong: kept, as one is that is not valid yet.
+  if (isExpired(issued.certificate, clock.now()))
+    throw tokenNeeded("the new certificate has expired before it was used");
   let dates: CertificateDates;
   try {
     dates = checkIssued(identity, subject.commonName, clock.now());

@@ -15,5 +15,6 @@ export { nextAttempt, type RenewalReason, renewalReason, renewalTime, type Situa
 export { createProof, type Prove } from "./prove.js";
 export { type RenewOptions, renew } from "./renew.js";
 export { findIdentity, openSession, type Session, type SessionOptions, tokenNeeded, type Usable } from "./session.js";
+export { parseSubject } from "./subject.js";
 export { readToken } from "./token.js";
-export { checkAnsweredURL } from "./urls.js";
+export { checkAnsweredURL, checkConnection, isAllowed, type URLs } from "./urls.js";

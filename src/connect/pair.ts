@@ -54,7 +54,6 @@ export async function pair(options: PairOptions): Promise<Paired> {
   if (token === null) throw tokenNeeded();
   if (!isNew) throw tokenSpent();
   const connectorURL = connectorOf(token, options.connectorURL);
-  options.onHost(new URL(connectorURL).host);
   const pending = await begin(token, connectorURL, options);
   return finish(pending, false, options);
 }
@@ -65,13 +64,19 @@ const UNSENT: ReadonlySet<string> = new Set(["NetworkUnreachable", "TlsUntrusted
 /** How long a token is taken from its creation on (contract 1.3), in milliseconds. */
 const TOKEN_LIFE = 60 * 60_000;
 
-/** True for a token that was tried in vain for longer than any is taken. */
-export const isPastTokenLife = (tried: FailedAttempts | undefined, now: Date): boolean =>
-  tried !== undefined && Date.parse(tried.since) + TOKEN_LIFE < now.getTime();
+/** Tries in vain after which a token is given up: fewer may be of an outage, seen by a clock that was put right since. */
+const TRIES = 6;
 
-/** True for a pairing that was cut and can go on: it has its certificate, or a second token that is not too old. */
+/** True for a token that was tried in vain often, and for longer than any is taken. */
+export const isPastTokenLife = (tried: FailedAttempts | undefined, now: Date): boolean =>
+  tried !== undefined && tried.times >= TRIES && Date.parse(tried.since) + TOKEN_LIFE < now.getTime();
+
+/** How long a cut pairing is tried again: Compass tells when its token is too old, a clock that was put right does not. */
+const PAIRING_LIFE = 24 * 60 * 60_000;
+
+/** True for a pairing that was cut and can go on: it has its certificate, or a second token that may still be taken. */
 export const canFinish = ({ tokenDigest, issued, since }: PendingIdentity, now: Date): boolean =>
-  tokenDigest !== null && (issued !== null || Date.parse(since) + TOKEN_LIFE > now.getTime());
+  tokenDigest !== null && (issued !== null || Date.parse(since) + PAIRING_LIFE > now.getTime());
 
 /** A pairing that was cut and can go on; one that cannot is dropped. */
 async function pendingPairing(state: State, now: Date): Promise<PendingIdentity | null> {
@@ -93,6 +98,9 @@ async function begin(token: OneTimeToken, connectorURL: string, options: PairOpt
   const { state, client, hosts, keySize, clock } = options;
   // Before the call, so that nothing slow stands between its answer and the disk.
   const key = await generateKey(keySize);
+  // A token is good for one answer: where that cannot be kept, none is asked for.
+  await state.checkWritable();
+  options.onHost(new URL(connectorURL).host);
   const call = { url: connectorURL, fetch: client.fetch, token: token.token };
   const answer = await askConfiguration(call).catch(async (thrown: unknown) => {
     if (thrown instanceof AnsweredByConnector) await rememberSpent(state, token.digest);
@@ -108,11 +116,21 @@ async function begin(token: OneTimeToken, connectorURL: string, options: PairOpt
     const urls = { connectorURL, secureConnectorURL, directorURL };
     const since = clock.now().toISOString();
     const pending = { tokenDigest: token.digest, since, subject, urls, key, nextToken, issued: null };
-    await state.savePending(pending);
+    await state.savePending(pending).catch((thrown: unknown) => {
+      throw unkept(thrown);
+    });
     return pending;
   } finally {
     await rememberSpent(state, token.digest);
   }
+}
+
+/** The answer could not be kept, and no token gives it twice. */
+function unkept(thrown: unknown): unknown {
+  if (!(thrown instanceof Failure)) return thrown;
+  const { message, code, stage, retryable, hint } = thrown;
+  const [what, mend] = [`${message}; the one-time token is used up`, `${hint} Then pair with a new one-time token.`];
+  return new Failure(what, { code, stage, retryable, hint: mend, cause: thrown });
 }
 
 /** Second token call unless its answer is stored already; then the checks, the proof, and the switch. */

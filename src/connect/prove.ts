@@ -3,11 +3,10 @@
 import { createHTTPClient, type HTTPClient, type HTTPClientOptions } from "../adapters/http/index.js";
 import type { Clock } from "../common/clock.js";
 import { retry } from "../common/retry.js";
-import type { Connection, Identity } from "../state/index.js";
+import type { Identity } from "../state/index.js";
 import { askTypename } from "./connector.js";
 import { askRuntime } from "./director.js";
-
-export type URLs = Pick<Connection, "connectorURL" | "secureConnectorURL" | "directorURL">;
+import type { URLs } from "./urls.js";
 
 /** Resolves when Director and Connector accept the identity; rejects with a `Failure` when one does not, or does not answer. */
 export type Prove = (identity: Pick<Identity, "chain" | "key">, urls: URLs) => Promise<void>;

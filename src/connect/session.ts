@@ -5,7 +5,7 @@ import type { Clock } from "../common/clock.js";
 import { Failure } from "../common/failure.js";
 import type { Connection, Identity, State } from "../state/index.js";
 import { type CertificateDates, type Inspected, inspectIdentity } from "./certificate.js";
-import { checkAnsweredURL } from "./urls.js";
+import { checkConnection } from "./urls.js";
 
 export interface Session {
   readonly client: HTTPClient;
@@ -46,7 +46,7 @@ export async function openSession({ state, transport, hosts, clock }: SessionOpt
   const found = await findIdentity(state, clock.now());
   if (typeof found === "string") throw tokenNeeded(found);
   const { identity, connection, dates: certificate, shown } = found;
-  checkAnsweredURL(connection.directorURL, connection.connectorURL, hosts);
+  checkConnection(connection, hosts);
   const client = createHTTPClient({
     ...transport,
     stage: "fetch",

@@ -2,6 +2,9 @@
 
 import { isIP } from "node:net";
 import { Failure } from "../common/failure.js";
+import type { Connection } from "../state/index.js";
+
+export type URLs = Pick<Connection, "connectorURL" | "secureConnectorURL" | "directorURL">;
 
 /**
  * Throws `UrlNotAllowed` unless the URL is https and its host is one of `hosts` (`*.example.com` for all below it).
@@ -19,11 +22,30 @@ export function checkAnsweredURL(url: string, connectorURL: string, hosts: reado
   }
 }
 
+/** The same for all addresses of a connection in use: those of the Go agent come from its CompassConnection. */
+export function checkConnection(connection: URLs, hosts: readonly string[]): void {
+  const { connectorURL, secureConnectorURL, directorURL } = connection;
+  for (const url of [connectorURL, secureConnectorURL, directorURL]) {
+    if (!URL.canParse(connectorURL)) throw notAllowed("it is no URL");
+    checkAnsweredURL(url, connectorURL, hosts);
+  }
+}
+
+/** The same as an answer. */
+export function isAllowed(connection: URLs, hosts: readonly string[]): boolean {
+  try {
+    checkConnection(connection, hosts);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const notAllowed = (reason: string) =>
-  new Failure(`Compass answered an address that is not allowed: ${reason}`, {
+  new Failure(`an address of Compass is not allowed: ${reason}`, {
     code: "UrlNotAllowed",
     stage: "connect",
-    hint: "If the host is right, add it to compass.hosts. If this was a pairing, its token is spent: a new one is needed.",
+    hint: "If the host is right, add it to compass.hosts. Of a runtime that the Go agent paired, mend spec.managementInfo of the CompassConnection. If this was a pairing, its token is spent: a new one is needed.",
   });
 
 function defaultHosts(connector: string): string[] {

@@ -94,7 +94,8 @@ export function openFileState(directory: string): State {
     savePending: async ({ key, nextToken, issued, ...pairing }) => {
       // A beginning: nothing of a former pairing may be taken for a part of this one.
       if (issued === null) await discardPending();
-      await replace(join(identityAt("pending"), "key.pem"), key.reveal());
+      const stored = issued === null ? null : await read(join(identityAt("pending"), "key.pem"));
+      if (stored !== key.reveal()) await replace(join(identityAt("pending"), "key.pem"), key.reveal());
       if (nextToken !== null) await replace(join(identityAt("pending"), "token"), nextToken.reveal());
       if (issued !== null) await writeIssued("pending", issued);
       // Last: where it stands, the key and the token do.
@@ -211,14 +212,32 @@ async function remove(path: string): Promise<void> {
   }
 }
 
+/** What an identity on its way and the memory take, with room to spare, in bytes. */
+const ROOM = 128 * 1024;
+
 /** Rejects where nothing could be written; of a folder that is not there yet, the nearest one above it counts. */
 async function checkFolder(directory: string): Promise<void> {
   for (let folder = directory; ; folder = dirname(folder)) {
     try {
-      return await access(folder, constants.W_OK | constants.X_OK);
+      await access(folder, constants.W_OK | constants.X_OK);
     } catch (thrown) {
       if (!isMissing(thrown) || dirname(folder) === folder) throw unwritable(directory, thrown);
+      continue;
     }
+    if (folder !== directory) return;
+    // Rights alone tell neither of a full disk nor of a folder that cannot be changed: a file that is removed at once does.
+    const inner = await readdir(join(directory, "identity")).then(
+      () => join(directory, "identity"),
+      () => directory,
+    );
+    const probe = join(inner, `probe.${process.pid}.new`);
+    try {
+      await replace(probe, "\0".repeat(ROOM));
+    } finally {
+      await remove(`${probe}.${process.pid}.new`);
+      await remove(probe);
+    }
+    return;
   }
 }
 
@@ -298,7 +317,10 @@ const unwritable = (file: string, cause: unknown) =>
   new Failure(`the state cannot be written at ${file}${codeOf(cause)}`, {
     code: "StateUnwritable",
     stage: "connect",
-    hint: "Give the agent's user the right to write to state.directory, or name another folder there.",
+    hint:
+      hasCode(cause, "ENOSPC") || hasCode(cause, "EDQUOT")
+        ? "Make room on the disk of state.directory, or name a folder on another one there."
+        : "Give the agent's user the right to write to state.directory, or name another folder there.",
     cause,
   });
 

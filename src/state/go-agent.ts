@@ -45,6 +45,9 @@ export async function goAgentConnection(
   };
 }
 
+/** The common name of a certificate, or of the first of a chain; null when it cannot be read. */
+export const clientOf = (certificate: string): string | null => readSubject(certificate).commonName || null;
+
 /** Of a certificate that cannot be read nothing is known: whoever uses it says so. */
 function readSubject(certificate: string): { commonName: string; notBefore: string } {
   try {

@@ -11,11 +11,11 @@ import { type Clock, systemClock } from "../common/clock.js";
 import { Failure } from "../common/failure.js";
 import { Secret } from "../common/secret.js";
 import { sha256 } from "../common/sha256.js";
-import { goAgentConnection } from "./go-agent.js";
+import { clientOf, goAgentConnection } from "./go-agent.js";
 import { rehearseLease, takeLease } from "./lease.js";
 import { memorySchema, secretIdentitySchema, secretPendingSchema, understood } from "./schemas.js";
 import { decode, encode, openSecretKeys, type SecretKeys, type WriteOptions } from "./secret-keys.js";
-import type { PendingIdentity, State } from "./state.js";
+import type { Connection, PendingIdentity, State } from "./state.js";
 
 export interface KubernetesStateOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -27,6 +27,8 @@ export interface KubernetesStateOptions {
   readonly authority: Place;
   /** The configured Connector; null when it is not known. */
   readonly connectorURL: string | null;
+  /** Whether the addresses of a connection may be used. @default all may */
+  readonly isAllowed?: (connection: Connection) => boolean;
   /** @default the one that `env` leads to */
   readonly cluster?: Cluster;
   /** @default the system's */
@@ -47,22 +49,31 @@ const isIdentityKey = (key: string) => /^identity\.[0-9a-f]{16}\.json$/.test(key
 /** Opens nothing yet: the cluster is looked for by the first operation. None of them ends with the agent's signal, since
  * what Compass answered must be kept also by an agent that was asked to stop. */
 export function openKubernetesState(options: KubernetesStateOptions): State {
-  const { env, namespace, connectorURL, clock = systemClock, leaseDuration = 30 } = options;
+  const { env, namespace, connectorURL, clock = systemClock, leaseDuration = 30, isAllowed = () => true } = options;
   const cluster = options.cluster ?? openCluster({ env, stage: "connect", clock });
   const certificateKeys = openSecretKeys(cluster, options.certificate);
   const authorityKeys = openSecretKeys(cluster, options.authority);
   const own = openSecretKeys(cluster, { namespace, name: "runtime-agent-state" });
   const lease = { cluster, place: { namespace, name: "runtime-agent" }, clock, duration: leaseDuration };
 
-  /** The certificate in use, without taking it as known: what decides is what `identity` gave. */
+  /** The certificate in use, without taking it as known: what decides is what `identity` gave. Of certificate and chain one is enough. */
   const peekCertificate = async () => {
     const { crt, key, crtChain } = await certificateKeys.peek("crt", "key", "crtChain");
-    return crt === null || key === null || crtChain === null ? null : text(crt);
+    const shown = crt ?? crtChain;
+    return shown === null || key === null ? null : text(shown);
   };
+  /** What was kept with it, by its digest; by its client, where somebody changed the Secret and it is the same certificate. */
   const companion = async (certificate: string) => {
     const key = identityKey(certificate);
-    const value = (await own.peek(key))[key];
-    return value ? parse(own, key, text(value), secretIdentitySchema) : null;
+    const client = clientOf(certificate);
+    const kept = async (name: string) => {
+      const value = (await own.peek(name))[name];
+      return value ? parse(own, name, text(value), secretIdentitySchema) : null;
+    };
+    const exact = await kept(key);
+    if (exact !== null || client === null) return exact;
+    const others = await Promise.all((await own.names()).filter(isIdentityKey).map(kept));
+    return others.find((each) => each?.connection.clientID === client) ?? null;
   };
   const readConnection = async () => {
     const certificate = await peekCertificate();
@@ -80,11 +91,13 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
     const certificate = await peekCertificate();
     if (certificate === null || (await companion(certificate)) !== null) return;
     const connection = await goAgentConnection(cluster, certificate, connectorURL);
+    // An address that is not allowed is told where it is used; taken over, a person could not mend it any more.
+    if (connection === null || !isAllowed(connection)) return;
     const { cacert } = await authorityKeys.peek("cacert");
     const kept = { connection, ca: cacert === null ? "" : text(cacert) };
     // Changed meanwhile: the addresses may belong to the next one.
     if ((await peekCertificate()) !== certificate) return;
-    if (connection !== null) await own.write({ [identityKey(certificate)]: json(kept) });
+    await own.write({ [identityKey(certificate)]: json(kept) });
   };
   const othersThan = async (certificate: string | null) => {
     const kept = certificate === null ? null : identityKey(certificate);
@@ -112,14 +125,14 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
 
     identity: async () => {
       const { crt, key, crtChain } = await certificateKeys.read("crt", "key", "crtChain");
-      if (crt === null || key === null || crtChain === null) return null;
-      const certificate = text(crt);
-      const ca = (await companion(certificate))?.ca;
+      if (key === null || (crt === null && crtChain === null)) return null;
+      const ca = (await companion(text(crt ?? crtChain ?? key)))?.ca;
       const { cacert } = ca === undefined ? await authorityKeys.peek("cacert") : { cacert: null };
       return {
         key: Secret.of(text(key)),
-        certificate,
-        chain: text(crtChain),
+        // With one of both it still serves, until it is renewed.
+        certificate: crt === null ? "" : text(crt),
+        chain: crtChain === null ? "" : text(crtChain),
         // Where Istio's is gone, the identity still serves to reach Compass.
         ca: ca ?? (cacert === null ? "" : text(cacert)),
       };

@@ -54,10 +54,16 @@ export async function takeLease({ cluster, place, clock, duration }: LeaseOption
 }
 
 /** Rejects as the API would refuse to let the Lease be taken; whoever holds it keeps it. */
-export async function rehearseLease({ cluster, place }: Pick<LeaseOptions, "cluster" | "place">): Promise<void> {
+export async function rehearseLease({ cluster, place, clock, duration }: LeaseOptions): Promise<void> {
   const found = await cluster.leases.get(place);
-  const nobodys = { resourceVersion: null, frame: {}, holder: null, duration: 1, transitions: 0 };
-  await cluster.leases.rehearse(found ?? { ...place, ...nobodys, acquiredAt: null, renewedAt: null });
+  const nobodys = { resourceVersion: null, frame: {}, holder: null, transitions: 0 };
+  const now = clock.now();
+  // As it would be taken: one that nobody has taken yet has no duration, which the API would not take from us.
+  const taken = { duration, acquiredAt: now, renewedAt: now };
+  await cluster.leases.rehearse({ ...place, ...nobodys, ...found, ...taken }).catch((thrown: unknown) => {
+    // Who holds it has just renewed it: it can be written.
+    if (!isConflict(thrown)) throw thrown;
+  });
 }
 
 /** A Lease that says it was renewed in the future is of a clock that is wrong: it would block for as long as that was ahead. */

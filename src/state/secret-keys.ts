@@ -71,7 +71,12 @@ export function openSecretKeys(cluster: Cluster, place: Place): SecretKeys {
       return values;
     },
     names: async () => [...((await cluster.secrets.get(place))?.data.keys() ?? [])],
-    rehearse: async () => cluster.secrets.rehearse(merge(await cluster.secrets.get(place), [], place)),
+    rehearse: async () => {
+      const found = await cluster.secrets.get(place);
+      await cluster.secrets.rehearse(merge(found, [], place)).catch((thrown: unknown) => {
+        if (!isConflict(thrown)) throw thrown;
+      });
+    },
     check: async (changes, options) => {
       await readFor(changes, options);
     },

@@ -9,7 +9,7 @@ const verdict = (url: string, hosts: readonly string[] = [], connector = CONNECT
     return "allowed";
   } catch (thrown) {
     expect(thrown).toMatchObject({ name: "Failure", code: "UrlNotAllowed", stage: "connect", retryable: false });
-    return (thrown as Error).message.replace("Compass answered an address that is not allowed: ", "");
+    return (thrown as Error).message.replace("an address of Compass is not allowed: ", "");
   }
 };
 

@@ -356,8 +356,11 @@ class World {
       case "restore the inventory":
         return this.#restoreInventory();
       case "older inventory": {
-        const inventory = this.#commits.at(-2 - action.age)?.tree.get(INVENTORY_PATH);
-        if (inventory !== undefined) this.#write(INVENTORY_PATH, inventory.toString());
+        const commit = this.#commits.at(-2 - action.age);
+        const inventory = commit?.tree.get(INVENTORY_PATH);
+        if (commit === undefined || inventory === undefined) return;
+        this.#write(INVENTORY_PATH, inventory.toString());
+        this.#current = { ...this.#current, records: commit.records };
         return;
       }
       case "disable": {
@@ -515,7 +518,7 @@ class World {
 
   /** Files that the agent once wrote and listed, that stay, and that no consumer would find any more. */
   #dropped(after: Tree): string[] {
-    const lists = (tree: Tree, path: string) => textOf(tree, "kustomization.yaml").includes(`- ${path}\n`);
+    const lists = (tree: Tree, path: string) => tree.get("kustomization.yaml")?.includes(`- ${path}\n`) === true;
     const written = [...this.#versions.keys()].filter((path) => this.before.has(path) && after.has(path));
     return written
       .filter((path) => lists(this.before, path) && !lists(after, path))

@@ -191,11 +191,13 @@ function withNewer(
     for (const path of own) {
       const row = all.get(path);
       const blob = blobID(tree.get(path) ?? Buffer.alloc(0));
-      if (row !== undefined && (!isAsLeft || blob === (row.written ?? row.blob))) continue;
+      const id = idOf(tree, path, newest);
+      if (row !== undefined && (!isAsLeft || (blob === (row.written ?? row.blob) && row.id === id))) continue;
       const shows = showsItself(tree, path);
       const speaking = [shows, isInKustomization(tree, path), newest?.ids.has(name) === true].filter((each) => each);
       if (!isAsLeft && speaking.length < 2) continue;
-      all.set(path, { path, id: idOf(tree, path, newest), blob, sha256: "" });
+      const isChanged = APPLICATION.test(path) && !shows && !isAsLeft;
+      all.set(path, { path, id, blob, sha256: "", ...(isChanged ? { written: "0" } : {}) });
     }
   }
   return [...all.values()];
@@ -235,7 +237,10 @@ function foldersOf(tree: Tree, rows: readonly Row[]): Map<string, Folder> {
   const there = rows.filter(({ path }) => tree.has(path) && folderOf(path) !== null);
   const groups = Map.groupBy(there, ({ path }) => folderOf(path) ?? "");
   return new Map(
-    [...groups].map(([name, own]) => [name, { owner: own.find(({ id }) => id !== null)?.id ?? "", rows: own }]),
+    [...groups].map(([name, own]) => {
+      const first = own.find(({ path }) => path === applicationPath(name));
+      return [name, { owner: first?.id ?? own.find(({ id }) => id !== null)?.id ?? "", rows: own }];
+    }),
   );
 }
 
@@ -441,7 +446,7 @@ export class ReferenceModel {
       against.push("an approval of something else than what is held was used");
 
     // 1. What went.
-    const afterReading = readTree(after, key);
+    const afterReading = readTree(after, key, this.remembered);
     const afterFolders = foldersOf(after, rowsOf(after, afterReading, this.remembered));
     const gone: Unit[] = [];
     // What somebody else had left in a folder that stays: nobody's, but a Secret that goes by the rules.

@@ -320,6 +320,21 @@ describe("a step that fails", () => {
   });
 });
 
+describe("the look whether it can be written", () => {
+  it("leaves nothing behind, before the first identity and beside one", async () => {
+    const { directory, state } = aState();
+    await state.checkWritable();
+    const before = existsSync(directory);
+    await state.promote(identityOf("one"), connectionOf("one"));
+    const files = readdirSync(directory, { recursive: true });
+
+    await state.checkWritable();
+
+    expect(before).toBe(false);
+    expect(readdirSync(directory, { recursive: true })).toEqual(files);
+  });
+});
+
 describe("a damaged file", () => {
   it.each([
     ["memory.json", "{", (state: State) => state.memory()],

@@ -293,13 +293,28 @@ export function behavesAsSecrets(openPlace: OpenCluster): void {
     expect(await opened(place).identity()).toMatchObject({ ca: "" });
   });
 
-  it.each(["crt", "key", "crtChain"])("has no identity without %s, and none where it is empty", async (key) => {
+  it.each(["crt", "crtChain"])("has an identity without %s, which serves until it is renewed", async (key) => {
     const place = await openPlace();
     await opened(place).promote(identityOf("one"), connectionOf("one"));
+    const whole = identityOf("one");
+    const without = key === "crt" ? { ...whole, certificate: "" } : { ...whole, chain: "" };
 
     await writeForeign(place, place.options.certificate, { [key]: "" });
     const empty = await opened(place).identity();
     await writeForeign(place, place.options.certificate, { [key]: null });
+
+    expect(empty).toEqual(without);
+    expect(await opened(place).identity()).toEqual(without);
+  });
+
+  it.each([["key"], ["crt", "crtChain"]])("has no identity without %s, and none where it is empty", async (...keys) => {
+    const place = await openPlace();
+    await opened(place).promote(identityOf("one"), connectionOf("one"));
+
+    const all = (value: string | null) => Object.fromEntries(keys.map((key) => [key, value]));
+    await writeForeign(place, place.options.certificate, all(""));
+    const empty = await opened(place).identity();
+    await writeForeign(place, place.options.certificate, all(null));
 
     expect([empty, await opened(place).identity(), await opened(place).connection()]).toEqual([null, null, null]);
   });

@@ -19,6 +19,8 @@ export interface Cluster {
   deployment(place: Place): Promise<ClusterDeployment | null>;
   /** Tells an Event, or counts it once more when it was told before. */
   tell(event: ClusterEvent): Promise<void>;
+  /** Rejects as the API would refuse an Event about an object; stores nothing. */
+  rehearseTelling(about: ClusterEvent["about"]): Promise<void>;
 }
 
 /**
@@ -33,7 +35,7 @@ export function openCluster(options: ClusterOptions): Cluster {
     leases: createLeases(send),
     compassConnections: createCompassConnections(send),
     deployment: createDeployments(send),
-    tell: createEvents(send),
+    ...createEvents(send),
     compassConnection: async (name) => {
       const call = { verb: "get", resource: COMPASS_CONNECTIONS.plural, object: `CompassConnection ${name}` };
       try {
