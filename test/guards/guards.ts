@@ -35,6 +35,7 @@ const decision = of("src/plan/decision.ts", "test/plan/decision.test.ts");
 const secondLook = of("src/plan/decision.ts", "test/plan/second-look.test.ts");
 const approval = of("src/plan/approval.ts", "test/plan/approval.test.ts");
 const settle = of("src/plan/settle.ts", "test/plan/plan.test.ts");
+const waiting = of("src/plan/waiting.ts", "test/plan/plan.test.ts");
 const standing = of("src/plan/standing.ts", "test/plan/standing.test.ts");
 const suspension = of("src/plan/suspension.ts", "test/plan/standing.test.ts");
 const renewing = of("src/connect/renew.ts", "test/maintain.test.ts");
@@ -225,8 +226,31 @@ export const guards: readonly Guard[] = [
       "now.getTime() - Date.parse(before.lastSeenMissing)",
     ),
   ),
-  deletion("no more than the limit goes in one cycle", instead("!isOverLimit(due, input)", "true")),
+  deletion("no more than the limit goes in one cycle", instead("!isOverLimit(going, input)", "true")),
   deletion("no more than the limit goes in one day", instead("spent + wanted >", "wanted >")),
+  deletion("what cannot go takes no room from others", instead("due.filter((unit) => !cannotGo(unit))", "due")),
+  deletion(
+    "a deletion that lies in the future counts from when it was met",
+    instead("const known = [...met].find((each) => isSameRecord(each, record)) ?? {", "const known = {"),
+    "test/plan/decision.test.ts",
+  ),
+  deletion(
+    "a stranger who is set aside keeps nobody from a new name",
+    without(" && owner === undefined"),
+    "test/plan/decision.test.ts",
+  ),
+  decision(
+    "what waits for a name takes no room from others",
+    instead("return ({ id }) => waiting.has(id);", "return () => false;"),
+  ),
+  decision(
+    "what is held for a destination takes no room from others",
+    instead("waits(unit) || held.has(unit.id)", "waits(unit)"),
+  ),
+  decision(
+    "what a destination held back meets the limit when it is approved",
+    instead("isOverLimit(own, rules) ? own", "false ? own"),
+  ),
   deletion(
     "the day's limit is a share of what was there when it began",
     instead("first?.ofApplications ?? committed.applications", "committed.applications"),
@@ -352,7 +376,7 @@ export const guards: readonly Guard[] = [
   // Destinations.
   decision(
     "new destinations are held",
-    instead('settings.destinationChange === "hold" ? changes.filter(({ name }) => !reasons.has(name)) : []', "[]"),
+    instead('settings.destinationChange === "hold" && !reasons.has(name)', "false"),
   ),
   decision(
     "what is held for a new destination is not written",
@@ -507,14 +531,11 @@ export const guards: readonly Guard[] = [
   ownership("a kustomization of another name stops the cycle", instead("if (another !== undefined) {", "if (false) {")),
   ownership(
     "what an inventory was made to list is not the agent's",
-    instead(
-      "return remembered.has(name) && (listed === null || listed.has(path));",
-      "return listed === null || listed.has(path);",
-    ),
+    instead("isListed && named.has(path)", "isListed"),
   ),
   ownership(
     "what somebody changed does not say whose it is",
-    instead("application?.isOurs === true ? application.id :", "application?.id ||"),
+    instead("application?.isOurs === true ? told :", "application?.id ||"),
   ),
   ownership("what a person brought back is the agent's again", instead("[...owned.files, ...rows]", "owned.files")),
   ownership("a person's file under a deleted name is not the agent's", without(" || !isOurs(bytes)")),
@@ -522,8 +543,42 @@ export const guards: readonly Guard[] = [
     "a file of another Application under a deleted name is not the agent's",
     without("id !== deleted.get(name) || "),
   ),
-  ownership("what nobody lists is nobody's in a rebuild", without("if (!shows && !isClaimed(path, name)) return [];")),
-  ownership("what shows that the agent wrote it is the agent's in a rebuild", without("!shows && ")),
+  ownership(
+    "what nobody lists is nobody's in a rebuild",
+    without(".filter(({ row, name, shows }) => shows || isClaimed(row.path, name))"),
+  ),
+  ownership(
+    "what shows that the agent wrote it is the agent's in a rebuild",
+    instead("shows || isClaimed(row.path, name)", "isClaimed(row.path, name)"),
+  ),
+  ownership(
+    "a copy under another name is not the agent's",
+    instead("read.name === name && isOurs(bytes)", "isOurs(bytes)"),
+  ),
+  ownership(
+    "what is newer than the inventory is the agent's",
+    instead("await withNewer(base, await givenBack(base, files), serial, published)", "await givenBack(base, files)"),
+  ),
+  ownership(
+    "beside an older inventory one witness is not enough",
+    instead(".filter(Boolean).length > 1", ".filter(Boolean).length > 0"),
+  ),
+  ownership(
+    "what is as the agent left it is no drift",
+    instead("shows || asLeft(name) ? row : changed(row)", "changed(row)"),
+  ),
+  ownership(
+    "an edited file beside an older inventory is a person's",
+    instead("? row : changed(row));", "? row : row);"),
+  ),
+  ownership("the Application's own file tells whose its folder is", instead("first?.id ?? rows.find", "rows.find")),
+  ownership(
+    "a Secret that nothing refers to is nobody's in a rebuild",
+    instead(
+      "isSecretPath(path) && reference === undefined ? null : (application?.id ?? null)",
+      "application?.id ?? null",
+    ),
+  ),
   open(
     "a path inside of another agent's stops the cycle",
     instead("if (found.at(-1)?.path === inventory)", "if (false)"),
@@ -579,23 +634,23 @@ export const guards: readonly Guard[] = [
   ),
   settle("what is left behind stays, as nobody's", instead("[{ ...row, id: null }]", "[]")),
   settle("what a rebuilt inventory says is not tidied", instead('mode === "sync" && owned.trusted', 'mode === "sync"')),
-  settle(
+  waiting(
     "a rename waits while the old name is held",
     instead("isTaken || !(namesOf.get(id) ?? []).every(isLeft)", "isTaken"),
   ),
-  settle(
+  waiting(
     "a name is not given while its owner is set aside or held",
     instead("(kept.has(owner) || waiting.has(owner))", "waiting.has(owner)"),
   ),
-  settle(
+  waiting(
     "a name is not given while its owner waits itself",
     instead("(kept.has(owner) || waiting.has(owner))", "kept.has(owner)"),
   ),
-  settle(
+  waiting(
     "a chain of renames waits as a whole",
     instead("for (let before = -1; before !== waiting.size; )", "for (let before = -1; before < 0; )"),
   ),
-  settle(
+  waiting(
     "an old name is given up only to who is published",
     instead("(next !== undefined && !waiting.has(next))", "next !== undefined"),
   ),
@@ -605,8 +660,8 @@ export const guards: readonly Guard[] = [
   settle(
     "who wants the name of one whose Secret would stand twice waits, too",
     instead(
-      "const all = waitingOnes(wanted, folders, keptIDs, mayBeLeft, waiting);",
-      "const all = new Set([...waitingOnes(wanted, folders, keptIDs, mayBeLeft, new Set()), ...waiting]);",
+      "const all = waitingOnes({ wanted, folders, kept: keptIDs, mayBeLeft, already: waiting });",
+      "const all = new Set([...waitingOnes({ wanted, folders, kept: keptIDs, mayBeLeft, already: new Set() }), ...waiting]);",
     ),
   ),
   of(
@@ -706,7 +761,7 @@ export const guards: readonly Guard[] = [
   ),
   identity(
     "a certificate on its way is revoked as well",
-    instead("for (const each of onItsWay) {", "for (const each of onItsWay.slice(1)) {"),
+    instead("await revoke(issued, usable.connection).catch", "await Promise.resolve().catch"),
   ),
   identity("the time of an issuance is stored", instead("if (isAutomatic) await", "if (!isAutomatic) await")),
   pairing(

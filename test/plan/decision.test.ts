@@ -317,6 +317,35 @@ describe("the limit", () => {
     expect(summary).toEqual({ ...nothing, held: ["mp-3 OverLimit"] });
   });
 
+  it("has no room taken by a rename that waits anyway", async () => {
+    const agent = anAgent({ rules: { ...atOnce, limit: 0.2 } });
+    const [one, two, three, four, five] = [1, 2, 3, 4, 5].map((number) => anApplicationNamed(`mp-${number}`, number));
+    if (!one || !two || !three || !four || !five) throw new Error("five");
+    await agent.sync([one, two, three, four, five]);
+
+    // The second is set aside under its new name and keeps the old one, for which the first waits.
+    const bad = { ...two, name: "mp-9", auths: ["\u0007"] };
+    const { summary } = await agent.sync([{ ...one, name: "mp-2" }, bad, three, four]);
+
+    expect(summary).toEqual({ ...nothing, deleted: ["mp-5"], held: ["mp-1 Renamed", "mp-2 Renamed"] });
+  });
+
+  it("counts what a clock that was set back left in the future once, and from then on", async () => {
+    const agent = anAgent({ rules: { ...atOnce, limit: 0.2 } });
+    await agent.sync(many);
+    const ahead = await agent.sync(many.slice(1), { now: later(minutes(180)) });
+
+    const back = await agent.sync(many.slice(1), { now: later(minutes(1)) });
+    const again = await agent.sync(many.slice(2), { now: later(minutes(5)) });
+    const third = await agent.sync(many.slice(3), { now: later(minutes(6)) });
+    const nextDay = await agent.sync(many.slice(3), { now: later(minutes(24 * 60 + 5)) });
+
+    expect([ahead, again].map(({ summary }) => summary.deleted)).toEqual([["mp-0"], ["mp-1"]]);
+    expect(back.plan.writes.size).toBe(0);
+    expect(third.summary.held).toEqual(["mp-2 OverLimit"]);
+    expect(nextDay.summary.deleted).toEqual(["mp-2"]);
+  });
+
   it("is no wider when the state is lost", async () => {
     const agent = anAgent({ rules: limited });
     await agent.sync(many);
@@ -564,6 +593,109 @@ describe("a revert of a commit of ours", () => {
   });
 });
 
+describe("a rename", () => {
+  const flawed = { ...crm, name: "mp-shop", auths: ["\u0007"] };
+
+  it.each<[string, readonly Application[]]>([
+    ["is set aside", [flawed]],
+    [
+      "share it",
+      [
+        { ...crm, name: "mp-shop" },
+        { ...erp, name: "mp-shop" },
+      ],
+    ],
+  ])("is not kept from its new name by others that want the old one and %s", async (_, others) => {
+    const agent = anAgent();
+    await agent.sync([shop]);
+
+    const { summary, plan } = await agent.sync([{ ...shop, name: "mp-new" }, ...others]);
+
+    expect(summary).toEqual({ created: ["mp-new"], updated: [], deleted: ["mp-shop"], held: [] });
+    expect(plan.setAside).toHaveLength(others.length);
+  });
+
+  it("that is taken back in Git is held until Compass says something new of the Application", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    const before = agent.tree;
+    await agent.sync([{ ...shop, name: "mp-new" }, crm]);
+    agent.tree = before;
+
+    const held = await agent.sync([{ ...shop, name: "mp-new" }, crm]);
+    const after = await agent.sync([{ ...shop, name: "mp-new", description: "new" }, crm]);
+
+    expect(held.summary).toEqual({ ...nothing, held: ["mp-new Reverted", "mp-shop Reverted"] });
+    expect(after.summary).toEqual({ ...nothing, created: ["mp-new"], deleted: ["mp-shop"] });
+  });
+});
+
+describe("an inventory that is older than the files", () => {
+  /** Three commits; the inventory is of the first, and whatever else `more` puts back. */
+  async function anOlder(more: Partial<CycleChanges> = {}) {
+    const agent = anAgent(more);
+    await agent.sync([shop, crm]);
+    const first = agent.tree;
+    await agent.sync([{ ...shop, description: "new" }, crm]);
+    await agent.sync([{ ...shop, description: "new" }, crm, erp]);
+    agent.edit(INVENTORY_PATH, textOf(first, INVENTORY_PATH));
+    return { agent, first, compass: [{ ...shop, description: "new" }, crm, erp] };
+  }
+
+  it.each(["overwrite", "preserve", "fail"] as const)("keeps all of them, with drift: %s", async (drift) => {
+    const { agent, compass } = await anOlder({ settings: { drift } });
+
+    const { summary, plan } = await agent.sync(compass);
+
+    expect(summary).toEqual(nothing);
+    expect([...plan.writes.keys()]).toEqual([INVENTORY_PATH]);
+    expect(faults(agent.tree, sealKey)).toEqual([]);
+    expect((await agent.sync(compass)).plan.writes.size).toBe(0);
+  });
+
+  it("keeps what the kustomization lists where the memory is lost, too", async () => {
+    const { agent, compass } = await anOlder();
+    agent.memory = noMemory;
+
+    const { summary } = await agent.sync(compass);
+
+    expect(summary.held).toEqual([]);
+    expect(textOf(agent.tree, "kustomization.yaml")).toContain(application("mp-erp"));
+  });
+
+  it("holds alone what was put back with it", async () => {
+    const { agent, first, compass } = await anOlder();
+    agent.edit(application("mp-shop"), textOf(first, application("mp-shop")));
+
+    const { summary } = await agent.sync(compass);
+
+    expect(summary).toEqual({ ...nothing, held: ["mp-shop Reverted"] });
+    expect(textOf(agent.tree, "kustomization.yaml")).toContain(application("mp-erp"));
+  });
+
+  it("takes a person's edit for put back as well, and writes nothing over it", async () => {
+    const { agent, compass } = await anOlder();
+    agent.edit(application("mp-erp"), `${textOf(agent.tree, application("mp-erp"))}# mine\n`);
+
+    const { summary } = await agent.sync(compass);
+
+    expect(summary).toEqual({ ...nothing, held: ["mp-erp Reverted"] });
+    expect(textOf(agent.tree, application("mp-erp"))).toContain("# mine");
+    expect(textOf(agent.tree, "kustomization.yaml")).toContain(application("mp-erp"));
+  });
+
+  it("takes no copy for the agent's, and no file that a person added", async () => {
+    const { agent, compass } = await anOlder();
+    agent.edit("applications/mp-copy/application.yaml", textOf(agent.tree, application("mp-crm")));
+    agent.edit("applications/mp-crm/secrets/mine.yaml", "mine\n");
+
+    await agent.sync(compass);
+
+    expect(textOf(agent.tree, "kustomization.yaml")).not.toMatch(/mp-copy|mine/);
+    expect(textOf(agent.tree, "applications/mp-crm/secrets/mine.yaml")).toBe("mine\n");
+  });
+});
+
 describe("an Application suspended by name", () => {
   const suspended = (memory: Memory, name: string): Memory => ({
     ...memory,
@@ -680,6 +812,38 @@ describe("credentials that stay while the host they are sent to changes", () => 
 
     agent.approve(passed.plan.approval?.hold.hash ?? "");
     expect((await agent.sync([elsewhere, crm])).summary).toEqual({ ...nothing, updated: ["mp-shop"] });
+  });
+
+  it("take no room within the limit from others while they are held, and have their part of it afterwards", async () => {
+    const two = (name: string, number: number) => {
+      const [one, other] = [anApplicationNamed(name, number), anApplicationNamed(name, number + 50)];
+      return { ...one, bundles: [...one.bundles, ...other.bundles] };
+    };
+    const withoutLast = (each: Application) => ({
+      ...each,
+      bundles: each.bundles.map((bundle, index) => (index === 0 ? bundle : { ...bundle, defaultInstanceAuth: null })),
+    });
+    const redirected = (each: Application) => ({
+      ...each,
+      bundles: each.bundles.map((bundle) => ({
+        ...bundle,
+        apiDefinitions: [anAPI({ targetURL: "https://evil.example.net/orders" })],
+      })),
+    });
+    const rules = { ...atOnce, limit: 0.2 };
+    const agent = anAgent({ rules, settings: { destinationChange: "hold" } });
+    const [a, b] = [two("mp-a", 1), two("mp-b", 2)];
+    await agent.sync([a, b]);
+    const evil = redirected(withoutLast(a));
+
+    const held = await agent.sync([evil, withoutLast(b)]);
+    agent.approve(held.plan.approval?.hold.hash ?? "");
+    const passed = await agent.sync([evil, withoutLast(b)]);
+
+    expect(held.summary).toEqual({ ...nothing, updated: ["mp-b"], held: ["mp-a DestinationChanged"] });
+    expect(held.plan.deletes).toHaveLength(1);
+    expect(passed.summary).toEqual({ ...nothing, updated: ["mp-a"], held: ["mp-a OverLimit"] });
+    expect(passed.plan.deletes).toEqual([]);
   });
 
   it("are nothing to report when the credentials changed with it", async () => {
