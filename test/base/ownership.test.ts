@@ -606,3 +606,15 @@ describe("the folders of a base", () => {
     expect(foldersOf({ listing }, { ...nothing, files: [] })).toEqual(new Map());
   });
 });
+
+it("a folder is whose its Application's own file says, whatever lies beside it", () => {
+  const row = (path: string, id: string | null) => ({ path, id, blob: "a".repeat(40), sha256: "" });
+  const [own, other] = ["applications/mp-a/application.yaml", "applications/mp-a/secrets/s.yaml"];
+  const listing = new Map([own, other].map((path) => [path, "a".repeat(40)]));
+  const ownerOf = (files: readonly InventoryFile[]) =>
+    foldersOf({ listing }, { files } as Parameters<typeof foldersOf>[1]).get("mp-a")?.id;
+
+  expect(ownerOf([row(other, "former"), row(own, "owner")])).toBe("owner");
+  expect(ownerOf([row(own, null), row(other, "former")])).toBe("former");
+  expect(ownerOf([row(own, null)])).toBe("");
+});

@@ -228,7 +228,11 @@ export const guards: readonly Guard[] = [
   ),
   deletion("no more than the limit goes in one cycle", instead("!isOverLimit(going, input)", "true")),
   deletion("no more than the limit goes in one day", instead("spent + wanted >", "wanted >")),
-  deletion("what cannot go takes no room from others", instead("due.filter((unit) => !cannotGo(unit))", "due")),
+  deletion(
+    "what cannot go takes no room from others",
+    instead("due.filter((unit) => !cannotGo(unit))", "due"),
+    "test/plan/decision.test.ts",
+  ),
   deletion(
     "a deletion that lies in the future counts from when it was met",
     instead("const known = [...met].find((each) => isSameRecord(each, record)) ?? {", "const known = {"),
@@ -554,10 +558,12 @@ export const guards: readonly Guard[] = [
   ownership(
     "a copy under another name is not the agent's",
     instead("read.name === name && isOurs(bytes)", "isOurs(bytes)"),
+    "test/plan/decision.test.ts",
   ),
   ownership(
     "what is newer than the inventory is the agent's",
     instead("await withNewer(base, await givenBack(base, files), serial, published)", "await givenBack(base, files)"),
+    "test/plan/decision.test.ts",
   ),
   ownership(
     "beside an older inventory one witness is not enough",
@@ -566,18 +572,25 @@ export const guards: readonly Guard[] = [
   ownership(
     "what is as the agent left it is no drift",
     instead("shows || asLeft(name) ? row : changed(row)", "changed(row)"),
+    "test/plan/decision.test.ts",
   ),
   ownership(
     "an edited file beside an older inventory is a person's",
     instead("? row : changed(row));", "? row : row);"),
+    "test/plan/decision.test.ts",
   ),
-  ownership("the Application's own file tells whose its folder is", instead("first?.id ?? rows.find", "rows.find")),
+  ownership(
+    "the Application's own file tells whose its folder is",
+    instead("first?.id ?? rows.find", "rows.find"),
+    "test/base/ownership.test.ts",
+  ),
   ownership(
     "a Secret that nothing refers to is nobody's in a rebuild",
     instead(
       "isSecretPath(path) && reference === undefined ? null : (application?.id ?? null)",
       "application?.id ?? null",
     ),
+    "test/plan/decision.test.ts",
   ),
   open(
     "a path inside of another agent's stops the cycle",

@@ -684,6 +684,48 @@ describe("an inventory that is older than the files", () => {
     expect(textOf(agent.tree, "kustomization.yaml")).toContain(application("mp-erp"));
   });
 
+  it("leaves alone what a person marked", async () => {
+    const { agent, compass } = await anOlder({ settings: { reverted: "overwrite" } });
+    const text = textOf(agent.tree, application("mp-erp"));
+    const mark = "  annotations:\n    runtime-agent.kyma-project.io/reconcile: disabled\n";
+    agent.edit(application("mp-erp"), text.replace("  annotations:\n", mark));
+
+    const { summary } = await agent.sync(compass);
+
+    expect(summary).toEqual({ ...nothing, held: ["mp-erp ReconcileDisabled"] });
+  });
+
+  it("goes by the Application's own file where another's Secret still lies in its folder", async () => {
+    const agent = anAgent({ rules: { ...atOnce, mode: "upsert-only" } });
+    await agent.sync([shop]);
+    const first = agent.tree;
+    const anew = anApplicationNamed("mp-shop", 7);
+    await agent.sync([anew]);
+    agent.edit(INVENTORY_PATH, textOf(first, INVENTORY_PATH));
+
+    const { summary, plan } = await agent.sync([anew]);
+
+    expect([summary, plan.replaced]).toEqual([nothing, []]);
+  });
+
+  it("takes no copy for the agent's where it is rebuilt, and no Secret of a former owner for the Application's", async () => {
+    const agent = anAgent({ rules: { ...atOnce, mode: "upsert-only" } });
+    await agent.sync([shop]);
+    const anew = anApplicationNamed("mp-shop", 7);
+    await agent.sync([anew]);
+    agent.edit("applications/mp-copy/application.yaml", textOf(agent.tree, application("mp-shop")));
+
+    const { summary } = await agent.sync([anew], { key: Buffer.alloc(32, 9) });
+    const { inventory } = readInventory(
+      agent.tree.get(INVENTORY_PATH) ?? Buffer.alloc(0),
+      Buffer.alloc(32, 9),
+    ) as Extract<ReturnType<typeof readInventory>, { state: "verified" }>;
+
+    expect(summary).toEqual(nothing);
+    expect(textOf(agent.tree, "kustomization.yaml")).not.toContain("mp-copy");
+    expect(inventory.files.find(({ path }) => path === secret("mp-shop", 1))?.id).toBeNull();
+  });
+
   it("takes no copy for the agent's, and no file that a person added", async () => {
     const { agent, compass } = await anOlder();
     agent.edit("applications/mp-copy/application.yaml", textOf(agent.tree, application("mp-crm")));
