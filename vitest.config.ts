@@ -1,8 +1,11 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // biome-ignore lint/style/noDefaultExport: vitest asks for it
 export default defineConfig({
   test: {
+    // All cores: the tests of e2e mostly wait, for the agent that runs as a process of its own.
+    maxWorkers: availableParallelism(),
     projects: [
       {
         test: {

@@ -14,7 +14,9 @@ import {
   complete,
   createProof,
   findIdentity,
+  hostIn,
   type Issued,
+  isSameURL,
   type Paired,
   pair,
   parseSubject,
@@ -73,13 +75,7 @@ export function movedConnector({ compass }: Config, { connectorURL, secureConnec
   const configured = compass.connectorURL;
   // One that the Go agent paired does not know the address that takes tokens.
   if (configured === null || connectorURL === secureConnectorURL || isSameURL(configured, connectorURL)) return null;
-  return `paired with ${new URL(connectorURL).host}, but compass.connectorURL names ${new URL(configured).host}`;
-}
-
-/** However it is spelled. */
-function isSameURL(one: string, other: string): boolean {
-  const [left, right] = [URL.parse(one), URL.parse(other)];
-  return one === other || (left !== null && left.href.replace(/\/+$/, "") === right?.href.replace(/\/+$/, ""));
+  return `paired with ${hostIn(connectorURL)}, but compass.connectorURL names ${hostIn(configured)}`;
 }
 
 /** Throws a `Failure`; `Usage` when there is an identity that works and `force` is not set. */
@@ -139,6 +135,7 @@ export async function reconnectIdentity(options: PairingOptions): Promise<Paired
   if (config.runtime.id === null) throw settingMissing("runtime.id", "the runtime's id in Compass");
   const { id: runtimeID, tenant } = config.runtime;
   const { directorURL } = usable.connection;
+  checkConnection(usable.connection, config.compass.hosts);
   const minted = await withClient(
     options,
     usable,
@@ -210,6 +207,7 @@ export async function renewBy(
         clock,
         prove,
         failures: renewal?.times ?? 0,
+        until: usable.dates.notAfter,
         beforeIssuance: async () => {
           if (isAutomatic) await changeCertificateMemory(state, { lastIssuance: clock.now().toISOString() });
         },

@@ -6,6 +6,7 @@ import type { Secret } from "./common/secret.js";
 import type { Config } from "./config/index.js";
 import {
   findIdentity,
+  goesOn,
   inspectIdentity,
   isPastTokenLife,
   nextAttempt,
@@ -99,12 +100,13 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   const isPairingWanted = isWanted && token !== null;
   if (isPairingWanted !== memory.isPairingWanted) await changeCertificateMemory(state, { isPairingWanted });
 
-  if (pending !== null && pending.tokenDigest !== null && token === null) {
+  // What has its certificate already is worth more than a token that nobody has taken yet.
+  if (pending !== null && pending.tokenDigest !== null && (token === null || pending.issued !== null)) {
     try {
       await pairIdentity({ ...counted, token: null, force: true, onHost });
       return ended("pairing");
     } catch (thrown) {
-      if (usable === null) throw thrown;
+      if (usable === null && token === null) throw thrown;
       failed("pairing", "the pairing that was cut could not be finished", thrown);
     }
   }
@@ -141,9 +143,10 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
     return ended(null);
   }
   const unproven = unprovenRenewal(left);
+  const { notAfter } = found.dates;
   const next = requested
     ? null
-    : nextAttempt(memory, { notAfter: found.dates.notAfter, isIssued: unproven !== null }, now);
+    : nextAttempt(memory, { notAfter, isIssued: unproven !== null && goesOn(unproven, notAfter, now) }, now);
   if (next !== null && next > now) {
     const from = unproven === null ? null : validFrom(unproven, now);
     if (from !== null) notes.push(`the new certificate is valid only from ${from.toISOString()}: it is used then`);
@@ -153,9 +156,9 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   }
   log.info("renewing the certificate", { reason });
   try {
-    const { notAfter } = await renewBy(found, counted, !requested);
+    const renewed = await renewBy(found, counted, !requested);
     log.info("certificate renewed");
-    notes.push(`the certificate was renewed (${reason}): it is valid until ${notAfter.toISOString()}`);
+    notes.push(`the certificate was renewed (${reason}): it is valid until ${renewed.notAfter.toISOString()}`);
     return ended("renewal");
   } catch (thrown) {
     failed("renewal", "renewing the certificate failed", thrown);

@@ -591,6 +591,25 @@ describe("a renewal that was cut", () => {
   });
 });
 
+describe("a new certificate that becomes valid only after the one in use has ended", () => {
+  it("is asked for anew, so that there is always one", async () => {
+    const clock = aMovedClock();
+    const sandbox = await aSandbox({ clock, certificateLife: 60 * MINUTE });
+    const { pair, maintain } = await aRuntime(sandbox, clock);
+    await pair();
+    clock.move(42 * MINUTE);
+    await setFaults(sandbox, { name: "future-certificate", times: 1 });
+
+    const ahead = await maintain();
+    clock.move(5 * MINUTE);
+    const tooSoon = await maintain();
+    clock.move(6 * MINUTE);
+    const next = await maintain();
+
+    expect([ahead, tooSoon, next].map(({ renewed }) => renewed)).toEqual([false, false, true]);
+  });
+});
+
 describe("an identity that cannot see the runtime", () => {
   it("does not replace one that can", async () => {
     const { sandbox, state, options } = await paired();
@@ -633,7 +652,7 @@ describe("a state that cannot be written", () => {
   it("says so where it did", async () => {
     const { sandbox, state, options } = await unpaired();
     const full = new Failure("no room", { code: "StateUnwritable", stage: "connect", hint: "Make room." });
-    const stuck = { ...state, savePending: () => Promise.reject(full) };
+    const stuck = { ...state, savePending: () => Promise.reject(full), saveMemory: () => Promise.reject(full) };
     const given = { token: Secret.of(sandbox.token), onHost: () => undefined };
 
     const failure = await failureOf(pairIdentity({ ...options, ...given, state: stuck }));
@@ -693,7 +712,7 @@ describe("a pairing that was cut, by a clock that was put right since", () => {
 
     const failure = await failureOf(maintain({ ...options, clock: ahead }));
 
-    expect(failure.code).toBe("TokenNeeded");
+    expect(failure).toMatchObject({ code: "CertificateUnusable", hint: expect.stringMatching(/^Check the clock/) });
     expect((await state.pending())?.issued).not.toBeNull();
     expect((await maintain()).done).toBe("pairing");
   });
@@ -715,6 +734,22 @@ describe("addresses that are not allowed", () => {
       expect(await state.identity()).toEqual(identity);
     },
   );
+
+  it("are not asked for a token either, where Director has one", async () => {
+    const { sandbox, state, options } = await paired();
+    const [identity, connection] = [await state.identity(), await state.connection()];
+    if (identity === null || connection === null) throw new Error("not paired");
+    const before = (await requests(sandbox)).length;
+    await state.promote(identity, {
+      ...connection,
+      directorURL: connection.directorURL.replace("127.0.0.1", "localhost"),
+    });
+
+    const failure = await failureOf(reconnectIdentity({ ...options, token: null, onHost: () => undefined }));
+
+    expect(failure.code).toBe("UrlNotAllowed");
+    expect((await requests(sandbox)).length).toBe(before);
+  });
 });
 
 describe("reconnecting", () => {

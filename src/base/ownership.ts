@@ -285,7 +285,7 @@ const KUSTOMIZATION = "kustomization.yaml";
 
 /**
  * The rows of a verified inventory, and those of files that are newer than it: a person put an older one back and left
- * the files, or a part of them. Of what it does not list, that is ours for which two things speak: that it shows by itself
+ * the files, or a part of them, or took files away and brought them back. Of what it does not list, that is ours for which two things speak: that it shows by itself
  * that the agent wrote it, that the kustomization lists it, that the agent remembers its Application. What is to the byte
  * what the agent left there is as it wrote it, whatever an older inventory says.
  */
@@ -301,13 +301,17 @@ async function withNewer(
   const folders = Map.groupBy(own, (path) => applicationOf(path) ?? "");
   const asLeft = (name: string | null) => {
     const files = (folders.get(name ?? "") ?? []).map((path) => [path, base.listing.get(path) ?? ""] as const);
-    return before?.trees.get(name ?? "") === treeDigest(files);
+    return published?.trees.get(name ?? "") === treeDigest(files);
   };
   const isAsListed = (path: string) => {
-    const row = listed.get(path);
-    return row !== undefined && (row.written ?? row.blob) === base.listing.get(path);
+    const [row, blob] = [listed.get(path), base.listing.get(path)];
+    // As the agent wrote it, or as a person's bytes were found in its place.
+    return row !== undefined && (row.blob === blob || row.written === blob);
   };
-  const candidates = own.filter((path) => !listed.has(path) || (before !== null && asLeft(applicationOf(path))));
+  const candidates = own.filter((path) => {
+    if (!listed.has(path)) return true;
+    return (before !== null || !isAsListed(path)) && asLeft(applicationOf(path));
+  });
   if (candidates.length === 0) return rows;
   const named = await inKustomization(base);
   const newer = (await readShown(base, candidates, before?.ids ?? new Map())).filter(

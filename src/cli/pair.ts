@@ -39,12 +39,16 @@ async function pair(context: Context, { tokenFile, connectorUrl, force = false }
     connectorUrl === undefined ? {} : { "compass.connectorURL": connectorUrl },
   );
   await openClusterReport({ ...context, config })?.refuseBesideGoAgent();
-  const configured = () =>
-    configuredToken(config, env).catch(async (thrown: unknown) => {
+  const configured = async () => {
+    const pending = await openState(config, env).pending();
+    // One that has its certificate already needs none.
+    if (pending?.tokenDigest != null && pending.issued !== null) return null;
+    return configuredToken(config, env).catch((thrown: unknown) => {
       // One that was cut short goes on without it.
-      if ((await openState(config, env).pending()) !== null) return null;
+      if (pending !== null) return null;
       throw thrown;
     });
+  };
   const token = tokenFile === undefined ? await configured() : await readToken(context, tokenFile);
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
   const paired = await withState({ config, env, clock, signal, log, patience: 0 }, (state) =>

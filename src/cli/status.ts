@@ -3,7 +3,15 @@
 import { Command } from "commander";
 import { forTerminal } from "../common/quote.js";
 import type { Config } from "../config/index.js";
-import { canFinish, inspectIdentity, nextAttempt, unprovenRenewal, validFrom } from "../connect/index.js";
+import {
+  canFinish,
+  hostIn,
+  inspectIdentity,
+  isAllowed,
+  nextAttempt,
+  unprovenRenewal,
+  validFrom,
+} from "../connect/index.js";
 import { movedConnector, renewalDue } from "../identity.js";
 import { renewalOf } from "../maintain.js";
 import { EXIT, named, paint, wrongClock } from "../report/index.js";
@@ -102,6 +110,12 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
       "each sync tries again; after a day Compass is asked whether it has moved. `runtime-agent doctor` says what is wrong",
     );
   }
+  if (connection !== null && !isAllowed(connection, config.compass.hosts)) {
+    add(
+      "an address of Compass is not allowed: nothing is sent there",
+      "if it is right, add its host to compass.hosts; else mend spec.managementInfo of the CompassConnection, or `runtime-agent reconnect --token-file FILE`",
+    );
+  }
   const moved = connection === null ? null : movedConnector(config, connection);
   if (moved !== null) {
     add(moved, `if Compass moved: ${NEW_TOKEN.replace("pair", "reconnect")}`);
@@ -157,7 +171,7 @@ async function status(context: Context): Promise<number> {
   };
   const good = (text: string) => paint(context.text, "green", text);
   const bad = (text: string) => paint(context.text, "red", text);
-  const paired = connection === null ? "" : `paired with ${new URL(connection.connectorURL).host}`;
+  const paired = connection === null ? "" : `paired with ${hostIn(connection.connectorURL)}`;
   const rows: (readonly [string, string])[] = [
     ["runtime", config.runtime.id ?? "not configured (runtime.id)"],
     [

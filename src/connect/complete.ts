@@ -5,7 +5,6 @@ import { Failure } from "../common/failure.js";
 import type { Connection, Identity, PendingIdentity, State } from "../state/index.js";
 import { type CertificateDates, checkIssued, hasSubject, readCertificate } from "./certificate.js";
 import type { Prove } from "./prove.js";
-import { tokenNeeded } from "./session.js";
 import { parseSubject } from "./subject.js";
 
 export interface CompleteOptions {
@@ -26,28 +25,20 @@ export const unprovenRenewal = (pending: PendingIdentity | null): Issued | null 
     ? { ...pending, issued: pending.issued }
     : null;
 
-/** When a certificate on its way begins to be valid; null where there is none, or none that can be read. */
-export function beginningOf({ issued }: Pick<PendingIdentity, "issued">): Date | null {
+/** Of a certificate on its way; null where there is none, or none that can be read. */
+export function datesOf({ issued }: Pick<PendingIdentity, "issued">): CertificateDates | null {
   if (issued === null) return null;
   try {
-    return readCertificate(issued.certificate).notBefore;
+    return readCertificate(issued.certificate);
   } catch {
     return null;
   }
 }
 
-/** The same, where it is still to come; else null. */
+/** When a certificate on its way begins to be valid, where that is still to come; else null. */
 export function validFrom(pending: Pick<PendingIdentity, "issued">, now: Date): Date | null {
-  const beginning = beginningOf(pending);
+  const beginning = datesOf(pending)?.notBefore ?? null;
   return beginning !== null && beginning > now ? beginning : null;
-}
-
-function isExpired(certificate: string, now: Date): boolean {
-  try {
-    return readCertificate(certificate).notAfter <= now;
-  } catch {
-    return false;
-  }
 }
 
 /** From then on the new identity is taken for the culprit when the former one works and it does not. */
@@ -63,8 +54,8 @@ export async function complete(pending: Issued, options: CompleteOptions): Promi
   const subject = parseSubject(pending.subject);
   const identity = { key, ...issued };
   // By a clock that may be wrong: kept, as one is that is not valid yet.
-  if (isExpired(issued.certificate, clock.now()))
-    throw tokenNeeded("the new certificate has expired before it was used");
+  const until = datesOf(pending)?.notAfter;
+  if (until !== undefined && until <= clock.now()) throw expired(until);
   let dates: CertificateDates;
   try {
     dates = checkIssued(identity, subject.commonName, clock.now());
@@ -107,6 +98,14 @@ async function isCulprit(thrown: unknown, { prove, former, failures = 0 }: Compl
     return false;
   }
 }
+
+const expired = (until: Date) =>
+  new Failure(`the new certificate was valid until ${until.toISOString()}, by the clock of this machine`, {
+    code: "CertificateUnusable",
+    stage: "connect",
+    retryable: true,
+    hint: "Check the clock of this machine: the certificate is kept and looked at again. If the clock is right, pair with a new one-time token.",
+  });
 
 const dropped = (cause: unknown) =>
   new Failure("Compass takes the certificate in use, but not the new one, which was dropped", {

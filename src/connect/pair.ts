@@ -13,7 +13,7 @@ import { generateKey } from "./key.js";
 import type { Prove } from "./prove.js";
 import { parseSubject } from "./subject.js";
 import { type OneTimeToken, readToken } from "./token.js";
-import { checkAnsweredURL } from "./urls.js";
+import { checkAnsweredURL, isSameURL } from "./urls.js";
 
 export interface PairOptions {
   readonly state: State;
@@ -82,7 +82,9 @@ export const canFinish = ({ tokenDigest, issued, since }: PendingIdentity, now: 
 async function pendingPairing(state: State, now: Date): Promise<PendingIdentity | null> {
   const pending = await state.pending();
   if (pending === null || pending.tokenDigest === null) return null;
-  if (canFinish(pending, now)) return pending;
+  const { triedTokens } = (await state.memory()).certificate;
+  const isGivenUp = pending.issued === null && isPastTokenLife(triedTokens[pending.tokenDigest], now);
+  if (canFinish(pending, now) && !isGivenUp) return pending;
   await drop(state, pending.tokenDigest);
   return null;
 }
@@ -119,9 +121,12 @@ async function begin(token: OneTimeToken, connectorURL: string, options: PairOpt
     await state.savePending(pending).catch((thrown: unknown) => {
       throw unkept(thrown);
     });
-    return pending;
-  } finally {
     await rememberSpent(state, token.digest);
+    return pending;
+  } catch (thrown) {
+    // What went wrong first is what is told, though this may go wrong, too.
+    await rememberSpent(state, token.digest).catch(() => undefined);
+    throw thrown;
   }
 }
 
@@ -141,18 +146,23 @@ async function finish(pending: PendingIdentity, resumed: boolean, options: PairO
   return { ...dates, host: new URL(issued.urls.connectorURL).host, resumed };
 }
 
-async function sign(pending: PendingIdentity, { state, client }: PairOptions): Promise<Issued> {
+async function sign(pending: PendingIdentity, { state, client, clock }: PairOptions): Promise<Issued> {
   const { nextToken, subject, key, urls } = pending;
   if (nextToken === null) throw tokenNeeded();
   const csr = createSigningRequest(parseSubject(subject), readKey(key));
+  await state.checkWritable();
   try {
     const call = { url: urls.connectorURL, fetch: client.fetch, token: nextToken };
     const issued = { ...pending, nextToken: null, issued: await askCertificate(call, csr) };
-    await state.savePending(issued);
+    await state.savePending(issued).catch((thrown: unknown) => {
+      throw unkept(thrown);
+    });
     return issued;
   } catch (thrown) {
     // Its token is spent, so there is nothing to go on with.
     if (thrown instanceof AnsweredByConnector) await drop(state, pending.tokenDigest);
+    else if (pending.tokenDigest !== null && thrown instanceof Failure && !UNSENT.has(thrown.code))
+      await rememberTried(state, pending.tokenDigest, thrown.code, clock.now());
     throw thrown;
   }
 }
@@ -184,7 +194,7 @@ export const anotherFailure = (before: FailedAttempts | null | undefined, failur
 });
 
 function connectorOf(token: OneTimeToken, configured: string | null): string {
-  if (token.connectorURL !== null && configured !== null && token.connectorURL !== configured) {
+  if (token.connectorURL !== null && configured !== null && !isSameURL(token.connectorURL, configured)) {
     throw new Failure("the token belongs to another Connector than compass.connectorURL names", {
       code: "TokenMalformed",
       stage: "connect",

@@ -5,7 +5,7 @@ import { createSigningRequest } from "../adapters/x509/index.js";
 import type { Clock } from "../common/clock.js";
 import type { Connection, Identity, PendingIdentity, State } from "../state/index.js";
 import { type CertificateDates, readKey } from "./certificate.js";
-import { beginningOf, complete, type Issued } from "./complete.js";
+import { complete, datesOf, type Issued } from "./complete.js";
 import { AnsweredByConnector, askCertificate, askConfiguration } from "./connector.js";
 import { generateKey } from "./key.js";
 import type { Prove } from "./prove.js";
@@ -25,6 +25,8 @@ export interface RenewOptions {
   readonly tenant: string | null;
   readonly clock: Clock;
   readonly prove: Prove;
+  /** When the certificate in use ends. */
+  readonly until: Date;
   /** How often this renewal failed so far. */
   readonly failures: number;
   /** Told before the signing request is sent, when it is the agent's own decision: stores its time. */
@@ -39,8 +41,7 @@ export interface RenewOptions {
 export async function renew(options: RenewOptions): Promise<CertificateDates> {
   const { state, identity, connection, clock, prove, failures } = options;
   const cut = await state.pending();
-  const goesOn = cut !== null && cut.tokenDigest === null && isWhole(cut) && !isOld(cut, clock.now());
-  const pending = goesOn ? cut : await begin(options);
+  const pending = cut !== null && goesOn(cut, options.until, clock.now()) ? cut : await begin(options);
   const issued = pending.issued === null ? await sign(pending, options) : { ...pending, issued: pending.issued };
   return complete(issued, { state, clock, prove, former: { identity, connection }, failures });
 }
@@ -48,10 +49,17 @@ export async function renew(options: RenewOptions): Promise<CertificateDates> {
 /** For so long what Compass named at the beginning of a renewal is taken for true, in milliseconds. */
 const BEGINNING_LIFE = 24 * 60 * 60_000;
 
-/** Compass may have moved since, and what is at addresses of then can never be proven; one that waits for its time is not old. */
-function isOld(pending: PendingIdentity, now: Date): boolean {
-  const from = Math.max(Date.parse(pending.since), beginningOf(pending)?.getTime() ?? 0);
-  return from + BEGINNING_LIFE <= now.getTime();
+/**
+ * True for a renewal on its way that is continued; else it is begun anew: Compass may have moved in the day since, the new
+ * certificate has expired, or it becomes valid only when the one in use, until `until`, has ended.
+ */
+export function goesOn(pending: PendingIdentity, until: Date, now: Date): boolean {
+  if (pending.tokenDigest !== null || !isWhole(pending)) return false;
+  const dates = datesOf(pending);
+  const from = Math.max(Date.parse(pending.since), dates?.notBefore.getTime() ?? 0);
+  const isWaiting = dates !== null && dates.notBefore > now;
+  if (isWaiting) return dates.notBefore < until;
+  return from + BEGINNING_LIFE > now.getTime() && (dates === null || dates.notAfter > now);
 }
 
 function isWhole({ key, subject }: PendingIdentity): boolean {

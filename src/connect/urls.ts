@@ -2,6 +2,7 @@
 
 import { isIP } from "node:net";
 import { Failure } from "../common/failure.js";
+import { forTerminal } from "../common/quote.js";
 import type { Connection } from "../state/index.js";
 
 export type URLs = Pick<Connection, "connectorURL" | "secureConnectorURL" | "directorURL">;
@@ -40,6 +41,15 @@ export function isAllowed(connection: URLs, hosts: readonly string[]): boolean {
     return false;
   }
 }
+
+/** True for the same address, however it is spelled. */
+export function isSameURL(one: string, other: string): boolean {
+  const [left, right] = [URL.parse(one), URL.parse(other)];
+  return one === other || (left !== null && left.href.replace(/\/+$/, "") === right?.href.replace(/\/+$/, ""));
+}
+
+/** The host of an address, to be shown; what is no address as it stands. */
+export const hostIn = (url: string): string => URL.parse(url)?.host || forTerminal(url, 100);
 
 const notAllowed = (reason: string) =>
   new Failure(`an address of Compass is not allowed: ${reason}`, {

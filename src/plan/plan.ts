@@ -218,7 +218,6 @@ function assemble(settled: Settlement, options: PlanOptions): Tree {
 
   for (const row of settled.staying) add(asItStands(row, drift), null);
   for (const row of absentRows(options)) add(row, null);
-  for (const row of replacedByLinks(settled, options)) add(row, null);
   for (const { row, content } of settled.published.flatMap(({ files }) => files)) add(row, content);
   addCommon(ATTRIBUTES_PATH, ATTRIBUTES_TEXT);
   const there = () => [...rows.values()].filter(({ absent }) => absent !== true);
@@ -297,12 +296,6 @@ function absentRows({ base, owned, decision }: PlanOptions): InventoryFile[] {
   return owned.files
     .filter(({ path }) => !base.listing.has(path) && decision.leftAlone.has(applicationOf(path) ?? ""))
     .map((row) => ({ ...row, absent: true }));
-}
-
-/** Files in whose place a person put a link. Nothing of their Applications is touched, so all of them stay listed. */
-function replacedByLinks({ due }: Settlement, { base, owned }: PlanOptions): InventoryFile[] {
-  const gone = new Set(due.map(({ name }) => name));
-  return owned.files.filter(({ path }) => base.obstacles.has(path) && !gone.has(applicationOf(path) ?? ""));
 }
 
 /** The row of a file that is written, with what the agent wrote there before. */

@@ -1,6 +1,6 @@
 /** Applications that a person wants left alone: suspended, marked, changed or put back in Git. Pure. */
 
-import { applicationOf, applicationPath, treeDigest } from "../base/index.js";
+import { applicationOf, applicationPath, type DriftedFile, treeDigest } from "../base/index.js";
 import { Failure } from "../common/failure.js";
 import { own } from "../common/own.js";
 import { forTerminal } from "../common/quote.js";
@@ -39,7 +39,7 @@ export function findStanding(input: StandingInput): Standing {
   const resumed = new Set(Object.keys(reverted));
   // What was put back to an older version is no drift, whether or not it is held as a revert.
   const changed = [...drift.files]
-    .flatMap(([path, { older }]) => (older ? [] : (applicationOf(path) ?? [])))
+    .flatMap(([path, file]) => (file.older || isOver(path, file, input) ? [] : (applicationOf(path) ?? [])))
     .filter((name) => !resumed.has(name));
   if (settings.drift === "preserve") add(changed, "Drifted");
   if (settings.drift === "fail") {
@@ -47,6 +47,14 @@ export function findStanding(input: StandingInput): Standing {
     if (name !== undefined) throw drifted(name);
   }
   return { reasons, reverted };
+}
+
+/** What a person removed of an Application that Compass has no more, while another one has its name: it ended with its owner. */
+function isOver(path: string, { row, now }: DriftedFile, { folders, estate }: StandingInput): boolean {
+  const name = applicationOf(path) ?? "";
+  if (now !== null || row.id === null || folders.has(name)) return false;
+  const isListed = [...estate.applications, ...estate.setAside].some(({ id }) => id === row.id);
+  return !isListed && estate.applications.some((each) => each.name === name);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** State in a directory: mode 0700, files 0600, each replaced by rename so that no reader sees half of one. */
 
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import {
   access,
   constants,
@@ -248,7 +249,7 @@ async function lockDirectory(directory: string): Promise<() => Promise<void>> {
     throw unwritable(directory, thrown);
   });
   const word = randomBytes(8).toString("hex");
-  const ours = `${process.pid} ${word}\n`;
+  const ours = `${process.pid} ${word} ${startOf(process.pid) ?? ""}\n`;
   const beside = `${file}.${word}.new`;
   const content = () => readFile(file, "utf8").catch(() => "");
   for (let attempt = 0; ; attempt++) {
@@ -263,7 +264,7 @@ async function lockDirectory(directory: string): Promise<() => Promise<void>> {
       if (!hasCode(thrown, "EEXIST")) throw unwritable(file, thrown);
       const found = await content();
       const owner = Number.parseInt(found, 10);
-      if (isAlive(owner) || attempt > 0) throw locked(directory, owner);
+      if (isAlive(owner, found.trim().split(" ")[2]) || attempt > 0) throw locked(directory, owner);
       // Moved away before it is removed: what is then found to be somebody's fresh lock is put back.
       await rename(file, `${beside}.stale`).catch(() => undefined);
       const moved = await readFile(`${beside}.stale`, "utf8").catch(() => "");
@@ -283,9 +284,26 @@ async function removeLeftovers(directory: string): Promise<void> {
   }
 }
 
-/** In a container every agent may be process 1, so our own number in a file is a former life of ours. */
-function isAlive(pid: number): boolean {
+/** When a process was started, in ticks since the machine was; undefined where the system does not tell. */
+function startOf(pid: number): string | undefined {
+  try {
+    // Behind the name of the program, which may hold anything.
+    return readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * In a container every agent may be process 1, so our own number in a file is a former life of ours; and who has the
+ * number of a process that is gone was started at another time.
+ */
+function isAlive(pid: number, started: string | undefined): boolean {
   if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
+  const now = startOf(pid);
+  if (started !== undefined && now !== undefined && now !== started) return false;
   try {
     process.kill(pid, 0);
     return true;

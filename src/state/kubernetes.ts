@@ -56,11 +56,15 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
   const own = openSecretKeys(cluster, { namespace, name: "runtime-agent-state" });
   const lease = { cluster, place: { namespace, name: "runtime-agent" }, clock, duration: leaseDuration };
 
-  /** The certificate in use, without taking it as known: what decides is what `identity` gave. Of certificate and chain one is enough. */
+  /** Of certificate and chain the one that can be read: one is enough. */
+  const shownOf = (crt: Secret | null, crtChain: Secret | null): string | null => {
+    const both = [crt, crtChain].flatMap((each) => (each === null ? [] : [text(each)]));
+    return both.find((each) => clientOf(each) !== null) ?? both[0] ?? null;
+  };
+  /** The certificate in use, without taking it as known: what decides is what `identity` gave. */
   const peekCertificate = async () => {
     const { crt, key, crtChain } = await certificateKeys.peek("crt", "key", "crtChain");
-    const shown = crt ?? crtChain;
-    return shown === null || key === null ? null : text(shown);
+    return key === null ? null : shownOf(crt, crtChain);
   };
   /** What was kept with it, by its digest; by its client, where somebody changed the Secret and it is the same certificate. */
   const companion = async (certificate: string) => {
@@ -99,6 +103,13 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
     if ((await peekCertificate()) !== certificate) return;
     await own.write({ [identityKey(certificate)]: json(kept) });
   };
+  /** Istio's copy of the authority, which somebody lost: a renewal would bring it back, too, but months later. */
+  const restoreAuthority = async () => {
+    const certificate = await peekCertificate();
+    const ca = certificate === null ? null : (await companion(certificate))?.ca;
+    if (!ca || (await authorityKeys.peek("cacert")).cacert !== null) return;
+    await overwrite(authorityKeys, { cacert: encode(ca) });
+  };
   const othersThan = async (certificate: string | null) => {
     const kept = certificate === null ? null : identityKey(certificate);
     const others = (await own.names()).filter((key) => isIdentityKey(key) && key !== kept);
@@ -116,6 +127,8 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
       const unlock = await takeLease(lease);
       try {
         await adopt();
+        // Where it cannot be written the agent works all the same; the doctor says so.
+        await restoreAuthority().catch(() => undefined);
       } catch (thrown) {
         await unlock();
         throw thrown;
@@ -126,7 +139,7 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
     identity: async () => {
       const { crt, key, crtChain } = await certificateKeys.read("crt", "key", "crtChain");
       if (key === null || (crt === null && crtChain === null)) return null;
-      const ca = (await companion(text(crt ?? crtChain ?? key)))?.ca;
+      const ca = (await companion(shownOf(crt, crtChain) ?? ""))?.ca;
       const { cacert } = ca === undefined ? await authorityKeys.peek("cacert") : { cacert: null };
       return {
         key: Secret.of(text(key)),

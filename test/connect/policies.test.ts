@@ -1,14 +1,15 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { createAuthority } from "../../src/adapters/x509/index.js";
+import { type Authority, createAuthority } from "../../src/adapters/x509/index.js";
 import { Secret } from "../../src/common/secret.js";
 import {
+  goesOn,
   inspectIdentity,
   nextAttempt,
   type RenewalReason,
   renewalReason,
   renewalTime,
 } from "../../src/connect/index.js";
-import type { FailedAttempts, Identity } from "../../src/state/index.js";
+import type { FailedAttempts, Identity, PendingIdentity } from "../../src/state/index.js";
 import { aKey, issue, keyText } from "./setup.js";
 
 const MINUTE = 60_000;
@@ -176,5 +177,48 @@ describe("the reason of a renewal", () => {
 
     expect([usable, flaw]).toEqual([null, "KeyMismatch"]);
     expect([damaged.usable, damaged.flaw]).toEqual([null, "KeyMismatch"]);
+  });
+});
+
+describe("a renewal on its way", () => {
+  const now = new Date("2026-03-01T12:00:00Z");
+  const hours = (count: number) => new Date(now.getTime() + count * 60 * 60_000);
+  let authority: Authority;
+  beforeAll(async () => {
+    authority = await createAuthority({ commonName: "Compass CA", now: hours(-100) });
+  });
+  const SUBJECT = "O=Org,OU=OrgUnit,L=locality,ST=province,C=DE,CN=client";
+  const pendingOf = (changes: Partial<PendingIdentity>, from?: Date): PendingIdentity => {
+    const key = aKey();
+    const certificate = from === undefined ? null : issue(authority, from, { key, commonName: "client" });
+    return {
+      tokenDigest: null,
+      since: hours(-1).toISOString(),
+      subject: SUBJECT,
+      urls: { connectorURL: "", secureConnectorURL: "", directorURL: "" },
+      key: keyText(key),
+      nextToken: null,
+      issued: certificate === null ? null : { certificate, chain: certificate, ca: authority.certificate },
+      ...changes,
+    };
+  };
+
+  it.each<[string, boolean, () => PendingIdentity, Date]>([
+    ["without a certificate yet", true, () => pendingOf({}), hours(24)],
+    ["with one that is valid", true, () => pendingOf({}, hours(-1)), hours(24)],
+    ["with one that is soon valid", true, () => pendingOf({}, hours(2)), hours(24)],
+    ["with one that is valid only after the one in use", false, () => pendingOf({}, hours(30)), hours(24)],
+    ["with one that has ended", false, () => pendingOf({}, hours(-100 * 24)), hours(24)],
+    ["that is a day old", false, () => pendingOf({ since: hours(-24).toISOString() }, hours(-24)), hours(24)],
+    [
+      "of which the certificate waited for its time",
+      true,
+      () => pendingOf({ since: hours(-30).toISOString() }, hours(-1)),
+      hours(24),
+    ],
+    ["of which the key cannot be read", false, () => pendingOf({ key: Secret.of("junk") }), hours(24)],
+    ["which is a pairing", false, () => pendingOf({ tokenDigest: "digest" }), hours(24)],
+  ])("%s goes on: %s", (_, expected, pending, until) => {
+    expect(goesOn(pending(), until, now)).toBe(expected);
   });
 });

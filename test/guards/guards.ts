@@ -439,7 +439,12 @@ export const guards: readonly Guard[] = [
   standing("what a person changed stops the cycle where drift is fail", instead('settings.drift === "fail"', "false")),
   standing(
     "what was put back to an older version is no drift",
-    instead("older ? [] : (applicationOf(path) ?? [])", "applicationOf(path) ?? []"),
+    instead("file.older || isOver(path, file, input)", "isOver(path, file, input)"),
+  ),
+  standing(
+    "a removal that was left alone ends with its owner",
+    instead("file.older || isOver(path, file, input)", "file.older"),
+    "test/plan/decision.test.ts",
   ),
   standing("a revert of a commit is told by its serial", instead("owned.serial < serial", "false")),
   standing(
@@ -563,6 +568,11 @@ export const guards: readonly Guard[] = [
   ownership(
     "what is newer than the inventory is the agent's",
     instead("await withNewer(base, await givenBack(base, files), serial, published)", "await givenBack(base, files)"),
+    "test/plan/decision.test.ts",
+  ),
+  ownership(
+    "what a person brought back as it was is the agent's",
+    instead("return asLeft(name) || [shows", "return [shows"),
     "test/plan/decision.test.ts",
   ),
   ownership(
@@ -698,7 +708,21 @@ export const guards: readonly Guard[] = [
     "a Director that is lost has the certificate renewed",
     instead("subjectChanged, unreachable, due", "subjectChanged, due"),
   ),
-  renewing("a renewal that cannot be proven begins anew", without(" && !isOld(cut, clock.now())")),
+  renewing(
+    "a renewal that cannot be proven begins anew",
+    without("from + BEGINNING_LIFE > now.getTime() && "),
+    "test/connect/policies.test.ts",
+  ),
+  renewing(
+    "a certificate that comes too late is asked for anew",
+    instead("if (isWaiting) return dates.notBefore < until;", "if (isWaiting) return true;"),
+    "test/connect/policies.test.ts",
+  ),
+  renewing(
+    "a certificate that has ended is asked for anew",
+    without(" && (dates === null || dates.notAfter > now)"),
+    "test/connect/policies.test.ts",
+  ),
   complete(
     "a subject that Compass does not issue is not asked for again",
     instead("hasSubject(issued.certificate, subject) ? pending.subject : null", "pending.subject"),
@@ -777,6 +801,14 @@ export const guards: readonly Guard[] = [
     instead("await revoke(issued, usable.connection).catch", "await Promise.resolve().catch"),
   ),
   identity("the time of an issuance is stored", instead("if (isAutomatic) await", "if (!isAutomatic) await")),
+  pairing(
+    "no token is spent where its answer cannot be kept",
+    instead(
+      "const key = await generateKey(keySize);\n  // A token is good for one answer: where that cannot be kept, none is asked for.\n  await state.checkWritable();",
+      "const key = await generateKey(keySize);",
+    ),
+    "test/maintain.test.ts",
+  ),
   pairing(
     "a token that was answered is remembered as spent",
     instead("await rememberSpent(state, token.digest);\n    else", "void 0;\n    else"),

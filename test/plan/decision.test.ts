@@ -738,6 +738,50 @@ describe("an inventory that is older than the files", () => {
   });
 });
 
+describe("what a person removed by mistake and brings back", () => {
+  const flawed = { ...shop, auths: ["\u0007"] };
+
+  it.each<[string, string, readonly Application[], CycleChanges]>([
+    ["the folder of one that is set aside", "applications/mp-shop/", [flawed, crm], {}],
+    ["the Secret of one that is set aside", secret("mp-shop", 1), [flawed, crm], {}],
+    [
+      "the folder of one that is missing for a moment",
+      "applications/mp-shop/",
+      [crm],
+      { rules: { ...atOnce, observations: 5 } },
+    ],
+  ])("is the agent's again, and listed: %s", async (_, prefix, compass, more) => {
+    const agent = anAgent(more);
+    await agent.sync([shop, crm]);
+    const whole = agent.tree;
+    await agent.sync(compass);
+    const removed = [...whole].filter(([path]) => path.startsWith(prefix));
+    for (const [path] of removed) agent.edit(path, null);
+    await agent.sync(compass);
+
+    for (const [path, bytes] of removed) agent.edit(path, bytes.toString());
+    const { plan } = await agent.sync(compass);
+    const back = textOf(agent.tree, "kustomization.yaml");
+    const after = await agent.sync([{ ...shop, description: "new" }, crm]);
+
+    expect(plan.setAside.map(({ reason }) => reason)).not.toContain("ForeignFile");
+    expect(back).toBe(textOf(whole, "kustomization.yaml"));
+    expect(after.summary).toEqual({ ...nothing, updated: ["mp-shop"] });
+  });
+
+  it("ends with its owner where another Application has the name, whatever was done about drift", async () => {
+    const agent = anAgent({ settings: { drift: "preserve" } });
+    await agent.sync([shop, crm]);
+    for (const path of agent.tree.keys()) if (path.startsWith("applications/mp-shop/")) agent.edit(path, null);
+    const preserved = await agent.sync([shop, crm]);
+
+    const { summary } = await agent.sync([anApplicationNamed("mp-shop", 7), crm]);
+
+    expect(preserved.summary.held).toEqual(["mp-shop Drifted"]);
+    expect(summary).toEqual({ ...nothing, created: ["mp-shop"] });
+  });
+});
+
 describe("an Application suspended by name", () => {
   const suspended = (memory: Memory, name: string): Memory => ({
     ...memory,

@@ -107,6 +107,10 @@ const action = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("put back" as const), index, age: fc.nat({ max: 3 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("revert" as const), age: fc.nat({ max: 3 }) }) },
   {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("bring back" as const), name: soundName, age: fc.nat({ max: 3 }) }),
+  },
+  {
     weight: 1,
     arbitrary: fc.record({
       do: fc.constant("inventory" as const),
@@ -342,6 +346,15 @@ class World {
         this.#current = commit;
         return;
       }
+      case "bring back": {
+        // What was removed of one folder, as a commit of ours had it; what the agent deleted comes back by a revert.
+        if (this.memory.published.applications[action.name]?.tree === "") return;
+        const files = [...(this.#commits.at(-1 - action.age)?.tree ?? [])];
+        for (const [path, bytes] of files) {
+          if (folderOf(path) === action.name && !this.tree.has(path)) this.#write(path, bytes.toString());
+        }
+        return;
+      }
       case "inventory": {
         if (!this.tree.has(INVENTORY_PATH)) return;
         const text = textOf(this.tree, INVENTORY_PATH);
@@ -486,6 +499,7 @@ class World {
     if (expected !== null) return [`the cycle did not fail with ${expected}`];
     const isPublished = !/^(?:#.*\n)+$/.test(this.tree.get(".runtime-agent/suspend")?.toString() ?? "");
     const { plan, lookedAgain } = result;
+    const dropped = this.#dropped(result.tree);
     const { created, updated, unchanged, deleted, held, setAside } = plan;
     const said = {
       after: isPublished ? result.tree : this.tree,
@@ -506,7 +520,6 @@ class World {
       : learn(memoryFor(TARGET, this.memory), plan, { target: TARGET, isPublished, now: this.now });
     if (said.hold !== null) this.#hashes.push(said.hold.hash);
     if (!isPublished) return against;
-    const dropped = this.#dropped(result.tree);
     this.tree = result.tree;
     // Of the day that ends now; what Git says of earlier ones stays there until the inventory is written again.
     this.#records = records.filter(({ at }) => this.now.getTime() - at < minutes(24 * 60));
@@ -520,6 +533,8 @@ class World {
   #dropped(after: Tree): string[] {
     const lists = (tree: Tree, path: string) => tree.get("kustomization.yaml")?.includes(`- ${path}\n`) === true;
     const written = [...this.#versions.keys()].filter((path) => this.before.has(path) && after.has(path));
+    // Where nothing is remembered, an edited file beside an inventory that does not list it has one witness alone.
+    if (this.memory.published.serial === 0) return [];
     return written
       .filter((path) => lists(this.before, path) && !lists(after, path))
       .map((path) => `${path} is there and left the kustomization`);

@@ -187,12 +187,13 @@ function withNewer(
   const all = new Map(rows.map((row) => [row.path, row]));
   const paths = [...tree.keys()].filter((path) => OURS.test(path) && folderOf(path) !== null);
   for (const [name, own] of Map.groupBy(paths, (path) => folderOf(path) ?? "")) {
-    const isAsLeft = newest?.files.get(name) === filesDigest(tree, own);
+    const isAsLeft = remembered?.files.get(name) === filesDigest(tree, own);
     for (const path of own) {
       const row = all.get(path);
       const blob = blobID(tree.get(path) ?? Buffer.alloc(0));
       const id = idOf(tree, path, newest);
-      if (row !== undefined && (!isAsLeft || (blob === (row.written ?? row.blob) && row.id === id))) continue;
+      const isAsListed = row !== undefined && (blob === row.blob || blob === row.written);
+      if (row !== undefined && (!isAsLeft || (isAsListed && (newest === null || row.id === id)))) continue;
       const shows = showsItself(tree, path);
       const speaking = [shows, isInKustomization(tree, path), newest?.ids.has(name) === true].filter((each) => each);
       if (!isAsLeft && speaking.length < 2) continue;
@@ -321,8 +322,9 @@ export class ReferenceModel {
     if (given.settings.drift !== "fail") return null;
     const known = this.#marks;
     const alone = this.#leftAlone(given);
+    const folders = foldersOf(given.before, rowsOf(given.before, reading, this.remembered));
     const changed = drifted(given.before, reading, this.remembered).filter(
-      (name) => !alone.has(name) && !this.#marks.has(name),
+      (name) => !alone.has(name) && !this.#marks.has(name) && !isOver(name, reading, folders, given.first),
     );
     // A cycle that fails remembers nothing of what it saw.
     this.#marks = known;
@@ -391,7 +393,8 @@ export class ReferenceModel {
       if (name !== null && path === applicationPath(name) && DISABLED.test(textOf(before, path))) alone.add(name);
     }
     if (settings.drift === "preserve") {
-      for (const name of drifted(before, reading, this.remembered)) if (!marks.has(name)) alone.add(name);
+      const still = drifted(before, reading, this.remembered).filter((name) => !isOver(name, reading, folders, first));
+      for (const name of still) if (!marks.has(name)) alone.add(name);
     }
     return alone;
   }
@@ -774,6 +777,18 @@ function drifted(
           })
           .map(({ path }) => path);
   return [...new Set(changed.flatMap((path) => folderOf(path) ?? []))];
+}
+
+/** What a person removed of an Application that is gone, while another one has its name: that is over. */
+function isOver(
+  name: string,
+  { rows }: ReturnType<typeof readTree>,
+  folders: ReadonlyMap<string, Folder>,
+  first: readonly Listed[],
+): boolean {
+  const own = rows.filter(({ path }) => folderOf(path) === name);
+  const isGone = own.every(({ id }) => id !== null && first.every((each) => each.id !== id));
+  return !folders.has(name) && isGone && soundOnes(first, folders).some((each) => each.name === name);
 }
 
 /** Those that are not set aside for what they are; who has a name in Git keeps it from its duplicates. */

@@ -460,6 +460,7 @@ describe("the lock", () => {
   it.each([
     ["a process that is gone", () => `${goneProcess()}\n`],
     ["a former life with our own number", () => `${process.pid}\n`],
+    ["another process that has its number by now", () => `${process.ppid} ${"0".repeat(16)} 1\n`],
     ["nobody", () => ""],
     ["junk", () => "junk\n"],
     ["a number that is none of a process", () => "-1\n"],
@@ -470,7 +471,7 @@ describe("the lock", () => {
 
     const unlock = await state.lock();
 
-    expect(readFileSync(join(directory, "lock"), "utf8")).toMatch(new RegExp(`^${process.pid} [0-9a-f]{16}\n$`));
+    expect(readFileSync(join(directory, "lock"), "utf8")).toMatch(new RegExp(`^${process.pid} [0-9a-f]{16} \\d*\n$`));
     await unlock();
     expect(everything(directory)).toEqual([]);
   });
@@ -485,7 +486,7 @@ describe("the lock", () => {
       existsSync(join(copy, "lock")) ? readFileSync(join(copy, "lock"), "utf8") : null,
     );
     expect(locks[0]).toBeNull();
-    for (const lock of locks.slice(1)) expect(lock).toMatch(/^\d+ [0-9a-f]{16}\n$/);
+    for (const lock of locks.slice(1)) expect(lock).toMatch(/^\d+ [0-9a-f]{16} \d*\n$/);
     expect(locks.length).toBeGreaterThan(1);
   });
 });

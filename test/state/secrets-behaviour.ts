@@ -347,6 +347,16 @@ export function behavesAsSecrets(openPlace: OpenCluster): void {
     },
   );
 
+  it("writes the authority for Istio again where somebody lost it", async () => {
+    const place = await openPlace();
+    await opened(place).promote(identityOf("one"), connectionOf("one"));
+    await writeForeign(place, place.options.authority, { cacert: null });
+
+    await (await opened(place).lock())();
+
+    expect(await dataOf(place, place.options.authority)).toEqual({ cacert: "ca of one" });
+  });
+
   const operations: Record<string, (state: State) => Promise<unknown>> = {
     begin: (state) => state.savePending(beginning("new")),
     complete: (state) => state.savePending(completed("new")),
