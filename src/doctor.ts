@@ -202,7 +202,7 @@ async function certificate(options: DoctorOptions, state: State): Promise<Findin
   const { usable, flaw } = inspectIdentity(identity);
   if (usable === null) return failed(`it cannot be used (${flaw})`, pairing);
   const { notAfter } = usable.dates;
-  if (notAfter <= now && unprovenRenewal(pending) !== null) {
+  if (notAfter <= now && unprovenRenewal(pending, now) !== null) {
     return warning(
       `it expired on ${notAfter.toISOString()}; a renewed one is stored, but not proven yet`,
       "the next sync proves and uses it, or `runtime-agent renew` now",
@@ -228,7 +228,9 @@ async function certificate(options: DoctorOptions, state: State): Promise<Findin
 
 async function token({ config, env, clock }: DoctorOptions, state: State): Promise<Finding> {
   if (config.compass.token === null) return skipped("compass.token is not set");
-  const isPaired = typeof (await findIdentity(state, clock.now())) !== "string";
+  const { rejected } = (await state.memory()).certificate;
+  // One that Compass does not take needs a token as much as none.
+  const isPaired = rejected === null && typeof (await findIdentity(state, clock.now())) !== "string";
   const secret = await configuredToken(config, env).catch((thrown: unknown) => {
     if (!isPaired) throw thrown;
     return null;

@@ -28,6 +28,7 @@ import {
   type URLs,
   type Usable,
   unprovenRenewal,
+  validFrom,
 } from "./connect/index.js";
 import { compassTransport, configuredToken, type Environment, settingMissing } from "./setup.js";
 import type { CertificateMemory, Connection, Identity, State } from "./state/index.js";
@@ -57,6 +58,8 @@ export interface PairingOptions extends IdentityOptions {
   readonly token: Secret | null;
   /** Pair although there is a valid identity; it stays in use until the new one works. @default false */
   readonly force?: boolean;
+  /** What was cut and has its certificate is tried before the token. @default false */
+  readonly finishFirst?: boolean;
   readonly onHost: (host: string) => void;
 }
 
@@ -99,6 +102,7 @@ async function pairBy(client: HTTPClient, usable: Usable | null, options: Pairin
   const { connectorURL, hosts } = config.compass;
   const { keySize } = config.certificate;
   const prove = await proofOf(options);
+  const { finishFirst = false } = options;
   const paired = await pair({
     state,
     client,
@@ -109,6 +113,7 @@ async function pairBy(client: HTTPClient, usable: Usable | null, options: Pairin
     clock,
     prove,
     former: usable,
+    finishFirst,
     onHost,
   });
   await noteProof(state, clock.now());
@@ -120,13 +125,12 @@ export async function reconnectIdentity(options: PairingOptions): Promise<Paired
   const { config, state, clock, token, env } = options;
   const usable = await usableIdentity(state, clock.now());
   const { certificate, spentTokens } = await state.memory();
-  const configured = token ?? (await configuredToken(config, env).catch(() => null));
-  const isFresh = configured !== null && isUnspent(configured, spentTokens);
+  const given = token ?? (await configuredToken(config, env).catch(() => null));
+  const isFresh = given !== null && isUnspent(given, spentTokens);
   // Who is rejected asks Director in vain, and who is to move asks the wrong one.
   const isLost =
     certificate.rejected !== null || (usable !== null && movedConnector(config, usable.connection) !== null);
   if (token !== null || usable === null || (isLost && isFresh)) {
-    const given = token ?? configured;
     if (given === null && (await state.pending()) === null) {
       throw tokenNeeded("there is no valid certificate to ask Director for a token with");
     }
@@ -145,7 +149,13 @@ export async function reconnectIdentity(options: PairingOptions): Promise<Paired
   checkAnsweredURL(minted.connectorURL, usable.connection.connectorURL, config.compass.hosts);
   // Compass itself says which Connector takes it.
   const compass = { ...config.compass, connectorURL: minted.connectorURL };
-  return pairIdentity({ ...options, config: { ...config, compass }, token: minted.token, force: true });
+  const paired = await pairIdentity({ ...options, config: { ...config, compass }, token: minted.token, force: true });
+  const [identity, connection] = [await state.identity(), await state.connection()];
+  const configured = config.compass.connectorURL;
+  // However Compass calls its Connector, it is the one that is configured: nothing has moved.
+  if (identity !== null && connection !== null && configured !== null)
+    await state.promote(identity, { ...connection, connectorURL: configured });
+  return paired;
 }
 
 /** False also for what is no token. */
@@ -174,7 +184,7 @@ export async function renewIdentity(options: IdentityOptions): Promise<RenewedCe
   const { state, clock } = options;
   const usable = await findIdentity(state, clock.now());
   if (typeof usable === "string") {
-    const renewed = unprovenRenewal(await state.pending());
+    const renewed = unprovenRenewal(await state.pending(), clock.now());
     if (renewed === null) throw tokenNeeded(usable);
     return { ...(await completePending(renewed, options)), host: new URL(renewed.urls.secureConnectorURL).host };
   }
@@ -250,9 +260,11 @@ export async function revokeIdentity(options: IdentityOptions): Promise<{ readon
   const usable = found;
   checkConnection(usable.connection, config.compass.hosts);
   if (issued !== null) {
-    // Nobody has used it, and its key goes with it: one that is revoked already, or not valid yet, stops nothing.
+    // One that Compass does not take, or that is not valid yet, stops nothing: its key goes with it.
     await revoke(issued, usable.connection).catch((thrown: unknown) => {
-      if (asFailure(thrown, "connect").code === "Aborted") throw thrown;
+      const failure = asFailure(thrown, "connect");
+      const isDead = failure.code === "CredentialsRejected" || validFrom(issued.identity, clock.now()) !== null;
+      if (!isDead) throw unconfirmed(failure);
     });
   }
   try {
@@ -321,6 +333,7 @@ export const proofOf = async (options: Omit<IdentityOptions, "state">) => {
     transport: await compassTransport(config, env, signal, clock),
     runtimeID: config.runtime.id,
     tenant: config.runtime.tenant,
+    hosts: config.compass.hosts,
     clock,
     onClosed: (client) => noteContacts(contacts, client),
   });

@@ -5,6 +5,8 @@ import type { Logger } from "./common/logger.js";
 import type { Secret } from "./common/secret.js";
 import type { Config } from "./config/index.js";
 import {
+  endedBy,
+  endedWords,
   findIdentity,
   goesOn,
   inspectIdentity,
@@ -92,8 +94,10 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   const isOptional = pending !== null || (await state.identity()) !== null;
   const token = mayPair
     ? await newToken(options, memory, spentTokens, pending).catch((thrown: unknown) => {
-        if (isOptional && thrown instanceof Failure) return null;
-        throw thrown;
+        if (!isOptional || !(thrown instanceof Failure)) throw thrown;
+        if ((isRejected || hasMoved) && thrown.code === "TokenMalformed")
+          notes.push(`the configured token cannot be used: ${thrown.message}`);
+        return null;
       })
     : null;
   // Where the answer leaves open whether the token was taken, it is tried again with the next cycle.
@@ -110,6 +114,18 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
       failed("pairing", "the pairing that was cut could not be finished", thrown);
     }
   }
+  if (usable === null && token !== null) {
+    // A renewed certificate that lacks its proof alone is worth more than a token, too.
+    const unproven = unprovenRenewal(pending, clock.now());
+    try {
+      if (unproven !== null) {
+        await completePending(unproven, counted);
+        return ended("renewal");
+      }
+    } catch (thrown) {
+      failed("renewal", "the renewed certificate could not be used", thrown);
+    }
+  }
   if (token !== null) {
     try {
       await pairIdentity({ ...counted, token, force: true, onHost });
@@ -121,28 +137,29 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   }
   if (typeof found === "string") {
     // Renewed in time, but never proven: the old one has expired meanwhile.
-    const unproven = unprovenRenewal(pending);
-    if (unproven === null) throw await noIdentity(found, options);
+    const unproven = unprovenRenewal(pending, clock.now());
+    if (unproven === null) throw await noIdentity(found, pending, options);
     await completePending(unproven, counted);
     return ended("renewal");
   }
 
-  const requested = takeRenewalRequest !== undefined && (await takeRenewalRequest());
   const now = clock.now();
   // As it stands now: it may have been dropped meanwhile.
   const left = await state.pending();
+  const isPairing = left !== null && left.tokenDigest !== null && !isUrgent(config, found, now);
+  // A request waits as well: the pairing gives new credentials, too, and its token would be lost.
+  const requested = !isPairing && takeRenewalRequest !== undefined && (await takeRenewalRequest());
   const reason = renewalOf(config, found, { pending: left, memory, requested }, now);
   if (reason === null) {
     // Of an attempt that nothing asks to repeat.
     if (memory.renewal !== null && memory.unreached === null) await changeCertificateMemory(state, { renewal: null });
     return ended(null);
   }
-  const isPairing = left !== null && left.tokenDigest !== null;
-  if (isPairing && !requested && !isUrgent(config, found, now)) {
+  if (isPairing) {
     notes.push("renewing the certificate waits for the pairing that is on its way");
     return ended(null);
   }
-  const unproven = unprovenRenewal(left);
+  const unproven = unprovenRenewal(left, now);
   const { notAfter } = found.dates;
   const next = requested
     ? null
@@ -194,9 +211,15 @@ export function renewalOf(
 }
 
 /** `why` there is nothing to use, in words. */
-async function noIdentity(why: string, { config, env }: IdentityOptions): Promise<Failure> {
+async function noIdentity(
+  why: string,
+  pending: PendingIdentity | null,
+  { config, env, clock }: IdentityOptions,
+): Promise<Failure> {
   const isConfigured = (await configuredToken(config, env).catch(() => null)) !== null;
-  return tokenNeeded(isConfigured ? `${why}, and the configured token is spent or too old` : why);
+  const ended = endedBy(pending, clock.now());
+  const words = isConfigured ? `${why}, and the configured token is spent or too old` : why;
+  return tokenNeeded(ended === null ? words : `${words}; ${endedWords(ended)}`);
 }
 
 /** The configured token, when it is worth sending: neither known to be spent, nor older than tokens live. */

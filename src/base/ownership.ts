@@ -345,7 +345,7 @@ async function rebuild(
     if (name === null) return listed === null || listed.has(path);
     if (remembered === null) return listed?.has(path) === true;
     const isListed = listed?.has(path) === true;
-    return remembered.ids.has(name) ? listed === null || isListed || named.has(path) : isListed && named.has(path);
+    return remembered.ids.has(name) ? isListed || named.has(path) : isListed && named.has(path);
   };
   const shown = await readShown(base, paths, remembered?.ids ?? new Map());
   return shown

@@ -41,20 +41,19 @@ async function pair(context: Context, { tokenFile, connectorUrl, force = false }
   await openClusterReport({ ...context, config })?.refuseBesideGoAgent();
   const configured = async () => {
     const pending = await openState(config, env).pending();
-    // One that has its certificate already needs none.
-    if (pending?.tokenDigest != null && pending.issued !== null) return null;
     return configuredToken(config, env).catch((thrown: unknown) => {
       // One that was cut short goes on without it.
       if (pending !== null) return null;
       throw thrown;
     });
   };
+  const finishFirst = tokenFile === undefined;
   const token = tokenFile === undefined ? await configured() : await readToken(context, tokenFile);
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
   const paired = await withState({ config, env, clock, signal, log, patience: 0 }, (state) =>
     reported({ config, env, clock, signal, log, state, work: "pairing" }, () =>
       tellingClock(context, (contacts) =>
-        pairIdentity({ config, env, clock, signal, state, token, force, onHost, contacts }),
+        pairIdentity({ config, env, clock, signal, state, token, force, finishFirst, onHost, contacts }),
       ),
     ),
   );

@@ -43,7 +43,9 @@ async function renew(context: Context): Promise<number> {
   const { commonName, notBefore, notAfter, host } = await withState({ ...context, config }, (state) =>
     reported({ ...context, config, state, work: "renewal" }, async () => {
       if (((await state.pending())?.tokenDigest ?? null) !== null)
-        context.log.warn("a pairing that was cut short is given up by this renewal, and its token is used up");
+        context.log.warn(
+          "a pairing was cut short: a renewal that gets its certificate gives it up, and its token is used up",
+        );
       return tellingClock(context, (contacts) => renewIdentity({ ...context, config, state, contacts }));
     }),
   );

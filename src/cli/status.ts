@@ -5,6 +5,8 @@ import { forTerminal } from "../common/quote.js";
 import type { Config } from "../config/index.js";
 import {
   canFinish,
+  endedBy,
+  endedWords,
   hostIn,
   inspectIdentity,
   isAllowed,
@@ -54,7 +56,7 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
   const add = (problem: string, mend: string) => problems.push({ problem, mend });
 
   const isCut = pending !== null && canFinish(pending, now);
-  const isUnproven = unprovenRenewal(pending) !== null;
+  const isUnproven = unprovenRenewal(pending, now) !== null;
   const from = pending === null ? null : validFrom(pending, now);
   if (from !== null) {
     add(
@@ -116,6 +118,8 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
       "if it is right, add its host to compass.hosts; else mend spec.managementInfo of the CompassConnection, or `runtime-agent reconnect --token-file FILE`",
     );
   }
+  const ended = endedBy(pending, now);
+  if (!isValid && ended !== null) add(endedWords(ended), `set this machine's clock; if it is right: ${NEW_TOKEN}`);
   const moved = connection === null ? null : movedConnector(config, connection);
   if (moved !== null) {
     add(moved, `if Compass moved: ${NEW_TOKEN.replace("pair", "reconnect")}`);

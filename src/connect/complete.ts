@@ -20,8 +20,8 @@ export interface CompleteOptions {
 export type Issued = PendingIdentity & { readonly issued: NonNullable<PendingIdentity["issued"]> };
 
 /** A renewal that has its certificate and lacks its proof alone; null for anything else on its way. */
-export const unprovenRenewal = (pending: PendingIdentity | null): Issued | null =>
-  pending !== null && pending.tokenDigest === null && pending.issued !== null
+export const unprovenRenewal = (pending: PendingIdentity | null, now: Date): Issued | null =>
+  pending !== null && pending.tokenDigest === null && pending.issued !== null && endedBy(pending, now) === null
     ? { ...pending, issued: pending.issued }
     : null;
 
@@ -34,6 +34,15 @@ export function datesOf({ issued }: Pick<PendingIdentity, "issued">): Certificat
     return null;
   }
 }
+
+/** When a certificate on its way ended, where it did; else null. */
+export function endedBy(pending: Pick<PendingIdentity, "issued"> | null, now: Date): Date | null {
+  const until = pending === null ? undefined : datesOf(pending)?.notAfter;
+  return until !== undefined && until <= now ? until : null;
+}
+
+export const endedWords = (ended: Date) =>
+  `a new certificate is stored, but it ended on ${ended.toISOString()} by the clock of this machine: check that first`;
 
 /** When a certificate on its way begins to be valid, where that is still to come; else null. */
 export function validFrom(pending: Pick<PendingIdentity, "issued">, now: Date): Date | null {

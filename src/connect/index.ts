@@ -7,7 +7,7 @@ export {
   readCertificate,
   readIdentity,
 } from "./certificate.js";
-export { complete, type Issued, unprovenRenewal, validFrom } from "./complete.js";
+export { complete, endedBy, endedWords, type Issued, unprovenRenewal, validFrom } from "./complete.js";
 export { askRevocation } from "./connector.js";
 export { requestToken } from "./director.js";
 export { anotherFailure, canFinish, isPastTokenLife, type Paired, type PairOptions, pair } from "./pair.js";

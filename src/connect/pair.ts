@@ -7,13 +7,13 @@ import { Failure } from "../common/failure.js";
 import type { Secret } from "../common/secret.js";
 import type { FailedAttempts, PendingIdentity, State } from "../state/index.js";
 import { type CertificateDates, readKey } from "./certificate.js";
-import { type CompleteOptions, complete, type Issued } from "./complete.js";
+import { type CompleteOptions, complete, endedBy, endedWords, type Issued } from "./complete.js";
 import { AnsweredByConnector, askCertificate, askConfiguration } from "./connector.js";
 import { generateKey } from "./key.js";
 import type { Prove } from "./prove.js";
 import { parseSubject } from "./subject.js";
 import { type OneTimeToken, readToken } from "./token.js";
-import { checkAnsweredURL, isSameURL } from "./urls.js";
+import { checkAnsweredURL, checkConnection, isSameURL } from "./urls.js";
 
 export interface PairOptions {
   readonly state: State;
@@ -29,6 +29,8 @@ export interface PairOptions {
   readonly prove: Prove;
   /** The identity in use, while it works; null when there is none. */
   readonly former: CompleteOptions["former"];
+  /** A pairing that was cut and has its certificate is finished before the token is spent, if it can be. */
+  readonly finishFirst: boolean;
   /** Told before the token is spent: the host it goes to. */
   readonly onHost: (host: string) => void;
 }
@@ -50,8 +52,14 @@ export async function pair(options: PairOptions): Promise<Paired> {
   const { spentTokens } = await state.memory();
   // A token that was used before, as one that stays configured, is no reason to begin anew.
   const isNew = token !== null && token.digest !== cut?.tokenDigest && !spentTokens.includes(token.digest);
-  if (cut !== null && !isNew) return finish(cut, true, options);
-  if (token === null) throw tokenNeeded();
+  if (cut !== null && (!isNew || (options.finishFirst && cut.issued !== null))) {
+    try {
+      return await finish(cut, true, options);
+    } catch (thrown) {
+      if (!isNew || !(thrown instanceof Failure) || thrown.code === "Aborted") throw thrown;
+    }
+  }
+  if (token === null) throw tokenNeeded(endedBy(await state.pending(), options.clock.now()));
   if (!isNew) throw tokenSpent();
   const connectorURL = connectorOf(token, options.connectorURL);
   const pending = await begin(token, connectorURL, options);
@@ -76,7 +84,8 @@ const PAIRING_LIFE = 24 * 60 * 60_000;
 
 /** True for a pairing that was cut and can go on: it has its certificate, or a second token that may still be taken. */
 export const canFinish = ({ tokenDigest, issued, since }: PendingIdentity, now: Date): boolean =>
-  tokenDigest !== null && (issued !== null || Date.parse(since) + PAIRING_LIFE > now.getTime());
+  tokenDigest !== null &&
+  (issued === null ? Date.parse(since) + PAIRING_LIFE > now.getTime() : endedBy({ issued }, now) === null);
 
 /** A pairing that was cut and can go on; one that cannot is dropped. */
 async function pendingPairing(state: State, now: Date): Promise<PendingIdentity | null> {
@@ -85,7 +94,8 @@ async function pendingPairing(state: State, now: Date): Promise<PendingIdentity 
   const { triedTokens } = (await state.memory()).certificate;
   const isGivenUp = pending.issued === null && isPastTokenLife(triedTokens[pending.tokenDigest], now);
   if (canFinish(pending, now) && !isGivenUp) return pending;
-  await drop(state, pending.tokenDigest);
+  // By a clock that may be wrong: what has ended stays where it is.
+  if (pending.issued === null) await drop(state, pending.tokenDigest);
   return null;
 }
 
@@ -141,6 +151,7 @@ function unkept(thrown: unknown): unknown {
 /** Second token call unless its answer is stored already; then the checks, the proof, and the switch. */
 async function finish(pending: PendingIdentity, resumed: boolean, options: PairOptions): Promise<Paired> {
   const { state, clock, prove, former } = options;
+  checkConnection(pending.urls, options.hosts);
   const issued = pending.issued === null ? await sign(pending, options) : { ...pending, issued: pending.issued };
   const dates = await complete(issued, { state, clock, prove, former });
   return { ...dates, host: new URL(issued.urls.connectorURL).host, resumed };
@@ -148,7 +159,7 @@ async function finish(pending: PendingIdentity, resumed: boolean, options: PairO
 
 async function sign(pending: PendingIdentity, { state, client, clock }: PairOptions): Promise<Issued> {
   const { nextToken, subject, key, urls } = pending;
-  if (nextToken === null) throw tokenNeeded();
+  if (nextToken === null) throw tokenNeeded(null);
   const csr = createSigningRequest(parseSubject(subject), readKey(key));
   await state.checkWritable();
   try {
@@ -219,8 +230,8 @@ function connectorOf(token: OneTimeToken, configured: string | null): string {
   return url;
 }
 
-const tokenNeeded = () =>
-  new Failure("there is no one-time token to pair with", {
+const tokenNeeded = (ended: Date | null) =>
+  new Failure(`there is no one-time token to pair with${ended === null ? "" : `; ${endedWords(ended)}`}`, {
     code: "TokenNeeded",
     stage: "connect",
     hint: "Ask Compass for a one-time token and give it with `pair --token-file FILE` or as compass.token.",

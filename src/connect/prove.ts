@@ -6,7 +6,7 @@ import { retry } from "../common/retry.js";
 import type { Identity } from "../state/index.js";
 import { askTypename } from "./connector.js";
 import { askRuntime } from "./director.js";
-import type { URLs } from "./urls.js";
+import { checkConnection, type URLs } from "./urls.js";
 
 /** Resolves when Director and Connector accept the identity; rejects with a `Failure` when one does not, or does not answer. */
 export type Prove = (identity: Pick<Identity, "chain" | "key">, urls: URLs) => Promise<void>;
@@ -16,6 +16,8 @@ export interface ProofOptions {
   /** Null: the Connector alone is asked. */
   readonly runtimeID: string | null;
   readonly tenant: string | null;
+  /** As `compass.hosts`: nothing else is asked. */
+  readonly hosts: readonly string[];
   readonly clock: Clock;
   /** Told of each connection when it is closed. @default nobody */
   readonly onClosed?: (client: Pick<HTTPClient, "requests" | "clockSkew">) => void;
@@ -24,10 +26,12 @@ export interface ProofOptions {
 /** A certificate is not back-dated: a server whose clock is behind takes it a few seconds later (contract 1.5). */
 const ATTEMPTS = { attempts: 3, base: 4_000, cap: 4_000 };
 
-export function createProof({ transport, runtimeID, tenant, clock, onClosed }: ProofOptions): Prove {
-  return (identity, { secureConnectorURL, directorURL }) =>
+export function createProof({ transport, runtimeID, tenant, hosts, clock, onClosed }: ProofOptions): Prove {
+  return (identity, urls) =>
     retry(
       async () => {
+        const { secureConnectorURL, directorURL } = urls;
+        checkConnection(urls, hosts);
         // A connection that another certificate opened would prove nothing.
         const client = createHTTPClient({
           ...transport,

@@ -58,7 +58,7 @@ export interface DueUnit extends Unit {
 }
 
 export interface DecisionInput {
-  readonly base: Pick<Base, "listing" | "tip">;
+  readonly base: Pick<Base, "listing" | "obstacles" | "tip">;
   readonly owned: Ownership;
   readonly folders: ReadonlyMap<string, Folder>;
   readonly drift: Drift;

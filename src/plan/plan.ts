@@ -217,7 +217,7 @@ function assemble(settled: Settlement, options: PlanOptions): Tree {
   };
 
   for (const row of settled.staying) add(asItStands(row, drift), null);
-  for (const row of absentRows(options)) add(row, null);
+  for (const row of absentRows(settled, options)) add(row, null);
   for (const { row, content } of settled.published.flatMap(({ files }) => files)) add(row, content);
   addCommon(ATTRIBUTES_PATH, ATTRIBUTES_TEXT);
   const there = () => [...rows.values()].filter(({ absent }) => absent !== true);
@@ -291,10 +291,20 @@ function asItStands(row: InventoryFile, { files }: Drift): InventoryFile {
   return { ...there, ...drifted.now, written: row.written ?? row.blob };
 }
 
-/** Files that a person removed from an Application that is left alone. Forgotten, they would come back. */
-function absentRows({ base, owned, decision }: PlanOptions): InventoryFile[] {
+/**
+ * Files that a person removed, or put something in the place of, of an Application that is not written in this cycle though
+ * Compass lists it. Forgotten, they would come back where they are to stay away, and be nobody's when they are brought back.
+ */
+function absentRows({ published, due }: Settlement, { base, owned, decision }: PlanOptions): InventoryFile[] {
+  const written = new Set(published.flatMap(({ application: { id, name } }) => [id, name]));
+  const gone = new Set(due.map(({ name }) => name));
+  const isKept = ({ path, id }: InventoryFile) => {
+    const name = applicationOf(path) ?? "";
+    if (decision.leftAlone.has(name)) return true;
+    return id !== null && decision.listed.has(id) && !written.has(id) && !written.has(name) && !gone.has(name);
+  };
   return owned.files
-    .filter(({ path }) => !base.listing.has(path) && decision.leftAlone.has(applicationOf(path) ?? ""))
+    .filter((row) => !base.listing.has(row.path) && isKept(row))
     .map((row) => ({ ...row, absent: true }));
 }
 

@@ -49,6 +49,11 @@ export function findStanding(input: StandingInput): Standing {
   return { reasons, reverted };
 }
 
+/** True where a link, or what is no folder, stands in the place of an Application's folder or of something in it. */
+const isHidden = (name: string, { listing, obstacles }: StandingInput["base"]): boolean =>
+  listing.has(`applications/${name}`) ||
+  [...obstacles].some((path) => path === `applications/${name}` || path.startsWith(`applications/${name}/`));
+
 /** What a person removed of an Application that Compass has no more, while another one has its name: it ended with its owner. */
 function isOver(path: string, { row, now }: DriftedFile, { folders, estate }: StandingInput): boolean {
   const name = applicationOf(path) ?? "";
@@ -97,6 +102,11 @@ function findReverted(input: StandingInput): Record<string, Reverted> {
         ? null
         : "";
     if (published?.tree === tree) continue;
+    // What lies behind a link cannot be seen: what is known of it still holds.
+    if (known !== undefined && tree === "" && isHidden(name, base)) {
+      reverted[name] = known;
+      continue;
+    }
     const isTakenBack =
       older.has(name) ||
       (published !== undefined && (isPutBack || isMergedBack(name, published) || isBroughtBack(name, published)));

@@ -216,6 +216,8 @@ async function remove(path: string): Promise<void> {
 /** What an identity on its way and the memory take, with room to spare, in bytes. */
 const ROOM = 128 * 1024;
 
+const FILES = 8;
+
 /** Rejects where nothing could be written; of a folder that is not there yet, the nearest one above it counts. */
 async function checkFolder(directory: string): Promise<void> {
   for (let folder = directory; ; folder = dirname(folder)) {
@@ -233,9 +235,9 @@ async function checkFolder(directory: string): Promise<void> {
     );
     const probe = join(inner, `probe.${process.pid}.new`);
     try {
-      await replace(probe, "\0".repeat(ROOM));
+      // As many as a pairing makes: a disk may have room, and none for another file.
+      for (let file = 1; file <= FILES; file++) await replace(join(probe, String(file)), "\0".repeat(ROOM / FILES));
     } finally {
-      await remove(`${probe}.${process.pid}.new`);
       await remove(probe);
     }
     return;
@@ -282,6 +284,9 @@ async function removeLeftovers(directory: string): Promise<void> {
   for (const name of names.filter((each) => !each.startsWith("cache") && /\.\w+\.(?:new|stale)$/.test(each))) {
     await remove(join(directory, name));
   }
+  // Without it nothing of the folder counts: it was being made, or removed.
+  const pending = join(directory, "identity", "pending");
+  if ((await read(join(pending, "pairing.json"))) === null) await remove(pending);
 }
 
 /** When a process was started, in ticks since the machine was; undefined where the system does not tell. */

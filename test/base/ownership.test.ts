@@ -34,6 +34,8 @@ const otherKey = Buffer.alloc(32, 8);
 const bytes = (text: string) => Buffer.from(text);
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
+const kustomizationOf = (paths: readonly string[]) => `resources:\n${paths.map((path) => `  - ${path}\n`).join("")}`;
+
 /** What the agent remembers of its third commit. */
 const rememberedOf = (
   ids: Readonly<Record<string, string>>,
@@ -289,10 +291,12 @@ describe("a path with an inventory that does not verify", () => {
       "applications/mp-b/application.yaml": "5",
       "applications/mp-c/notes.md": "6",
     };
+    const listing = Object.keys(files).filter((path) => path.endsWith(".yaml"));
 
     const published = rememberedOf({ "mp-a": uuid(1), "mp-b": uuid(2) });
     const inventory = bytes(`{"version":1,"owner":"${RUNTIME}","deletions":7}`);
-    const { deletions } = await owned(withInventory(inventory, files), { published });
+    const whole = { ...files, "kustomization.yaml": kustomizationOf(listing) };
+    const { deletions } = await owned(withInventory(inventory, whole), { published });
 
     expect(deletions).toEqual([
       { at: noon.toISOString(), applications: 2, secrets: 2, ofApplications: 2, ofSecrets: 2 },
@@ -429,6 +433,7 @@ describe("a path with an inventory that does not verify", () => {
       "applications/mp-d/secrets/s.yaml": "without an application",
       "applications/mp-a/notes.md": "not ours",
       "README.md": "not ours",
+      "kustomization.yaml": kustomizationOf([...all].filter((path) => path.startsWith("applications/"))),
     };
 
     const numbers = { "mp-a": 1, "mp-b": 2, "mp-c": 3, "mp-d": 4 };
@@ -454,7 +459,7 @@ describe("a path with an inventory that does not verify", () => {
         row("applications/mp-b/application.yaml", uuid(2), "half: [finished", changed),
         row("applications/mp-c/application.yaml", uuid(3), application("[1, 2]"), changed),
         row("applications/mp-d/secrets/s.yaml", uuid(4), "without an application"),
-        row("kustomization.yaml", null, "k"),
+        row("kustomization.yaml", null, files["kustomization.yaml"]),
       ],
       serial: 0,
       deletions: [],

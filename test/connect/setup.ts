@@ -54,6 +54,7 @@ export function pairing(sandbox: Sandbox, state: State, options: Partial<PairOpt
       clock: aClockAt(),
       prove: async () => undefined,
       former: null,
+      finishFirst: false,
       onHost: (host) => hosts.push(host),
       ...options,
     });

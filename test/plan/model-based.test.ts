@@ -36,6 +36,7 @@ import {
   ReferenceModel,
   readTree,
   type Settings,
+  secretPath,
 } from "./reference-model.js";
 
 /** Two of them begin alike, so that the names of their Secrets do, and one is no name. */
@@ -350,8 +351,12 @@ class World {
         // What was removed of one folder, as a commit of ours had it; what the agent deleted comes back by a revert.
         if (this.memory.published.applications[action.name]?.tree === "") return;
         const files = [...(this.#commits.at(-1 - action.age)?.tree ?? [])];
+        const listed = this.compass.find(({ name }) => name === action.name);
+        const isOver = (path: string) =>
+          path.includes("/secrets/") && (listed?.password == null || secretPath(listed) !== path);
         for (const [path, bytes] of files) {
-          if (folderOf(path) === action.name && !this.tree.has(path)) this.#write(path, bytes.toString());
+          if (folderOf(path) !== action.name || this.tree.has(path) || isOver(path)) continue;
+          this.#write(path, bytes.toString());
         }
         return;
       }

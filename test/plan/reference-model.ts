@@ -221,7 +221,7 @@ export function ownPaths(
       const isListed = listed?.has(path) === true;
       if (remembered === null) return isListed;
       const isNamed = isInKustomization(tree, path);
-      return remembered.ids.has(name) ? listed === null || isListed || isNamed : isListed && isNamed;
+      return remembered.ids.has(name) ? isListed || isNamed : isListed && isNamed;
     };
     return new Set([...tree.keys()].filter((path) => OURS.test(path) && isOwn(path)));
   }

@@ -56,6 +56,7 @@ function standing(world: World) {
   ]);
   return findStanding({
     base: {
+      obstacles: new Set(),
       listing: new Map(rows.map(({ path, blob }) => [path, blob])),
       tip: world.tip === undefined ? "tip" : world.tip,
     },

@@ -320,6 +320,16 @@ describe("a step that fails", () => {
   });
 });
 
+it("removes what is left of a pairing that was being removed, with its key", async () => {
+  const { directory, state } = aState();
+  await state.savePending(beginning("one"));
+  rmSync(join(directory, "identity/pending/pairing.json"));
+
+  await (await state.lock())();
+
+  expect(existsSync(join(directory, "identity/pending"))).toBe(false);
+});
+
 describe("the look whether it can be written", () => {
   it("leaves nothing behind, before the first identity and beside one", async () => {
     const { directory, state } = aState();
