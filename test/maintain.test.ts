@@ -805,6 +805,21 @@ describe("revoking", () => {
     expect(await state.pending()).toBeNull();
   });
 
+  it("is not done while the one on its way was not revoked: nobody could do it later", async () => {
+    const { sandbox, state, options } = await paired();
+    await setFaults(sandbox, { name: "http-503", match: "runtime" });
+    await failureOf(renewIdentity(options));
+    await setFaults(sandbox, { name: "http-503", match: "revokeCertificate", times: 1 });
+
+    const failure = await failureOf(revokeIdentity(options));
+    const kept = [await state.identity(), await state.pending()];
+    await revokeIdentity(options);
+
+    expect(failure.code).toBe("RevocationUnconfirmed");
+    expect(kept.every((each) => each !== null)).toBe(true);
+    expect([await state.identity(), await state.pending()]).toEqual([null, null]);
+  });
+
   it("says that Compass has done it where the state cannot be written", async () => {
     const { options, state } = await paired();
     const full = new Failure("no room", { code: "StateUnwritable", stage: "connect", hint: "Make room." });

@@ -482,7 +482,7 @@ export const guards: readonly Guard[] = [
   ),
   plan(
     "what a person removed does not come back",
-    without("for (const row of absentRows(options)) add(row, null);"),
+    without("for (const row of absentRows(settled, options)) add(row, null);"),
     "test/plan/decision.test.ts",
   ),
   memory(
@@ -771,10 +771,7 @@ export const guards: readonly Guard[] = [
     "a token is not tried beyond its hour",
     instead("isPastTokenLife(triedTokens[digest], clock.now())", "false"),
   ),
-  maintain(
-    "a renewal leaves a pairing alone that is on its way",
-    instead("if (isPairing && !requested", "if (false && !requested"),
-  ),
+  maintain("a renewal leaves a pairing alone that is on its way", instead("  if (isPairing) {\n", "  if (false) {\n")),
   maintain(
     "a token that may have been taken is tried again",
     instead("options.mayPairAnew === true || memory.isPairingWanted", "options.mayPairAnew === true"),
@@ -794,7 +791,11 @@ export const guards: readonly Guard[] = [
   ),
   identity(
     "a revocation is done only when the Connector said so",
-    instead("throw unconfirmed(failure);", "void unconfirmed;"),
+    instead("clock.now());\n    throw unconfirmed(failure);", "clock.now());"),
+  ),
+  identity(
+    "a certificate on its way that was not revoked is not forgotten",
+    instead("if (!isDead) throw unconfirmed(failure);", "void isDead;"),
   ),
   identity(
     "a certificate on its way is revoked as well",
