@@ -155,6 +155,7 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
     await cluster?.tell(cycleWork({ state, asked, outcome, maintained, usedApproval }));
   }
   const facts = {
+    cycle: requestID,
     notAfter: state === null ? null : await notAfterOf(state),
     renewal: renewalOf(maintained),
     clockSkew: session?.client.clockSkew ?? maintained?.clockSkew ?? null,

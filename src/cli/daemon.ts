@@ -68,7 +68,7 @@ async function run(context: Context): Promise<number> {
     const { outcome } = ended;
     if (outcome.failure === null) completeAt = clock.now();
     metrics.observe({ ...ended.facts, outcome, finishedAt: clock.now() });
-    tell(context, outcome);
+    tell({ ...context, log: log.with({ cycle: ended.facts.cycle }) }, outcome);
   };
   const look = async (): Promise<Trigger | null> => {
     if (hungUp) {

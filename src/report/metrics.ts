@@ -5,6 +5,8 @@ import type { Outcome } from "./outcome.js";
 
 /** A cycle as it ended, with what the outcome does not tell. */
 export interface ObservedCycle {
+  /** Its id in the log, and Compass's `x-request-id`. */
+  readonly cycle: string;
   readonly outcome: Outcome;
   readonly finishedAt: Date;
   /** Of the certificate in use; null when there is none. */

@@ -88,7 +88,7 @@ export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
       const answer = await undiciFetch(url, {
         method: init.method ?? "GET",
         headers: {
-          ...(init.headers as Record<string, string>),
+          ...Object.fromEntries(new Headers(init.headers)),
           ...(requestID === undefined ? {} : { "x-request-id": requestID }),
         },
         body: (init.body as string | undefined) ?? null,
