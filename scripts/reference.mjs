@@ -319,6 +319,10 @@ const commands = {
     "JSON: the [SyncOutcome](outcome.md), also after a failure of the cycle.",
     "0; 2 with `--detailed-exit-code` when something is held or set aside; 3; 64; 75; 78; 1.",
   ],
+  run: [
+    "None: each cycle is told in the log. `server.health` answers /healthz and /readyz, `server.metrics` answers [/metrics](metrics.md).",
+    "130 or 143, since only a signal ends it: the cycle under way has 15 seconds to finish, and is abandoned then, nothing half done; 78 when the configuration cannot be used at the start, or a port is taken; 1 when the Go agent's configuration cannot be taken over.",
+  ],
   plan: [
     "JSON: the [SyncOutcome](outcome.md) with `result: planned`; with `--diff` also the key `diff`.",
     "0; 2 with `--detailed-exit-code` when there are changes; 3; 64; 75; 78; 1. `--base cluster` is not built yet: 78.",

@@ -1,6 +1,6 @@
 /** One reconciliation: the stages as a short list, and what happens between them. */
 
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import type { Repository } from "./adapters/git/index.js";
 import {
   type Base,
@@ -20,7 +20,7 @@ import type { Logger } from "./common/logger.js";
 import { retry } from "./common/retry.js";
 import { createStopwatch, type Stopwatch } from "./common/stopwatch.js";
 import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
-import { anotherFailure, openSession, type Session } from "./connect/index.js";
+import { anotherFailure, inspectIdentity, openSession, type Session } from "./connect/index.js";
 import { createDirector, fetchSnapshot, type Snapshot } from "./fetch/index.js";
 import { type Maintenance, maintainIdentity } from "./maintain.js";
 import { buildEstate, collisionsWith } from "./model/index.js";
@@ -37,7 +37,15 @@ import {
 } from "./plan/index.js";
 import { publishCommit } from "./publish/index.js";
 import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
-import { buildOutcome, commitMessage, type FileChange, type Outcome, planNotes, wrongClock } from "./report/index.js";
+import {
+  buildOutcome,
+  commitMessage,
+  type FileChange,
+  type ObservedCycle,
+  type Outcome,
+  planNotes,
+  wrongClock,
+} from "./report/index.js";
 import { createFingerprinter, createSealer, sealEstate } from "./seal/index.js";
 import {
   type CycleSettings,
@@ -76,6 +84,8 @@ export interface CycleResult {
   readonly outcome: Outcome;
   /** Each file with its old and new text, secrets unmasked where they are readable: only for `diffFiles`. */
   readonly changes: readonly FileChange[];
+  /** What the outcome does not tell. */
+  readonly facts: Omit<ObservedCycle, "outcome" | "finishedAt">;
 }
 
 /** Attempts to commit onto a branch that others move, each from a fresh base. */
@@ -85,10 +95,13 @@ const PUBLISH_ATTEMPTS = 10;
 const HOST_ATTEMPTS = 3;
 
 /** Runs one cycle. Does not throw for what is a failure of the cycle: it is in the outcome. */
-export async function runCycle(options: CycleOptions): Promise<CycleResult> {
+export async function runCycle(given: CycleOptions): Promise<CycleResult> {
+  const requestID = given.config.runtime.id === null ? randomUUID() : `${given.config.runtime.id}_${randomUUID()}`;
+  // One id for all that a cycle says, here and in Compass's logs.
+  const options = { ...given, requestID, log: given.log.with({ cycle: requestID }) };
   const { config, clock, log, planOnly = false } = options;
   const watch = createStopwatch(clock);
-  const used: Used = { session: null, git: 0, connector: 0 };
+  const used: Used = { session: null, git: 0, connector: 0, pushRetries: 0 };
   const notes = configurationNotes(config);
   const lasting = [...notes];
   let stop: (() => Promise<void>) | null = null;
@@ -141,9 +154,27 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     const usedApproval = reached === null || reached.isSuspended ? null : reached.plan.usedApproval;
     await cluster?.tell(cycleWork({ state, asked, outcome, maintained, usedApproval }));
   }
+  const facts = {
+    cycle: requestID,
+    notAfter: state === null ? null : await notAfterOf(state),
+    renewal: renewalOf(maintained),
+    clockSkew: session?.client.clockSkew ?? maintained?.clockSkew ?? null,
+    pushRetries: used.pushRetries,
+  };
   await used.session?.client.close();
   await stop?.();
-  return { outcome, changes: reached?.changes ?? [] };
+  return { outcome, changes: reached?.changes ?? [], facts };
+}
+
+/** Of the certificate in use; null where there is none, or none that can be read. */
+async function notAfterOf(state: State): Promise<Date | null> {
+  const identity = await state.identity().catch(() => null);
+  return identity === null ? null : (inspectIdentity(identity).usable?.dates.notAfter ?? null);
+}
+
+function renewalOf(maintained: Maintenance | null): ObservedCycle["renewal"] {
+  if (maintained?.done === "renewal") return "succeeded";
+  return maintained?.failed.some(({ work }) => work === "renewal") ? "failed" : null;
 }
 
 /** Of a cycle that was stopped nothing is known; one that met another agent is that one's to tell. */
@@ -171,6 +202,8 @@ interface Used {
   session: Session | null;
   git: number;
   connector: number;
+  /** Pushes that were rejected and begun anew. */
+  pushRetries: number;
 }
 
 interface Reached {
@@ -186,6 +219,8 @@ interface Reached {
 }
 
 interface Running extends CycleOptions {
+  /** Header `x-request-id` of what Compass is asked. */
+  readonly requestID?: string;
   readonly state: State;
   readonly watch: Stopwatch;
   readonly used: Used;
@@ -277,7 +312,10 @@ async function reconcile(running: Running): Promise<Reached> {
       attempts: PUBLISH_ATTEMPTS,
       when: ({ code, retryable, stage }, attempt) =>
         retryable && stage !== "fetch" && (code === "PushRejected" || attempt < HOST_ATTEMPTS),
-      onRetry: (failure, attempt) => log.warn("back to the base", { code: failure.code, attempt }),
+      onRetry: (failure, attempt) => {
+        if (failure.code === "PushRejected") used.pushRetries += 1;
+        log.warn("back to the base", { code: failure.code, attempt });
+      },
     },
   );
 }
@@ -286,7 +324,7 @@ async function reconcile(running: Running): Promise<Reached> {
 export async function recordSnapshot(options: CycleOptions): Promise<Snapshot> {
   requireBuilt(options.config);
   if (options.config.runtime.id === null) throw settingMissing("runtime.id", "the runtime's id in Compass");
-  const used: Used = { session: null, git: 0, connector: 0 };
+  const used: Used = { session: null, git: 0, connector: 0, pushRetries: 0 };
   const watch = createStopwatch(options.clock);
   try {
     const look = await openDirector({
@@ -310,7 +348,7 @@ async function openDirector(running: Running): Promise<() => Promise<Snapshot>> 
   const session = await watch.time("connect", async () =>
     openSession({
       state,
-      transport: await compassTransport(config, env, signal, clock),
+      transport: await compassTransport(config, env, signal, clock, running.requestID),
       hosts: config.compass.hosts,
       clock,
     }),

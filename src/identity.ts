@@ -49,6 +49,8 @@ export interface IdentityOptions {
   readonly signal: AbortSignal;
   /** Locked by the caller, who is the only one to write. */
   readonly state: State;
+  /** Header `x-request-id` of every call. @default one for each */
+  readonly requestID?: string;
   /** Told what the requests showed, where somebody wants to know. */
   readonly contacts?: Contacts;
 }
@@ -328,9 +330,9 @@ export async function changeCertificateMemory(state: State, change: Partial<Cert
 
 /** The proof as the configuration has it. */
 export const proofOf = async (options: Omit<IdentityOptions, "state">) => {
-  const { config, env, signal, clock, contacts } = options;
+  const { config, env, signal, clock, requestID, contacts } = options;
   return createProof({
-    transport: await compassTransport(config, env, signal, clock),
+    transport: await compassTransport(config, env, signal, clock, requestID),
     runtimeID: config.runtime.id,
     tenant: config.runtime.tenant,
     hosts: config.compass.hosts,
@@ -347,13 +349,13 @@ function noteContacts(contacts: Contacts | undefined, { requests, clockSkew }: R
 
 /** A client that shows an identity, or none; closed when the work is done. */
 async function withClient<T>(
-  { config, env, signal, clock, contacts }: IdentityOptions,
+  { config, env, signal, clock, requestID, contacts }: IdentityOptions,
   shown: { readonly identity: Pick<Identity, "key">; readonly shown: string } | null,
   work: (client: HTTPClient) => Promise<T>,
   peer = "the Connector",
 ): Promise<T> {
   const client = createHTTPClient({
-    ...(await compassTransport(config, env, signal, clock)),
+    ...(await compassTransport(config, env, signal, clock, requestID)),
     stage: "connect",
     peer,
     identity: shown === null ? undefined : { certificate: shown.shown, key: shown.identity.key.reveal() },

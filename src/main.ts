@@ -43,6 +43,7 @@ const code = await run(process.argv.slice(2), {
   cwd: process.cwd(),
   clock: systemClock,
   signal: stop.signal,
+  onHangup: (listener) => void process.on("SIGHUP", listener),
 });
 // Written by the handler above, which the compiler does not see.
 const by = signalled as NodeJS.Signals | null;

@@ -58,12 +58,13 @@ export function openState({ state, certificate, compass }: Config, env: Environm
   });
 }
 
-/** Everything about calls of Compass but who is called. */
+/** Everything about calls of Compass but who is called. `requestID` names them in its logs, as the cycle they belong to. */
 export async function compassTransport(
   { compass, proxy }: Config,
   env: Environment,
   signal: AbortSignal,
   clock: Clock,
+  requestID?: string,
 ): Promise<Omit<HTTPClientOptions, "stage" | "peer" | "identity">> {
   const ca = compass.ca === null ? undefined : await reveal(compass.ca, env, "connect", "authorities of Compass");
   return {
@@ -73,6 +74,7 @@ export async function compassTransport(
     timeout: compass.timeout,
     maxBytes: compass.maxBytes,
     signal,
+    requestID,
     now: () => clock.now(),
   };
 }

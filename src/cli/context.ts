@@ -19,6 +19,8 @@ export interface World {
   readonly cwd: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Calls back whenever the process is sent SIGHUP. */
+  readonly onHangup: (listener: () => void) => void;
 }
 
 /** The global options as commander gives them. */

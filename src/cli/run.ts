@@ -8,6 +8,7 @@ import { describeFailure, EXIT, exitCodeOfFailure, failureText } from "../report
 import { approveCommand } from "./approve.js";
 import { configCommand } from "./config.js";
 import { type Context, createContext, type GlobalOptions, type World } from "./context.js";
+import { daemonCommand } from "./daemon.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
 import { pairCommand } from "./pair.js";
@@ -74,6 +75,7 @@ export async function run(args: readonly string[], world: World): Promise<number
     demoCommand,
     pairCommand,
     syncCommand,
+    daemonCommand,
     planCommand,
     snapshotCommand,
     statusCommand,

@@ -16,6 +16,8 @@ export interface Logger {
   progress(stage: string, text: string): void;
   /** Takes the progress line away, before anything else is written to the terminal. */
   endProgress(): void;
+  /** The same log, with these fields on every line. */
+  with(fields: Fields): Logger;
 }
 
 export interface LoggerOptions {
@@ -54,28 +56,26 @@ export function createLogger({ level, format, write, terminal }: LoggerOptions):
     // Of an error only what is ours to tell: a third party's message may hold anything.
     serializers: { cause: kindOf, err: kindOf },
   };
-  const log = pino(options, stream);
-  const at =
-    (name: "debug" | "info" | "warn" | "error") =>
-    (message: string, fields: Fields = {}) =>
-      log[name](fields, message);
-  return {
-    debug: at("debug"),
-    info: at("info"),
-    warn: at("warn"),
-    error: at("error"),
-    progress: (stage, text) => {
-      if (!terminal || format === "json" || level === "silent" || level === "error") return;
-      progressShown = true;
-      write(`${CLEAR_LINE}${stage}: ${forTerminal(text, 100)}`);
-    },
-    endProgress,
+  const by = (log: ReturnType<typeof pino>): Logger => {
+    const at =
+      (name: "debug" | "info" | "warn" | "error") =>
+      (message: string, fields: Fields = {}) =>
+        log[name](fields, message);
+    const levels = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+    return { ...levels, progress, endProgress, with: (fields) => by(log.child(fields)) };
   };
+  const progress: Logger["progress"] = (stage, text) => {
+    if (!terminal || format === "json" || level === "silent" || level === "error") return;
+    progressShown = true;
+    write(`${CLEAR_LINE}${stage}: ${forTerminal(text, 100)}`);
+  };
+  return by(pino(options, stream));
 }
 
 /** `12:01:02 warn  asking Director again (code ServerError, attempt 1)` */
 function textLine(json: string): string {
-  const { level, time, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  // The id of the cycle is for those who search many lines.
+  const { level, time, msg, cycle: _, ...fields } = JSON.parse(json) as Record<string, unknown>;
   const shown = Object.entries(fields).map(([name, value]) => `${name} ${forTerminal(String(value), 200)}`);
   const data = shown.length === 0 ? "" : ` (${shown.join(", ")})`;
   return `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${forTerminal(String(msg))}${data}\n`;
@@ -89,4 +89,5 @@ export const silentLogger: Logger = {
   error: () => undefined,
   progress: () => undefined,
   endProgress: () => undefined,
+  with: () => silentLogger,
 };

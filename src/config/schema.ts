@@ -221,7 +221,9 @@ export const schema = z
     }).prefault({}),
     schedule: section("When `run` starts a cycle.", {
       every: duration("The time between two starts.", { positive: true }).prefault("3m"),
-      jitter: share("How far each start is moved at random.").prefault("10%"),
+      jitter: share("How far that time may differ, the same for one runtime always: half of it each way.").prefault(
+        "10%",
+      ),
     }).prefault({}),
     server,
     metrics: section("Metrics of runs that end.", {

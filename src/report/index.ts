@@ -14,6 +14,7 @@ export type { ConnectionReport } from "./connection-state.js";
 export { diffFiles, type FileChange, type FileDiff } from "./diff.js";
 export { certificateEvents, failureEvent, madeAgain, outcomeEvents, type ReportedEvent } from "./events.js";
 export { EXIT, exitCode, exitCodeOfFailure } from "./exit-code.js";
+export { createMetrics, type Metrics, type ObservedCycle } from "./metrics.js";
 export { planNotes, wrongClock } from "./notes.js";
 export { buildOutcome, describeFailure, type Outcome, type OutcomeFailure } from "./outcome.js";
 export { count, diffText, failureText, named, outcomeText, paint, type TextOptions } from "./terminal.js";

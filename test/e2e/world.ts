@@ -135,11 +135,14 @@ export async function aWorld({ sandbox: given = {}, snapshot, settings = {} }: W
   };
   await writeFile(config, formatDocument(document));
   const children = new Set<ChildProcess>();
-  const onChild = (child: ChildProcess) => {
-    children.add(child);
-    child.on("close", () => children.delete(child));
+  const run: World["run"] = (args, options) => {
+    const onChild = (child: ChildProcess) => {
+      children.add(child);
+      child.on("close", () => children.delete(child));
+      options?.onChild?.(child);
+    };
+    return agent(["--config", config, ...args], { ...options, onChild });
   };
-  const run: World["run"] = (args, options) => agent(["--config", config, ...args], { ...options, onChild });
   return {
     folder,
     sandbox,

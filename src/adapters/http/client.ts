@@ -24,6 +24,8 @@ export interface HTTPClientOptions {
   /** Limit of one answer in bytes, after decompression. */
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** Header `x-request-id` of every call. @default what the caller of `fetch` gives */
+  readonly requestID?: string | undefined;
   /** @default the system's time */
   readonly now?: () => Date;
 }
@@ -56,7 +58,7 @@ export interface HTTPClient {
 /** Makes a client; connections are opened when they are needed. */
 export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
   const { stage, peer, ca, identity, insecureSkipVerify = false, proxy, timeout, maxBytes, signal } = options;
-  const { now = () => new Date() } = options;
+  const { requestID, now = () => new Date() } = options;
   const tls = {
     // Naming any replaces the usual ones, so they are named, too: Node's, NODE_EXTRA_CA_CERTS, and the system's.
     ...(ca === undefined ? {} : { ca: [...getCACertificates("default"), ...getCACertificates("system"), ca] }),
@@ -85,7 +87,10 @@ export function createHTTPClient(options: HTTPClientOptions): HTTPClient {
     try {
       const answer = await undiciFetch(url, {
         method: init.method ?? "GET",
-        headers: init.headers as Record<string, string>,
+        headers: {
+          ...Object.fromEntries(new Headers(init.headers)),
+          ...(requestID === undefined ? {} : { "x-request-id": requestID }),
+        },
         body: (init.body as string | undefined) ?? null,
         redirect: "manual",
         dispatcher,
