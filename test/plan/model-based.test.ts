@@ -58,6 +58,7 @@ const FOREIGN = [
   "applications/mp-b/secrets",
   "applications/mp-c/application.yaml/notes.md",
 ];
+const BLOCKING = FOREIGN.slice(-3);
 const ANNOTATION = "    runtime-agent.kyma-project.io/reconcile: disabled\n";
 const PASSWORDS = [null, "password one of them", "password two of them"];
 
@@ -499,6 +500,9 @@ class World {
       result = await this.#cycle(this.tree, this.memory, looks);
     } catch (thrown) {
       if (!(thrown instanceof Failure)) throw thrown;
+      // What stands in the place of the agent's files is a change of theirs for as long as it stands there.
+      const isBlocked = BLOCKING.some((path) => this.tree.has(path));
+      if (thrown.code === "Drifted" && this.settings.drift === "fail" && isBlocked) return [];
       return expected?.includes(thrown.code) ? [] : [`the cycle failed with ${thrown.code}`];
     }
     if (expected !== null) return [`the cycle did not fail with ${expected}`];
