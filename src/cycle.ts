@@ -156,7 +156,8 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
   }
   const facts = {
     cycle: requestID,
-    notAfter: state === null ? null : await notAfterOf(state),
+    // What a session was opened with need not be read again.
+    notAfter: session?.certificate.notAfter ?? (state === null ? null : await notAfterOf(state)),
     renewal: renewalOf(maintained),
     clockSkew: session?.client.clockSkew ?? maintained?.clockSkew ?? null,
     pushRetries: used.pushRetries,

@@ -2,7 +2,7 @@
 
 import { createHTTPClient, type HTTPClient } from "./adapters/http/index.js";
 import type { Clock } from "./common/clock.js";
-import { asFailure, Failure, type FailureCode } from "./common/failure.js";
+import { asFailure, Failure, type FailureCode, inOtherWords } from "./common/failure.js";
 import type { Secret } from "./common/secret.js";
 import type { Config } from "./config/index.js";
 import {
@@ -286,14 +286,11 @@ async function forget(state: State): Promise<void> {
     await state.forgetIdentity();
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;
-    const { message, code, stage, retryable, hint } = thrown;
-    throw new Failure(`the certificate is revoked, but stays in the state: ${message}`, {
-      code,
-      stage,
-      retryable,
-      hint: `${hint} Nothing can be done with it any more: pair with a new one-time token.`,
-      cause: thrown,
-    });
+    throw inOtherWords(
+      thrown,
+      `the certificate is revoked, but stays in the state: ${thrown.message}`,
+      `${thrown.hint} Nothing can be done with it any more: pair with a new one-time token.`,
+    );
   }
 }
 

@@ -31,6 +31,19 @@ async function unpaired() {
   return { clock, sandbox, ...(await aRuntime(sandbox, clock)) };
 }
 
+/** A paired runtime of which the renewal has its certificate, and lacks its proof alone. */
+async function renewedWithoutProof() {
+  const runtime = await paired();
+  const { clock, sandbox, state, maintain } = runtime;
+  clock.move(61 * DAY);
+  await setFaults(sandbox, { name: "http-503", match: "runtime" });
+  await maintain();
+  await setFaults(sandbox);
+  const cut = await state.pending();
+  if (cut === null) throw new Error("nothing is on its way");
+  return { ...runtime, cut };
+}
+
 /** Work that fails since Compass is down at this operation. */
 async function inOutage(sandbox: Sandbox, match: string, work: () => Promise<unknown>): Promise<void> {
   await setFaults(sandbox, { name: "http-503", match });
@@ -377,13 +390,7 @@ describe("a runtime without a usable certificate", () => {
   });
 
   it("is content with the subject that Compass issues, though it asked for another", async () => {
-    const { clock, sandbox, state, maintain } = await paired();
-    clock.move(61 * DAY);
-    await setFaults(sandbox, { name: "http-503", match: "runtime" });
-    await maintain();
-    await setFaults(sandbox);
-    const cut = await state.pending();
-    if (cut === null) throw new Error("nothing is on its way");
+    const { clock, state, maintain, cut } = await renewedWithoutProof();
     await state.savePending({ ...cut, subject: cut.subject.replace(/OU=[^,]*/, "OU=Elsewhere") });
 
     clock.move(60 * MINUTE);
@@ -395,13 +402,7 @@ describe("a runtime without a usable certificate", () => {
   });
 
   it("begins a renewal anew that could not be proven for a day: Compass may have moved meanwhile", async () => {
-    const { clock, sandbox, state, maintain } = await paired();
-    clock.move(61 * DAY);
-    await setFaults(sandbox, { name: "http-503", match: "runtime" });
-    await maintain();
-    await setFaults(sandbox);
-    const cut = await state.pending();
-    if (cut === null) throw new Error("nothing is on its way");
+    const { clock, sandbox, state, maintain, cut } = await renewedWithoutProof();
     await state.savePending({ ...cut, urls: { ...cut.urls, directorURL: NOBODY } });
 
     clock.move(23 * 60 * MINUTE);

@@ -48,6 +48,8 @@ export interface Context extends World {
   resolveWhatCanBe(): Promise<{ readonly config: Config; readonly failure: Failure | null }>;
   /** The same for a command that writes: what the Go agent was configured by is taken over first, where it is time. */
   resolveToWrite(overrides?: Readonly<Record<string, string | boolean>>): Promise<Config>;
+  /** The same for one that is loaded already. */
+  prepareToWrite(config: Config): Promise<Config>;
   /** The command's one result on stdout: the data in the format asked for, or the text. */
   answer(data: unknown, text: string): void;
   /** A line for people on stderr, unless they asked for quiet. */
@@ -83,6 +85,11 @@ export function createContext(world: World, options: GlobalOptions): Context {
     const resolved = await resolveConfiguration(await beforeTakeOver(config, env, world.signal), env);
     return { ...resolved, runtime: { ...resolved.runtime, configuration: config.runtime.configuration } };
   };
+  const prepareToWrite: Context["prepareToWrite"] = async (config) => {
+    const note = await takeOverConfiguration(config, env, world.signal);
+    if (note !== null) log.warn(note);
+    return resolveConfiguration(config, env);
+  };
   return {
     ...world,
     options,
@@ -104,12 +111,8 @@ export function createContext(world: World, options: GlobalOptions): Context {
         return { config, failure };
       }
     },
-    resolveToWrite: async (overrides) => {
-      const { config } = await load(overrides);
-      const note = await takeOverConfiguration(config, env, world.signal);
-      if (note !== null) log.warn(note);
-      return resolveConfiguration(config, env);
-    },
+    resolveToWrite: async (overrides) => prepareToWrite((await load(overrides)).config),
+    prepareToWrite,
     answer: (given, words) => {
       log.endProgress();
       const isObject = typeof given === "object" && given !== null && !Array.isArray(given);

@@ -1,12 +1,12 @@
 /** `run`: cycles on a schedule, with health and metrics. */
 
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { openClusterReport } from "../cluster-report.js";
 import { asFailure } from "../common/failure.js";
 import { silentLogger } from "../common/logger.js";
 import { packageVersion } from "../common/package-root.js";
+import { sha256 } from "../common/sha256.js";
 import type { Config } from "../config/index.js";
 import { runCycle } from "../cycle.js";
 import { runDaemon, stableInterval, type Trigger } from "../daemon.js";
@@ -88,19 +88,19 @@ async function run(context: Context): Promise<number> {
 }
 
 async function resolved(context: Context): Promise<{ config: Config; file: string | null }> {
-  const { file } = await context.load();
-  return { config: await context.resolveToWrite(), file };
+  const { config, file } = await context.load();
+  return { config: await context.prepareToWrite(config), file };
 }
 
 async function digestOf(file: string | null): Promise<string | null> {
   const bytes = file === null ? null : await readFile(file).catch(() => null);
-  return bytes === null ? null : createHash("sha256").update(bytes).digest("hex");
+  return bytes === null ? null : sha256(bytes);
 }
 
 /** Of the configured token, to see that it is another; null for none that can be read. */
 async function tokenOf(config: Config, env: Context["env"]): Promise<string | null> {
   const token = await configuredToken(config, env).catch(() => null);
-  return token === null ? null : createHash("sha256").update(token.reveal()).digest("hex");
+  return token === null ? null : sha256(token.reveal());
 }
 
 /** Where it cannot be read, the next cycle says so. */

@@ -120,3 +120,9 @@ export function asFailure(thrown: unknown, stage: Stage): Failure {
     cause: thrown,
   });
 }
+
+/** The same failure where more is known of it than where it was met. */
+export const inOtherWords = (failure: Failure, message: string, hint: string): Failure => {
+  const { code, stage, retryable } = failure;
+  return new Failure(message, { code, stage, retryable, hint, cause: failure });
+};

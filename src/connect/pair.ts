@@ -3,7 +3,7 @@
 import type { HTTPClient } from "../adapters/http/index.js";
 import { createSigningRequest } from "../adapters/x509/index.js";
 import type { Clock } from "../common/clock.js";
-import { Failure } from "../common/failure.js";
+import { Failure, inOtherWords } from "../common/failure.js";
 import type { Secret } from "../common/secret.js";
 import type { FailedAttempts, PendingIdentity, State } from "../state/index.js";
 import { type CertificateDates, readKey } from "./certificate.js";
@@ -143,9 +143,12 @@ async function begin(token: OneTimeToken, connectorURL: string, options: PairOpt
 /** The answer could not be kept, and no token gives it twice. */
 function unkept(thrown: unknown): unknown {
   if (!(thrown instanceof Failure)) return thrown;
-  const { message, code, stage, retryable, hint } = thrown;
-  const [what, mend] = [`${message}; the one-time token is used up`, `${hint} Then pair with a new one-time token.`];
-  return new Failure(what, { code, stage, retryable, hint: mend, cause: thrown });
+  const { message, hint } = thrown;
+  return inOtherWords(
+    thrown,
+    `${message}; the one-time token is used up`,
+    `${hint} Then pair with a new one-time token.`,
+  );
 }
 
 /** Second token call unless its answer is stored already; then the checks, the proof, and the switch. */

@@ -27,11 +27,11 @@ export interface ProofOptions {
 const ATTEMPTS = { attempts: 3, base: 4_000, cap: 4_000 };
 
 export function createProof({ transport, runtimeID, tenant, hosts, clock, onClosed }: ProofOptions): Prove {
-  return (identity, urls) =>
-    retry(
+  return async (identity, urls) => {
+    const { secureConnectorURL, directorURL } = urls;
+    checkConnection(urls, hosts);
+    return retry(
       async () => {
-        const { secureConnectorURL, directorURL } = urls;
-        checkConnection(urls, hosts);
         // A connection that another certificate opened would prove nothing.
         const client = createHTTPClient({
           ...transport,
@@ -55,4 +55,5 @@ export function createProof({ transport, runtimeID, tenant, hosts, clock, onClos
         when: ({ code, retryable }) => retryable || code === "CredentialsRejected",
       },
     );
+  };
 }
