@@ -21,7 +21,14 @@ import { retry } from "./common/retry.js";
 import { createStopwatch, type Stopwatch } from "./common/stopwatch.js";
 import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
 import { anotherFailure, inspectIdentity, openSession, type Session } from "./connect/index.js";
-import { createDirector, fetchSnapshot, type Snapshot } from "./fetch/index.js";
+import {
+  type Asking,
+  createDirector,
+  fetchSnapshot,
+  type RuntimeLabel,
+  type Snapshot,
+  setRuntimeLabel,
+} from "./fetch/index.js";
 import { type Maintenance, maintainIdentity } from "./maintain.js";
 import { buildEstate, collisionsWith } from "./model/index.js";
 import {
@@ -40,12 +47,15 @@ import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
 import {
   buildOutcome,
   commitMessage,
+  decideLabels,
   type FileChange,
+  type KeptCounter,
   type ObservedCycle,
   type Outcome,
   planNotes,
   wrongClock,
 } from "./report/index.js";
+import { type ToldLabels, tellLabels } from "./runtime-labels.js";
 import { createFingerprinter, createSealer, sealEstate } from "./seal/index.js";
 import {
   type CycleSettings,
@@ -78,6 +88,8 @@ export interface CycleOptions {
   readonly onHost?: (host: string) => void;
   /** Runtime id of the agent whose `git.path` is taken over. @default no path of another agent is touched */
   readonly takeOver?: string;
+  /** Counts the cycle on from what was kept, for the next one. @default what is kept stays */
+  readonly count?: (kept: readonly KeptCounter[], ended: ObservedCycle) => Promise<readonly KeptCounter[]>;
 }
 
 export interface CycleResult {
@@ -101,7 +113,7 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
   const options = { ...given, requestID, log: given.log.with({ cycle: requestID }) };
   const { config, clock, log, planOnly = false } = options;
   const watch = createStopwatch(clock);
-  const used: Used = { session: null, git: 0, connector: 0, pushRetries: 0 };
+  const used = nothingUsed();
   const notes = configurationNotes(config);
   const lasting = [...notes];
   let stop: (() => Promise<void>) | null = null;
@@ -109,6 +121,7 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
   let reached: Reached | null = null;
   let failure: Failure | null = null;
   let maintained: Maintenance | null = null;
+  let labels: ToldLabels | null = null;
   let asked = NOTHING_ASKED;
   const cluster = openClusterReport(options);
   try {
@@ -129,6 +142,9 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
       notes.push(...maintained.notes);
     }
     reached = await reconcile({ ...options, state, watch, used, notes, lasting, asked });
+    labels = await reached.tellLabels();
+    notes.push(...labels.notes);
+    failure = labels.failure;
   } catch (thrown) {
     failure = options.signal.aborted ? stopped(options.signal, watch.stage) : asFailure(thrown, watch.stage);
     log.debug("cycle failed", { stage: failure.stage, code: failure.code, cause: failure.cause });
@@ -144,16 +160,12 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
     // A plan keeps nothing: a hash that it makes up could not be approved.
     approval: planOnly && reached?.isNewHold !== false ? null : (reached?.plan.approval ?? null),
     suspended: reached?.isSuspended ?? false,
+    labels: labels?.states ?? {},
     requests: { director: used.session?.client.requests ?? 0, connector: used.connector, git: used.git },
     durations: watch.durations(),
     notes,
     failure,
   });
-  if (state !== null && stop !== null) await remember(state, outcome, reached, session, clock, log);
-  if (state !== null && !planOnly && !isUntold(outcome.failure?.code)) {
-    const usedApproval = reached === null || reached.isSuspended ? null : reached.plan.usedApproval;
-    await cluster?.tell(cycleWork({ state, asked, outcome, maintained, usedApproval }));
-  }
   const facts = {
     cycle: requestID,
     // What a session was opened with need not be read again.
@@ -161,7 +173,17 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
     renewal: renewalOf(maintained),
     clockSkew: session?.client.clockSkew ?? maintained?.clockSkew ?? null,
     pushRetries: used.pushRetries,
+    director: used.director,
   };
+  if (state !== null && stop !== null) {
+    const count = async (kept: readonly KeptCounter[]) =>
+      given.count?.(kept, { ...facts, outcome, finishedAt: clock.now() }) ?? kept;
+    await remember({ state, outcome, reached, session, clock, log, labels: labels?.set ?? {}, count });
+  }
+  if (state !== null && !planOnly && !isUntold(outcome.failure?.code)) {
+    const usedApproval = reached === null || reached.isSuspended ? null : reached.plan.usedApproval;
+    await cluster?.tell(cycleWork({ state, asked, outcome, maintained, usedApproval }));
+  }
   await used.session?.client.close();
   await stop?.();
   return { outcome, changes: reached?.changes ?? [], facts };
@@ -205,7 +227,10 @@ interface Used {
   connector: number;
   /** Pushes that were rejected and begun anew. */
   pushRetries: number;
+  readonly director: Asking[];
 }
+
+const nothingUsed = (): Used => ({ session: null, git: 0, connector: 0, pushRetries: 0, director: [] });
 
 interface Reached {
   readonly plan: Plan;
@@ -217,6 +242,8 @@ interface Reached {
   readonly isNewHold: boolean;
   /** Digest of repository, branch and path. */
   readonly target: string;
+  /** Stage report: Compass is told of the runtime, where anything may be written. Does not throw. */
+  readonly tellLabels: () => Promise<ToldLabels>;
 }
 
 interface Running extends CycleOptions {
@@ -238,11 +265,11 @@ async function reconcile(running: Running): Promise<Reached> {
   const memory = memoryFor(target, await state.memory());
 
   const recorded = running.snapshot ?? null;
-  const look = recorded === null ? await openDirector(running) : async () => recorded;
-  const first = await look();
+  const compass = recorded === null ? await openDirector(running) : recordedDirector(recorded);
+  const first = await compass.look();
   log.info("fetched", { applications: first.applications.length });
   // A recording cannot be looked at twice.
-  const looks: Looks = { first, second: recorded, again: look };
+  const looks: Looks = { first, second: recorded, again: compass.look };
   // A plan writes nothing, not even a key: without one, everything counts as new.
   const sealKey = (await state.sealKey(!planOnly)) ?? randomBytes(32);
 
@@ -263,7 +290,9 @@ async function reconcile(running: Running): Promise<Reached> {
     running.notes.splice(0, Infinity, ...running.lasting, ...notes);
     const changes = planOnly || running.withChanges ? await changesOf(plan, base) : [];
     const isNewHold = plan.hold?.set !== memory.hold?.set;
-    const reached = { plan, changes, isSuspended, isNewHold, target };
+    const labels = decideLabels(config.runtime, first.runtime.labels, memory.labels);
+    const setLabel = planOnly || isSuspended ? null : compass.setLabel;
+    const reached = { plan, changes, isSuspended, isNewHold, target, tellLabels: () => tellLabels(labels, setLabel) };
     if (planOnly || isSuspended || repository === null || settings.git === null) return { ...reached, commit: null };
     const message = commitMessage(
       buildOutcome({
@@ -325,10 +354,10 @@ async function reconcile(running: Running): Promise<Reached> {
 export async function recordSnapshot(options: CycleOptions): Promise<Snapshot> {
   requireBuilt(options.config);
   if (options.config.runtime.id === null) throw settingMissing("runtime.id", "the runtime's id in Compass");
-  const used: Used = { session: null, git: 0, connector: 0, pushRetries: 0 };
+  const used = nothingUsed();
   const watch = createStopwatch(options.clock);
   try {
-    const look = await openDirector({
+    const compass = await openDirector({
       ...options,
       state: openState(options.config, options.env),
       watch,
@@ -337,14 +366,24 @@ export async function recordSnapshot(options: CycleOptions): Promise<Snapshot> {
       lasting: [],
       asked: NOTHING_ASKED,
     });
-    return await look();
+    return await compass.look();
   } finally {
     await used.session?.client.close();
   }
 }
 
-/** Stage connect; gives stage fetch, which may be run again. */
-async function openDirector(running: Running): Promise<() => Promise<Snapshot>> {
+/** What a cycle asks of Director. */
+interface Compass {
+  /** Stage fetch, which may be run again. */
+  look(): Promise<Snapshot>;
+  /** Null where Compass is not to be told anything. */
+  readonly setLabel: ((label: RuntimeLabel) => Promise<void>) | null;
+}
+
+const recordedDirector = (recorded: Snapshot): Compass => ({ look: async () => recorded, setLabel: null });
+
+/** Stage connect; gives what may be asked then. */
+async function openDirector(running: Running): Promise<Compass> {
   const { config, clock, signal, log, watch, used, state, env } = running;
   const session = await watch.time("connect", async () =>
     openSession({
@@ -365,12 +404,16 @@ async function openDirector(running: Running): Promise<() => Promise<Snapshot>> 
     clock,
     signal,
     onRetry: (failure, attempt) => log.warn("asking Director again", { code: failure.code, attempt }),
+    onAsked: (asking) => used.director.push(asking),
   });
   const { pageSize } = config.compass;
-  return () =>
-    watch.time("fetch", () =>
-      fetchSnapshot({ director, runtimeID, pageSize, clock, signal, onProgress: progressOf(log)("fetch") }),
-    );
+  return {
+    look: () =>
+      watch.time("fetch", () =>
+        fetchSnapshot({ director, runtimeID, pageSize, clock, signal, onProgress: progressOf(log)("fetch") }),
+      ),
+    setLabel: (label) => watch.time("report", () => setRuntimeLabel(director, runtimeID, label)),
+  };
 }
 
 /** What Compass was seen to list. What a second look lacks as well may go; one is enough for a cycle. */
@@ -524,14 +567,25 @@ async function changesOf({ writes, deletes }: Plan, base: Base): Promise<FileCha
 }
 
 /** Keeps what the next cycle and `status` need. A failure here is logged: what was published is published. */
-async function remember(
-  state: State,
-  outcome: Outcome,
-  reached: Reached | null,
-  session: Session | null,
-  clock: Clock,
-  log: Logger,
-): Promise<void> {
+async function remember({
+  state,
+  outcome,
+  reached,
+  session,
+  clock,
+  log,
+  labels,
+  count,
+}: {
+  readonly state: State;
+  readonly outcome: Outcome;
+  readonly reached: Reached | null;
+  readonly session: Session | null;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly labels: ToldLabels["set"];
+  readonly count: (kept: readonly KeptCounter[]) => Promise<readonly KeptCounter[]>;
+}): Promise<void> {
   const { applications, commit, digest, failure, result } = outcome;
   const now = clock.now();
   try {
@@ -541,6 +595,8 @@ async function remember(
       ...memory,
       ...(reached === null ? {} : learn(memory, reached.plan, { ...reached, isPublished: !reached.isSuspended, now })),
       certificate: { ...memory.certificate, ...contactOf(memory, outcome, session, now) },
+      labels: { ...memory.labels, ...labels },
+      counters: await count(memory.counters),
       lastCycle: {
         finishedAt: now.toISOString(),
         result,

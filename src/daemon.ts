@@ -72,6 +72,13 @@ async function inGrace(
  * that runtimes installed together drift apart.
  */
 export function stableInterval(every: number, jitter: number, runtimeID: string): number {
-  const share = Number.parseInt(sha256(runtimeID).slice(0, 8), 16) / 2 ** 32;
-  return Math.round(every * (1 + jitter * (share - 0.5)));
+  return Math.round(every * (1 + jitter * (shareOf(runtimeID) - 0.5)));
 }
+
+/** Milliseconds below `within`, the same for one runtime always: runtimes whose schedule is the same do not ask at once. */
+export function stableDelay(within: number, runtimeID: string): number {
+  return Math.floor(within * shareOf(runtimeID));
+}
+
+/** From 0 to below 1. */
+const shareOf = (runtimeID: string): number => Number.parseInt(sha256(runtimeID).slice(0, 8), 16) / 2 ** 32;

@@ -205,6 +205,8 @@ export const noMemory: Memory = {
   suspended: { everything: null, applications: {} },
   published: { target: "", serial: 0, deletions: [], applications: {}, others: {} },
   reverted: {},
+  labels: {},
+  counters: [],
   lastCycle: null,
   certificate: {
     renewal: null,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { silentLogger } from "../src/common/logger.js";
-import { type DaemonOptions, runDaemon, stableInterval, type Trigger } from "../src/daemon.js";
+import { type DaemonOptions, runDaemon, stableDelay, stableInterval, type Trigger } from "../src/daemon.js";
 import { aMovedClock } from "./runtime.js";
 
 const SECOND = 1_000;
@@ -146,5 +146,17 @@ describe("the interval", () => {
     expect(Math.max(...all)).toBeLessThanOrEqual(105_000);
     expect(new Set(all).size).toBeGreaterThan(150);
     expect(stableInterval(100_000, 0, "runtime 1")).toBe(100_000);
+  });
+});
+
+describe("the delay of a run", () => {
+  it("is the same for one runtime always, and spreads over all of the time", () => {
+    const all = Array.from({ length: 300 }, (_, index) => stableDelay(30_000, `runtime ${index}`));
+
+    expect(stableDelay(30_000, "runtime 7")).toBe(all[7]);
+    expect(Math.min(...all)).toBeLessThan(1_000);
+    expect(Math.max(...all)).toBeGreaterThan(29_000);
+    expect(Math.max(...all)).toBeLessThan(30_000);
+    expect(stableDelay(0, "runtime 7")).toBe(0);
   });
 });

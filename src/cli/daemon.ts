@@ -66,7 +66,7 @@ async function run(context: Context): Promise<number> {
     const onHost = (host: string) => log.info("pairing", { host });
     const ended = await runCycle({ config, env, clock, signal, log, version, onHost });
     const { outcome } = ended;
-    if (outcome.failure === null) completeAt = clock.now();
+    if (outcome.result !== "failed") completeAt = clock.now();
     metrics.observe({ ...ended.facts, outcome, finishedAt: clock.now() });
     tell({ ...context, log: log.with({ cycle: ended.facts.cycle }) }, outcome);
   };

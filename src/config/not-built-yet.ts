@@ -22,24 +22,13 @@ const rules: readonly Rule[] = [
   ["secrets.mode: sealed-secrets", "use sops", ({ secrets }) => secrets.mode === "sealed-secrets"],
   ["secrets.mode: cluster", "use sops", ({ secrets }) => secrets.mode === "cluster"],
   ["applications.admission: dry-run", "set it to off", ({ applications }) => applications.admission === "dry-run"],
-  ["metrics.textfile", "leave it out", ({ metrics }) => metrics.textfile !== null],
-  ["metrics.push", "leave it out", ({ metrics }) => metrics.push !== null],
 ];
 
-/** What may be as it is, but should be known: settings that change nothing yet, and a token that travels in the open. */
-export function configurationNotes({ runtime, git }: Config): string[] {
+/** What may be as it is, but should be known: a token that travels in the open. */
+export function configurationNotes({ git }: Config): string[] {
   const url = git === null ? null : URL.parse(git.url);
   const open = url?.protocol === "http:" && git?.auth !== null && !LOOPBACK.test(url.hostname);
-  const labels = [
-    ["runtime.consoleURL", runtime.consoleURL],
-    ["runtime.eventsURL", runtime.eventsURL],
-  ] as const;
-  return [
-    ...(open ? ["git.url is http: the credentials of git.auth can be read on the way; use https"] : []),
-    ...labels.flatMap(([setting, value]) =>
-      value === null ? [] : [`${setting} is not reported to Compass yet: what Compass has stays as it is`],
-    ),
-  ];
+  return [...(open ? ["git.url is http: the credentials of git.auth can be read on the way; use https"] : [])];
 }
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;

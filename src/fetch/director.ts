@@ -5,9 +5,17 @@ import type { z } from "zod";
 import { callGraphQL } from "../adapters/graphql/index.js";
 import type { HTTPFetch } from "../adapters/http/index.js";
 import type { Clock } from "../common/clock.js";
-import { Failure } from "../common/failure.js";
+import { asFailure, Failure, type FailureCode } from "../common/failure.js";
 import { retry } from "../common/retry.js";
 import { isAmbiguous, refusal } from "./refusals.js";
+
+/** One request as it ended. */
+export interface Asking {
+  readonly operation: string;
+  /** `ok`, or the code of the failure that it was. */
+  readonly code: "ok" | FailureCode;
+  readonly milliseconds: number;
+}
 
 export interface DirectorOptions {
   readonly url: string;
@@ -20,6 +28,8 @@ export interface DirectorOptions {
   /** No retry waits beyond this moment. @default no deadline */
   readonly deadline?: Date;
   readonly onRetry?: ((failure: Failure, attempt: number) => void) | undefined;
+  /** Told of every request, those that are tried again included. @default nobody */
+  readonly onAsked?: (asking: Asking) => void;
 }
 
 export interface Director {
@@ -34,7 +44,7 @@ const AMBIGUOUS_ATTEMPTS = 3;
 
 /** Asks with the tenant and a fresh request id each time. */
 export function createDirector(options: DirectorOptions): Director {
-  const { url, fetch, runtimeID, tenant, clock, signal, deadline, onRetry } = options;
+  const { url, fetch, runtimeID, tenant, clock, signal, deadline, onRetry, onAsked } = options;
   return {
     ask: (operation, document, variables, schema) => {
       let ambiguous = false;
@@ -57,7 +67,20 @@ export function createDirector(options: DirectorOptions): Director {
           hint: "Something between the agent and Director answers instead, or Director is of an unknown version.",
         });
       };
-      return retry(once, {
+      const timed = async () => {
+        const started = clock.now().getTime();
+        const told = (code: Asking["code"]) =>
+          onAsked?.({ operation, code, milliseconds: clock.now().getTime() - started });
+        try {
+          const data = await once();
+          told("ok");
+          return data;
+        } catch (thrown) {
+          told(asFailure(thrown, "fetch").code);
+          throw thrown;
+        }
+      };
+      return retry(timed, {
         clock,
         signal,
         // The same question again would not help against a change: who asked begins anew.

@@ -52,3 +52,7 @@ export const API_DEFINITIONS = `query APIDefinitions($application: ID!, $bundle:
 export const EVENT_DEFINITIONS = `query EventDefinitions($application: ID!, $bundle: ID!, $after: PageCursor, $nested: Int!) {
   application(id: $application) { bundle(id: $bundle) { eventDefinitions(first: $nested, after: $after) ${EVENT_PAGE} } }
 }`;
+
+export const SET_RUNTIME_LABEL = `mutation SetRuntimeLabel($runtime: ID!, $key: String!, $value: Any!) {
+  setRuntimeLabel(runtimeID: $runtime, key: $key, value: $value) { key }
+}`;

@@ -1,8 +1,9 @@
 /** Stage fetch: the complete, proven Director answer, or a failure; never a part. */
 
-export { createDirector, type Director, type DirectorOptions } from "./director.js";
+export { type Asking, createDirector, type Director, type DirectorOptions } from "./director.js";
 export { type FetchOptions, fetchSnapshot } from "./fetch-snapshot.js";
 export { formatSnapshot, parseSnapshot } from "./recording.js";
+export { type RuntimeLabel, setRuntimeLabel } from "./set-label.js";
 export type {
   APIDefinition,
   Application,

@@ -4,7 +4,7 @@ import type { Connection } from "../state/index.js";
 import type { Outcome, OutcomeFailure } from "./outcome.js";
 import { named } from "./terminal.js";
 
-/** As the Go agent calls them. `MetadataUpdateFailed` is kept for the runtime's labels. */
+/** As the Go agent calls them. */
 export type ConnectionState =
   | "Connected"
   | "ConnectionFailed"
@@ -88,7 +88,7 @@ const notFetched: Rule = ({ report: { failure } }) =>
 
 // Git is the place that this agent applies resources to.
 const notWritten: Rule = ({ report: { failure } }) =>
-  failure === null
+  failure === null || failure.stage === "report"
     ? null
     : { state: "ResourceApplicationFailed", connectionError: null, synchronizationError: told(failure) };
 
@@ -101,8 +101,24 @@ const inPart: Rule = ({ report: { applications } }) =>
         synchronizationError: setAsideText(applications),
       };
 
+// Of stage report is what comes last: the runtime's labels in Compass.
+const notTold: Rule = ({ report: { failure } }) =>
+  failure === null
+    ? null
+    : { state: "MetadataUpdateFailed", connectionError: null, synchronizationError: told(failure) };
+
 /** In this order: the first verdict stands. */
-const rules: readonly Rule[] = [revoked, paired, renewed, inVain, disconnected, notFetched, notWritten, inPart];
+const rules: readonly Rule[] = [
+  revoked,
+  paired,
+  renewed,
+  inVain,
+  disconnected,
+  notFetched,
+  notWritten,
+  inPart,
+  notTold,
+];
 
 const SYNCHRONIZED: Verdict = { state: "Synchronized", connectionError: null, synchronizationError: null };
 

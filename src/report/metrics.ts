@@ -1,6 +1,8 @@
 /** What Prometheus sees of the cycles of one process: the names are of docs/reference/metrics.md, and fixed. */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Asking } from "../fetch/index.js";
+import { addCounters, countersOf, type KeptCounter } from "./kept-counters.js";
 import type { Outcome } from "./outcome.js";
 
 /** A cycle as it ended, with what the outcome does not tell. */
@@ -17,9 +19,15 @@ export interface ObservedCycle {
   readonly clockSkew: number | null;
   /** Times that the push had to begin anew. */
   readonly pushRetries: number;
+  /** What Director was asked, each request. */
+  readonly director: readonly Asking[];
 }
 
 export interface Metrics {
+  /** Adds what was counted before. */
+  restore(counters: readonly KeptCounter[]): void;
+  /** What is counted by now. */
+  counters(): Promise<readonly KeptCounter[]>;
   observe(cycle: ObservedCycle): void;
   /** In the text format of Prometheus. */
   collect(): Promise<{ readonly type: string; readonly text: string }>;
@@ -56,6 +64,13 @@ export function createMetrics(version: string, { withProcess = true } = {}): Met
     "result",
   ]);
   const skew = gauge("clock_skew_seconds", "How far Compass's clock is ahead of this machine's.");
+  const requests = counter("director_requests_total", "Requests to Director by what came of them.", [
+    "operation",
+    "code",
+  ]);
+  const requestDuration = histogram("director_request_duration_seconds", "How long Director took to answer.", [
+    "operation",
+  ]);
   const pushes = counter("git_pushes_total", "Commits by what came of their push.", ["result"]);
   const retries = counter("git_push_retries_total", "Pushes that began anew, since the branch had moved.");
   const opened = gauge("pull_request_opened_timestamp_seconds", "Since when the pull request is open; 0 for none.");
@@ -75,7 +90,9 @@ export function createMetrics(version: string, { withProcess = true } = {}): Met
   leader.set(1);
 
   return {
-    observe: ({ outcome, finishedAt, notAfter: until, renewal, clockSkew, pushRetries }) => {
+    restore: (counters) => addCounters(registry, counters),
+    counters: () => countersOf(registry, PREFIX),
+    observe: ({ outcome, finishedAt, notAfter: until, renewal, clockSkew, pushRetries, director }) => {
       const { result, failure, applications: all, durationSeconds } = outcome;
       cycles.inc({ result });
       for (const [stage, took] of Object.entries(durationSeconds)) {
@@ -86,10 +103,14 @@ export function createMetrics(version: string, { withProcess = true } = {}): Met
       if (renewal !== null) renewals.inc({ result: renewal });
       if (clockSkew !== null) skew.set(clockSkew / 1000);
       retries.inc(pushRetries);
+      for (const { operation, code, milliseconds } of director) {
+        requests.inc({ operation, code });
+        requestDuration.observe({ operation }, milliseconds / 1000);
+      }
       if (result === "published") pushes.inc({ result: "succeeded" });
       if (failure?.stage === "publish") pushes.inc({ result: "failed" });
       // What is known of the Applications stays as the last complete cycle knew it.
-      if (failure !== null) return;
+      if (result === "failed") return;
       complete.set(seconds(finishedAt));
       const [held, setAside] = [all.held.filter(({ secret }) => secret === null), all.setAside];
       const degraded = new Set(all.degraded.map(({ id }) => id)).size;

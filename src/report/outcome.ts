@@ -4,6 +4,7 @@ import { secretNameOf } from "../base/index.js";
 import { asFailure, type Failure, type FailureCode, type Stage } from "../common/failure.js";
 import type { DegradedReason, SetAsideReason } from "../model/index.js";
 import type { ApprovalState, DestinationChange, HoldReason, Plan } from "../plan/index.js";
+import type { LabelState } from "./runtime-labels.js";
 
 export interface Outcome {
   readonly kind: "SyncOutcome";
@@ -17,7 +18,8 @@ export interface Outcome {
   /** What may be approved; null when nothing is held that an approval lets pass. */
   readonly approval: OutcomeApproval | null;
   readonly suspended: boolean;
-  readonly labels: Readonly<Record<string, string>>;
+  /** What became of the labels by which Compass is told of the runtime, by their keys. */
+  readonly labels: Readonly<Record<string, LabelState>>;
   readonly applied: { readonly current: boolean; readonly missing: readonly string[] };
   readonly requests: { readonly director: number; readonly connector: number; readonly git: number };
   readonly durationSeconds: Readonly<Record<string, number>>;
@@ -82,6 +84,8 @@ export interface OutcomeOptions {
   readonly approval: ApprovalState | null;
   readonly suspended: boolean;
   readonly requests: Outcome["requests"];
+  /** @default none is configured */
+  readonly labels?: Outcome["labels"];
   /** Milliseconds by stage. */
   readonly durations: ReadonlyMap<string, number>;
   readonly notes: readonly string[];
@@ -109,7 +113,7 @@ export function buildOutcome(options: OutcomeOptions): Outcome {
     applications: applicationsOf(plan),
     approval: options.approval && approvalOf(options.approval),
     suspended: options.suspended,
-    labels: {},
+    labels: options.labels ?? {},
     applied: { current: false, missing: [] },
     requests,
     durationSeconds: { ...Object.fromEntries(seconds), total: Math.round(total) / 1000 },

@@ -86,6 +86,10 @@ export const memorySchema = z.object({
   reverted: z
     .record(z.string(), z.object({ tree: z.string(), intent: z.string(), since: z.string(), resumed: z.boolean() }))
     .default({}),
+  labels: z.record(z.string(), z.string()).default({}),
+  counters: z
+    .array(z.object({ name: z.string(), labels: z.record(z.string(), z.string()), value: z.number() }))
+    .default([]),
   lastCycle: z
     .object({
       finishedAt: z.string(),

@@ -58,6 +58,10 @@ export interface Memory {
   readonly published: Published;
   /** Applications that a person put back to an older version, by name. */
   readonly reverted: Readonly<Record<string, Reverted>>;
+  /** Of the runtime in Compass, as the agent set them last. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Values of counters, where metrics are kept over runs that end. */
+  readonly counters: readonly { name: string; labels: Readonly<Record<string, string>>; value: number }[];
   readonly lastCycle: LastCycle | null;
   readonly certificate: CertificateMemory;
 }

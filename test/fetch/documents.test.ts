@@ -16,6 +16,7 @@ import {
   APPLICATIONS,
   BUNDLES,
   EVENT_DEFINITIONS,
+  SET_RUNTIME_LABEL,
 } from "../../src/fetch/documents.js";
 import { directorSchema } from "../../src/sandbox/schema-director.js";
 
@@ -102,4 +103,11 @@ it("nothing is asked of an Application that cannot be read but its id and name",
     "Application.id()",
     "Application.name()",
   ]);
+});
+
+describe("the document SetRuntimeLabel", () => {
+  it("is valid by Director's schema, and a mutation by its first word", () => {
+    expect(validate(schema, parse(SET_RUNTIME_LABEL))).toEqual([]);
+    expect(SET_RUNTIME_LABEL.startsWith("mutation SetRuntimeLabel(")).toBe(true);
+  });
 });

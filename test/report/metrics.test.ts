@@ -13,6 +13,7 @@ const calm: Omit<ObservedCycle, "outcome"> = {
   renewal: null,
   clockSkew: null,
   pushRetries: 0,
+  director: [],
 };
 
 /** Values by name and labels, after these cycles. */

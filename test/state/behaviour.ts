@@ -42,6 +42,8 @@ export const aMemory: Memory = {
     others: { "mp-b": "id-2" },
   },
   reverted: { "mp-a": { tree: "t", intent: "i", since, resumed: true } },
+  labels: { runtime_consoleUrl: "https://console.example.com" },
+  counters: [{ name: "runtime_agent_cycles_total", labels: { result: "published" }, value: 3 }],
   lastCycle: {
     finishedAt: since,
     result: "published",
