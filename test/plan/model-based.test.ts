@@ -435,7 +435,10 @@ class World {
   }
 
   #restoreInventory() {
-    this.#write(INVENTORY_PATH, this.#current.tree.get(INVENTORY_PATH)?.toString() ?? null);
+    const { tree } = this.#current;
+    this.#write(INVENTORY_PATH, tree.get(INVENTORY_PATH)?.toString() ?? null);
+    // With it comes back what it tells of deletions.
+    this.#current = this.#commits.find((commit) => commit.tree === tree) ?? this.#current;
   }
 
   #seen(look: Look): readonly [first: Listed[], second: Listed[]] {
