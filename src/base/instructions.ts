@@ -18,7 +18,7 @@ export interface Instructions {
 const LIMIT = 1024 * 1024;
 
 /**
- * Reads both files; absent ones say nothing. A `suspend` without a name suspends everything. Throws `BaseUnusable` for
+ * Reads both files; absent ones say nothing. A `suspend` without a name, or with `*`, suspends everything. Throws `BaseUnusable` for
  * one that is too large or no UTF-8: read in part, it would say something else.
  */
 export async function readInstructions(base: Base): Promise<Instructions> {
@@ -27,16 +27,25 @@ export async function readInstructions(base: Base): Promise<Instructions> {
     if (bytes.byteLength > LIMIT) throw tooLarge(path);
     if (!isUtf8(bytes) || bytes.includes(0)) throw noText(path);
   }
-  const approvals = wordsOf(contents.get(APPROVE_PATH));
+  // What follows the hash says why.
+  const approvals = wordsOf(contents.get(APPROVE_PATH), 1);
   const suspend = contents.get(SUSPEND_PATH);
+  // All of a line: who names two means both, and a word that names nobody is told.
   const names = wordsOf(suspend);
-  return { approvals, suspended: suspend !== undefined && names.length === 0 ? "everything" : names };
+  const isEverything = suspend !== undefined && (names.length === 0 || names.includes("*"));
+  return { approvals, suspended: isEverything ? "everything" : names };
 }
 
-/** The first word of each line; `#` begins a comment. */
-function wordsOf(bytes: Buffer | undefined): string[] {
+/** `#` begins a comment. */
+function wordsOf(bytes: Buffer | undefined, each = Number.POSITIVE_INFINITY): string[] {
   const lines = bytes?.toString("utf8").split("\n") ?? [];
-  return lines.flatMap((line) => line.replace(/#.*/, "").trim().split(/\s+/, 1)).filter((word) => word !== "");
+  return lines.flatMap((line) =>
+    line
+      .replace(/#.*/, "")
+      .split(/[\s,]+/)
+      .filter((word) => word !== "")
+      .slice(0, each),
+  );
 }
 
 const noText = (path: string) =>

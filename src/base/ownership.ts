@@ -285,9 +285,10 @@ const KUSTOMIZATION = "kustomization.yaml";
 
 /**
  * The rows of a verified inventory, and those of files that are newer than it: a person put an older one back and left
- * the files, or a part of them, or took files away and brought them back. Of what it does not list, that is ours for which two things speak: that it shows by itself
- * that the agent wrote it, that the kustomization lists it, that the agent remembers its Application. What is to the byte
- * what the agent left there is as it wrote it, whatever an older inventory says.
+ * the files, or a part of them, or took files away and brought them back. What is to the byte what the agent left there is
+ * as it wrote it, whatever an older inventory says. Of anything else that it does not list, that is ours for which two
+ * things speak: that it shows by itself that the agent wrote it, that the kustomization lists it, that the agent remembers
+ * its Application. Beside the agent's newest inventory nothing is: what that one does not list, a person added.
  */
 async function withNewer(
   base: Base,
@@ -296,6 +297,7 @@ async function withNewer(
   published: Remembered | null,
 ): Promise<readonly InventoryFile[]> {
   const before = published !== null && serial < published.serial ? published : null;
+  const isNewest = published !== null && before === null;
   const listed = new Map(rows.map((row) => [row.path, row]));
   const own = [...base.listing.keys()].filter((path) => isInLayout(path) && applicationOf(path) !== null);
   const folders = Map.groupBy(own, (path) => applicationOf(path) ?? "");
@@ -317,7 +319,8 @@ async function withNewer(
   const newer = (await readShown(base, candidates, before?.ids ?? new Map())).filter(
     ({ row: { path }, name, shows }) => {
       const isRemembered = before?.ids.has(name ?? "") === true;
-      return asLeft(name) || [shows, named.has(path), isRemembered].filter(Boolean).length > 1;
+      const witnesses = [shows, named.has(path), isRemembered].filter(Boolean).length;
+      return asLeft(name) || (!isNewest && witnesses > 1);
     },
   );
   for (const { row, name, shows } of newer) {
@@ -330,9 +333,10 @@ async function withNewer(
 
 /**
  * Rows for files in our layout, as far as the tree tells: whose they are, but not what they were made from. Ours is what
- * shows by itself that the agent wrote it. Else what the inventory lists, of Applications that the agent remembers or that
- * the kustomization lists, too: anybody can have added a line. Where it remembers none, it believes the inventory, but not
- * whose these files are.
+ * shows by itself that the agent wrote it, where anything else speaks for that: any agent's file shows so much, and a copy
+ * of another's, too. Else what the inventory lists, of Applications that the agent remembers or that the kustomization
+ * lists, too: anybody can have added a line. Where it remembers none, it believes the inventory, but not whose these files
+ * are.
  */
 async function rebuild(
   base: Base,
@@ -347,9 +351,11 @@ async function rebuild(
     const isListed = listed?.has(path) === true;
     return remembered.ids.has(name) ? isListed || named.has(path) : isListed && named.has(path);
   };
+  const isWitnessed = (path: string, name: string | null) =>
+    named.has(path) || listed?.has(path) === true || remembered?.ids.has(name ?? "") === true;
   const shown = await readShown(base, paths, remembered?.ids ?? new Map());
   return shown
-    .filter(({ row, name, shows }) => shows || isClaimed(row.path, name))
+    .filter(({ row, name, shows }) => isClaimed(row.path, name) || (shows && isWitnessed(row.path, name)))
     .map(({ row, shows }) => (shows ? row : changed(row)));
 }
 

@@ -27,6 +27,16 @@ describe("instructions", () => {
     });
   });
 
+  it("suspend all that a line names", async () => {
+    const { suspended } = await instructions({ [SUSPEND_PATH]: "mp-a mp-b, mp-c\r\n# mp-d\n" });
+
+    expect(suspended).toEqual(["mp-a", "mp-b", "mp-c"]);
+  });
+
+  it.each(["*", "mp-a\n*\n"])("suspend everything by a star: %j", async (text) => {
+    expect((await instructions({ [SUSPEND_PATH]: text })).suspended).toBe("everything");
+  });
+
   it.each(["", "\n", "# for maintenance\n", " \t\r\n"])("suspend everything where no name stands: %j", async (text) => {
     expect((await instructions({ [SUSPEND_PATH]: text })).suspended).toBe("everything");
   });

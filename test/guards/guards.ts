@@ -554,11 +554,21 @@ export const guards: readonly Guard[] = [
   ),
   ownership(
     "what nobody lists is nobody's in a rebuild",
-    without(".filter(({ row, name, shows }) => shows || isClaimed(row.path, name))"),
+    without(".filter(({ row, name, shows }) => isClaimed(row.path, name) || (shows && isWitnessed(row.path, name)))"),
   ),
   ownership(
     "what shows that the agent wrote it is the agent's in a rebuild",
-    instead("shows || isClaimed(row.path, name)", "isClaimed(row.path, name)"),
+    instead("isClaimed(row.path, name) || (shows && isWitnessed(row.path, name))", "isClaimed(row.path, name)"),
+  ),
+  ownership(
+    "a copy of another agent's is a person's in a rebuild",
+    instead("(shows && isWitnessed(row.path, name))", "shows"),
+    "test/plan/decision.test.ts",
+  ),
+  ownership(
+    "a copy of another agent's is a person's beside the newest inventory",
+    instead("(!isNewest && witnesses > 1)", "witnesses > 1"),
+    "test/plan/decision.test.ts",
   ),
   ownership(
     "a copy under another name is not the agent's",
@@ -572,13 +582,10 @@ export const guards: readonly Guard[] = [
   ),
   ownership(
     "what a person brought back as it was is the agent's",
-    instead("return asLeft(name) || [shows", "return [shows"),
+    instead("return asLeft(name) || (!isNewest", "return (!isNewest"),
     "test/plan/decision.test.ts",
   ),
-  ownership(
-    "beside an older inventory one witness is not enough",
-    instead(".filter(Boolean).length > 1", ".filter(Boolean).length > 0"),
-  ),
+  ownership("beside an older inventory one witness is not enough", instead("witnesses > 1", "witnesses > 0")),
   ownership(
     "what is as the agent left it is no drift",
     instead("shows || asLeft(name) ? row : changed(row)", "changed(row)"),

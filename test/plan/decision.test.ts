@@ -726,6 +726,22 @@ describe("an inventory that is older than the files", () => {
     expect(inventory.files.find(({ path }) => path === secret("mp-shop", 1))?.id).toBeNull();
   });
 
+  it("is rebuilt, and what a person put right since counts as the agent's again", async () => {
+    const agent = anAgent({ settings: { drift: "preserve" } });
+    await agent.sync([shop, crm]);
+    const written = textOf(agent.tree, application("mp-shop"));
+    agent.edit(application("mp-shop"), `${written}# mine\n`);
+    agent.edit(INVENTORY_PATH, textOf(agent.tree, INVENTORY_PATH).replace(/"sha256": ?"../, '"sha256": "00'));
+    const rebuilt = await agent.sync([shop, crm]);
+
+    agent.edit(application("mp-shop"), written);
+    await agent.sync([shop, crm]);
+    const { summary } = await agent.sync([{ ...shop, description: "new" }, crm]);
+
+    expect(rebuilt.summary.held.map((each) => each.split(" ")[0])).toContain("mp-shop");
+    expect(summary).toEqual({ ...nothing, updated: ["mp-shop"] });
+  });
+
   it("takes no copy for the agent's, and no file that a person added", async () => {
     const { agent, compass } = await anOlder();
     agent.edit("applications/mp-copy/application.yaml", textOf(agent.tree, application("mp-crm")));
@@ -735,6 +751,43 @@ describe("an inventory that is older than the files", () => {
 
     expect(textOf(agent.tree, "kustomization.yaml")).not.toMatch(/mp-copy|mine/);
     expect(textOf(agent.tree, "applications/mp-crm/secrets/mine.yaml")).toBe("mine\n");
+  });
+});
+
+describe("the folder of another agent that a person copied", () => {
+  /** As the other agent wrote it, in the place of ours. */
+  async function aCopy({ listed }: { readonly listed: boolean }) {
+    const other = anAgent();
+    await other.sync([anApplicationNamed("mp-x", 9)]);
+    const agent = anAgent({ rules: atOnce });
+    await agent.sync([shop, crm]);
+    const copied = [...other.tree.keys()].filter((path) => path.startsWith("applications/mp-x/"));
+    for (const path of copied) agent.edit(path, textOf(other.tree, path));
+    const kustomization = textOf(agent.tree, "kustomization.yaml");
+    const lines = copied.map((path) => `  - ${path}\n`).join("");
+    if (listed) agent.edit("kustomization.yaml", kustomization.replace("resources:\n", `resources:\n${lines}`));
+    return { agent, copied };
+  }
+
+  it.each([true, false])("is that person's, beside the newest inventory, listed by them: %s", async (listed) => {
+    const { agent, copied } = await aCopy({ listed });
+
+    const cycles = [];
+    for (let cycle = 0; cycle < 3; cycle++) cycles.push((await agent.sync([shop, crm])).summary);
+
+    expect(cycles).toEqual([nothing, nothing, nothing]);
+    expect(copied.filter((path) => !agent.tree.has(path))).toEqual([]);
+    expect(copied.length).toBeGreaterThan(0);
+  });
+
+  it("is that person's where the inventory is rebuilt, too", async () => {
+    const { agent, copied } = await aCopy({ listed: false });
+    agent.edit(INVENTORY_PATH, textOf(agent.tree, INVENTORY_PATH).replace(/"sha256": ?"../, '"sha256": "00'));
+
+    for (let cycle = 0; cycle < 4; cycle++) await agent.sync([shop, crm]);
+
+    expect(copied.filter((path) => !agent.tree.has(path))).toEqual([]);
+    expect(textOf(agent.tree, "kustomization.yaml")).not.toContain("mp-x");
   });
 });
 
