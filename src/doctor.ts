@@ -13,6 +13,7 @@ import {
   canFinish,
   findIdentity,
   inspectIdentity,
+  isAllowed,
   isPastTokenLife,
   readToken,
   unprovenRenewal,
@@ -185,6 +186,14 @@ async function certificate(options: DoctorOptions, state: State): Promise<Findin
   const now = clock.now();
   const pairing = "pair with a new one-time token: `runtime-agent pair --token-file FILE`";
   const pending = await state.pending();
+  const isOnItsWay = pending !== null && (canFinish(pending, now) || unprovenRenewal(pending, now) !== null);
+  const isUsable = identity !== null && (inspectIdentity(identity).usable?.dates.notAfter ?? now) > now;
+  if (isOnItsWay && !isUsable && !isAllowed(pending.urls, config.compass.hosts)) {
+    return failed(
+      "one is on its way, and an address of it is not allowed: nothing is sent there",
+      "if it is right, add its host to compass.hosts; else pair with a new one-time token: `runtime-agent pair --token-file FILE`",
+    );
+  }
   if ((identity === null || connection === null) && pending !== null && canFinish(pending, now)) {
     const from = validFrom(pending, now);
     return warning(

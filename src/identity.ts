@@ -9,10 +9,12 @@ import {
   anotherFailure,
   askRevocation,
   type CertificateDates,
+  canFinish,
   checkAnsweredURL,
   checkConnection,
   complete,
   createProof,
+  endedBy,
   findIdentity,
   hostIn,
   type Issued,
@@ -60,7 +62,7 @@ export interface PairingOptions extends IdentityOptions {
   readonly token: Secret | null;
   /** Pair although there is a valid identity; it stays in use until the new one works. @default false */
   readonly force?: boolean;
-  /** What was cut and has its certificate is tried before the token. @default false */
+  /** What is on its way and has its certificate is tried before the token. @default false */
   readonly finishFirst?: boolean;
   readonly onHost: (host: string) => void;
 }
@@ -96,7 +98,54 @@ export async function pairIdentity(options: PairingOptions): Promise<Paired> {
       hint: "Nothing has to be done. To pair anew all the same, add --force; the token was not used.",
     });
   }
+  if (options.finishFirst === true && options.token !== null) {
+    const finished = await finishIssued(options);
+    if (finished !== null) return finished;
+  }
   return withClient(options, null, (client) => pairBy(client, usable, options));
+}
+
+/** What was finished, as it is told. */
+export interface Finished extends Paired {
+  readonly work: "pairing" | "renewal";
+}
+
+/** Refusals of a certificate on its way, one a run, before a token is spent for another (contract 12.2). */
+const REFUSALS = 3;
+
+/**
+ * What has its certificate already is worth more than a token that nobody has taken yet: it is proven and used. Null where
+ * there is nothing like that, or where it cannot be used, which `onGivenUp` is told. Throws what may pass: in an outage the
+ * token would meet the same, and what it gives would take the place of a certificate that is good.
+ */
+export async function finishIssued(
+  options: Omit<PairingOptions, "token"> & {
+    readonly onGivenUp?: (work: Finished["work"], failure: Failure) => void;
+  },
+): Promise<Finished | null> {
+  const { state, clock, onGivenUp } = options;
+  const pending = await state.pending();
+  if (pending?.issued == null || endedBy(pending, clock.now()) !== null) return null;
+  const work = pending.tokenDigest === null ? "renewal" : "pairing";
+  // While the identity in use works, its renewal has time.
+  if (work === "renewal" && (await usableIdentity(state, clock.now())) !== null) return null;
+  try {
+    if (work === "pairing") {
+      return { ...(await pairIdentity({ ...options, token: null, force: true, finishFirst: false })), work };
+    }
+    const dates = await completePending({ ...pending, issued: pending.issued }, options);
+    return { ...dates, host: new URL(pending.urls.secureConnectorURL).host, resumed: true, work };
+  } catch (thrown) {
+    if (!(thrown instanceof Failure) || thrown.code === "Aborted" || (await mayPass(thrown, options))) throw thrown;
+    onGivenUp?.(work, thrown);
+    return null;
+  }
+}
+
+async function mayPass({ code, retryable }: Failure, { state, clock }: IdentityOptions): Promise<boolean> {
+  if (code !== "CredentialsRejected") return retryable && code !== "CertificateUnusable";
+  await noteRejection(state, code, clock.now());
+  return ((await state.memory()).certificate.rejected?.times ?? 0) < REFUSALS;
 }
 
 async function pairBy(client: HTTPClient, usable: Usable | null, options: PairingOptions): Promise<Paired> {
@@ -104,7 +153,11 @@ async function pairBy(client: HTTPClient, usable: Usable | null, options: Pairin
   const { connectorURL, hosts } = config.compass;
   const { keySize } = config.certificate;
   const prove = await proofOf(options);
-  const { finishFirst = false } = options;
+  const cut = await state.pending();
+  // It would answer the same again, and the token would be spent for it.
+  const isCut = cut !== null && token !== null && canFinish(cut, clock.now());
+  if (isCut && connectorURL !== null && isSameURL(cut.urls.connectorURL, connectorURL))
+    checkConnection(cut.urls, hosts);
   const paired = await pair({
     state,
     client,
@@ -115,7 +168,6 @@ async function pairBy(client: HTTPClient, usable: Usable | null, options: Pairin
     clock,
     prove,
     former: usable,
-    finishFirst,
     onHost,
   });
   await noteProof(state, clock.now());
@@ -136,7 +188,7 @@ export async function reconnectIdentity(options: PairingOptions): Promise<Paired
     if (given === null && (await state.pending()) === null) {
       throw tokenNeeded("there is no valid certificate to ask Director for a token with");
     }
-    return pairIdentity({ ...options, token: given, force: true });
+    return pairIdentity({ ...options, token: given, force: true, finishFirst: token === null });
   }
   if (config.runtime.id === null) throw settingMissing("runtime.id", "the runtime's id in Compass");
   const { id: runtimeID, tenant } = config.runtime;
@@ -252,7 +304,12 @@ export async function revokeIdentity(options: IdentityOptions): Promise<{ readon
     withClient(options, each, ({ fetch }) => askRevocation({ url, fetch, token: null, tenant, runtimeID }));
   if (typeof found === "string") {
     // What is on its way is all there is.
+    if (pending !== null && issued === null) {
+      await state.discardPending();
+      throw tokenNeeded(`${found}; the pairing that was on its way is given up`);
+    }
     if (pending === null || issued === null) throw tokenNeeded(found);
+    checkConnection(pending.urls, config.compass.hosts);
     await revoke(issued, pending.urls).catch((thrown: unknown) => {
       throw unconfirmed(asFailure(thrown, "connect"));
     });

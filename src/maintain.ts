@@ -24,6 +24,8 @@ import {
 import {
   changeCertificateMemory,
   completePending,
+  type Finished,
+  finishIssued,
   type IdentityOptions,
   movedConnector,
   noContacts,
@@ -104,35 +106,24 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   const isPairingWanted = isWanted && token !== null;
   if (isPairingWanted !== memory.isPairingWanted) await changeCertificateMemory(state, { isPairingWanted });
 
-  // What has its certificate already is worth more than a token that nobody has taken yet.
-  if (pending !== null && pending.tokenDigest !== null && (token === null || pending.issued !== null)) {
-    try {
-      await pairIdentity({ ...counted, token: null, force: true, onHost });
-      return ended("pairing");
-    } catch (thrown) {
-      if (usable === null && token === null) throw thrown;
-      failed("pairing", "the pairing that was cut could not be finished", thrown);
-    }
-  }
-  if (usable === null && token !== null) {
-    // A renewed certificate that lacks its proof alone is worth more than a token, too.
-    const unproven = unprovenRenewal(pending, clock.now());
-    try {
-      if (unproven !== null) {
-        await completePending(unproven, counted);
-        return ended("renewal");
-      }
-    } catch (thrown) {
-      failed("renewal", "the renewed certificate could not be used", thrown);
-    }
-  }
   if (token !== null) {
+    const onGivenUp = (work: Finished["work"], failure: Failure) => failed(work, GIVEN_UP[work], failure);
     try {
+      const finished = await finishIssued({ ...counted, onHost, onGivenUp });
+      if (finished !== null) return ended(finished.work);
       await pairIdentity({ ...counted, token, force: true, onHost });
       return ended("pairing");
     } catch (thrown) {
       if (usable === null) throw thrown;
       failed("pairing", "pairing anew failed", thrown);
+    }
+  } else if (pending !== null && pending.tokenDigest !== null) {
+    try {
+      await pairIdentity({ ...counted, token: null, force: true, onHost });
+      return ended("pairing");
+    } catch (thrown) {
+      if (usable === null) throw thrown;
+      failed("pairing", GIVEN_UP.pairing, thrown);
     }
   }
   if (typeof found === "string") {
@@ -182,6 +173,11 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
     return ended(null);
   }
 }
+
+const GIVEN_UP = {
+  pairing: "the pairing that was cut could not be finished",
+  renewal: "the renewed certificate could not be used",
+} as const;
 
 /** Half of the time for a renewal is over: it cannot wait for anything else. */
 function isUrgent(config: Config, { dates, connection }: Usable, now: Date): boolean {

@@ -112,7 +112,8 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
       "each sync tries again; after a day Compass is asked whether it has moved. `runtime-agent doctor` says what is wrong",
     );
   }
-  if (connection !== null && !isAllowed(connection, config.compass.hosts)) {
+  const asked = [connection, isCut || isUnproven ? (pending?.urls ?? null) : null];
+  if (asked.some((urls) => urls !== null && !isAllowed(urls, config.compass.hosts))) {
     add(
       "an address of Compass is not allowed: nothing is sent there",
       "if it is right, add its host to compass.hosts; else mend spec.managementInfo of the CompassConnection, or `runtime-agent reconnect --token-file FILE`",

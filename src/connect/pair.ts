@@ -29,8 +29,6 @@ export interface PairOptions {
   readonly prove: Prove;
   /** The identity in use, while it works; null when there is none. */
   readonly former: CompleteOptions["former"];
-  /** A pairing that was cut and has its certificate is finished before the token is spent, if it can be. */
-  readonly finishFirst: boolean;
   /** Told before the token is spent: the host it goes to. */
   readonly onHost: (host: string) => void;
 }
@@ -52,13 +50,7 @@ export async function pair(options: PairOptions): Promise<Paired> {
   const { spentTokens } = await state.memory();
   // A token that was used before, as one that stays configured, is no reason to begin anew.
   const isNew = token !== null && token.digest !== cut?.tokenDigest && !spentTokens.includes(token.digest);
-  if (cut !== null && (!isNew || (options.finishFirst && cut.issued !== null))) {
-    try {
-      return await finish(cut, true, options);
-    } catch (thrown) {
-      if (!isNew || !(thrown instanceof Failure) || thrown.code === "Aborted") throw thrown;
-    }
-  }
+  if (cut !== null && !isNew) return finish(cut, true, options);
   if (token === null) throw tokenNeeded(endedBy(await state.pending(), options.clock.now()));
   if (!isNew) throw tokenSpent();
   const connectorURL = connectorOf(token, options.connectorURL);

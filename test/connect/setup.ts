@@ -54,7 +54,6 @@ export function pairing(sandbox: Sandbox, state: State, options: Partial<PairOpt
       clock: aClockAt(),
       prove: async () => undefined,
       former: null,
-      finishFirst: false,
       onHost: (host) => hosts.push(host),
       ...options,
     });
