@@ -254,6 +254,19 @@ describe("the Go agent beside this one", () => {
     expect(events()).toEqual(["GoAgentRunning"]);
   });
 
+  it("is refused as well where it runs beside the certificate, in another namespace than the state", async () => {
+    const { api, options } = await aCluster();
+    const secret = { namespace: "compass", name: "cluster-client-certificates" };
+    const config = { ...options.config, certificate: { ...options.config.certificate, secret } };
+    const report = openClusterReport({ ...options, config }) as ClusterReport;
+    const place = DEPLOYMENT.replace("kyma-system", "compass");
+    api.objects.set(place, { metadata: { name: "compass-runtime-agent" }, spec: { replicas: 1 } });
+
+    const failure = await failureOf(report.refuseBesideGoAgent());
+
+    expect(failure.message).toContain("the Deployment compass/compass-runtime-agent has a pod");
+  });
+
   it("is found without telling anybody, for a look that changes nothing", async () => {
     const { api, report, events } = await aCluster();
     expect(await report.goAgent()).toBeNull();

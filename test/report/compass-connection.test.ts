@@ -243,6 +243,16 @@ describe("the fields of the CompassConnection", () => {
     });
   });
 
+  it("tell no renewal of the pairing before, after another one", () => {
+    const renewed = next(null, { connection: { ...connection, renewedAt: "2026-11-30T00:00:00.000Z" } });
+    const again = { ...connection, establishedAt: "2026-12-01T07:00:00.000Z" };
+
+    const { status } = next(renewed, { work: "pairing", connection: again });
+
+    expect(renewed.status.connectionStatus.renewed).toBe("2026-11-30T00:00:00Z");
+    expect(status.connectionStatus).toMatchObject({ established: "2026-12-01T07:00:00Z", renewed: null });
+  });
+
   it("tell when another certificate was acquired, and keep that time while it is in use", () => {
     const renewedAt = "2026-12-01T07:59:59.000Z";
     const newer = { notBefore: new Date("2026-12-01T07:59:00Z"), notAfter: new Date("2027-03-01T07:59:00Z") };

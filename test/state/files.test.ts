@@ -12,8 +12,10 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openFileState, type PendingIdentity, type State } from "../../src/state/index.js";
 import { noMemory } from "../builders.js";
@@ -498,5 +500,27 @@ describe("the lock", () => {
     expect(locks[0]).toBeNull();
     for (const lock of locks.slice(1)) expect(lock).toMatch(/^\d+ [0-9a-f]{16} \d*\n$/);
     expect(locks.length).toBeGreaterThan(1);
+  });
+});
+
+describe("an identity that is promoted while it is read", () => {
+  it("is read as one of both, never as a part of each", async () => {
+    const { directory, state } = aState();
+    const [one, two] = [identityOf("one"), identityOf("two")];
+    await state.promote(one, connectionOf("one"));
+    // A pipe gives its reader nothing until it is written to: so long the reading stands still.
+    const key = join(realpathSync(join(directory, "identity", "current")), "key.pem");
+    rmSync(key);
+    spawnSync("mkfifo", [key]);
+    const pipe = await open(key, "r+");
+
+    const reading = state.identity();
+    await delay(50);
+    await state.promote(two, connectionOf("two"));
+    await pipe.write(one.key.reveal());
+    await pipe.close();
+    const read = await reading;
+
+    expect([read?.key.reveal(), read?.certificate]).toEqual([two.key.reveal(), two.certificate]);
   });
 });
