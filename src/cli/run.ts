@@ -11,6 +11,7 @@ import { type Context, createContext, type GlobalOptions, type World } from "./c
 import { daemonCommand } from "./daemon.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
+import { installCommand } from "./install.js";
 import { pairCommand } from "./pair.js";
 import { planCommand } from "./plan.js";
 import { reconnectCommand, renewCommand, revokeCommand } from "./renew.js";
@@ -85,6 +86,7 @@ export async function run(args: readonly string[], world: World): Promise<number
     renewCommand,
     revokeCommand,
     reconnectCommand,
+    installCommand,
     doctorCommand,
     sandboxCommand,
     configCommand,
