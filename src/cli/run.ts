@@ -20,6 +20,7 @@ import { snapshotCommand } from "./snapshot.js";
 import { statusCommand } from "./status.js";
 import { resumeCommand, suspendCommand } from "./suspend.js";
 import { syncCommand } from "./sync.js";
+import { uninstallCommand } from "./uninstall.js";
 
 /** Adds a command: its action is given a context made from all options, and gives the exit code. */
 export type Register = (
@@ -87,6 +88,7 @@ export async function run(args: readonly string[], world: World): Promise<number
     revokeCommand,
     reconnectCommand,
     installCommand,
+    uninstallCommand,
     doctorCommand,
     sandboxCommand,
     configCommand,

@@ -4,3 +4,4 @@ export { type InstallManifest, installFiles, type ManifestFile } from "./manifes
 export { nextSteps } from "./next.js";
 export { type InstallOptions, type InstallSettings, installSettings } from "./settings.js";
 export { fileTexts, HEAD, streamText } from "./text.js";
+export { removalSteps, uninstallManifests } from "./uninstall.js";
