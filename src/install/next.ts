@@ -28,9 +28,12 @@ export function nextSteps(settings: InstallSettings, folder: string | null): str
   ];
 }
 
-/** By server-side apply: what is filled so stays when the empty Secret is applied again. */
+/**
+ * By a patch, which adds keys and leaves all else: what is filled so stays when the empty Secret is applied again. A
+ * server-side apply would take over what the first apply owned, and so drop the labels (observed with kubectl 1.36).
+ */
 const fill = (namespace: string, name: string, values: readonly string[]) =>
-  `kubectl -n ${namespace} create secret generic ${name} ${values.join(" ")} --dry-run=client -o yaml | kubectl apply --server-side --field-manager=people -f -`;
+  `kubectl -n ${namespace} create secret generic ${name} ${values.join(" ")} --dry-run=client -o yaml | kubectl -n ${namespace} patch secret ${name} --patch-file=/dev/stdin`;
 
 const fromFile = (key: string, file: string) => `--from-file=${key}=${quoted(file)}`;
 const literal = (key: string, value: string) => `--from-literal=${key}=${quoted(value)}`;
