@@ -1,6 +1,7 @@
 /** `install` on the real API server: what it writes is taken as it stands, and an agent that is installed so works. */
 
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -8,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } fro
 import { formatDocument } from "../../src/adapters/yaml/index.js";
 import { aFolder, agent, aWorld, freshToken, GIT_PATH, type KubernetesObject, type World } from "../e2e/world.js";
 import { usual } from "../install/an-installation.js";
+import { aRuntime } from "./a-runtime.js";
 import {
   type Access,
   binaries,
@@ -18,6 +20,7 @@ import {
   tokenOf,
   writeKubeconfig,
 } from "./api-server.js";
+import { leaveBehind } from "./go-agent/leave-behind.js";
 
 const shared = inject("cluster");
 const root = join(import.meta.dirname, "..", "..");
@@ -174,5 +177,106 @@ describe("an agent that is installed on an empty API server", () => {
     const requests = await requestsOf(server, "system:serviceaccount:kyma-system:runtime-agent");
     expect(requests.length).toBeGreaterThan(10);
     expect(requests.filter(({ code }) => code === 403)).toEqual([]);
+  }, 180_000);
+});
+
+describe("an agent that takes the Go agent's place", () => {
+  it("goes on with its certificate after the steps that install tells, in their order", async () => {
+    // One of its own: what its account asks for would count as needed in the tests of the rights.
+    const server = await startAPIServer();
+    onTestFinished(() => server.stop());
+    const runtime = await aRuntime(server, { isBySecret: true, namespaces: ["kyma-system", "istio-system"] });
+    const { world } = runtime;
+    await leaveBehind(runtime);
+    const goAgent = join(world.folder, "go-agent.yaml");
+    await writeFile(goAgent, formatDocument(goAgentDeployment));
+    await kubectl(server, "apply", "-f", goAgent);
+    const before = await runtime.certificate();
+    const { stdout } = await runtime.run(["install", "--take-over", "-o", "json"]);
+    const { manifests, next } = JSON.parse(stdout) as { manifests: object[]; next: string[] };
+    const file = join(world.folder, "installation.yaml");
+    await writeFile(file, manifests.map((manifest) => `---\n${formatDocument(manifest)}`).join(""));
+
+    await kubectl(server, "apply", "-f", file);
+    const commands = next.flatMap((step) => commandOf(step) ?? []);
+    const [fill = "", wait = "", remove = "", scale = "", clean = ""] = commands;
+    await inShell(server, fill, world.folder);
+    const pod = await aPod(server, world);
+    const beside = await pod.run(["-o", "json"]);
+    for (const command of [wait, remove, scale]) await inShell(server, command, world.folder);
+    const alone = await pod.run(["-o", "json"]);
+    await inShell(server, clean, world.folder);
+
+    expect([wait, remove, scale, clean].map((command) => command.split(" ")[3])).toEqual([
+      "wait",
+      "delete",
+      "scale",
+      "delete",
+    ]);
+    expect(JSON.parse(beside.stdout).failure.code).toBe("GoAgentRunning");
+    expect(JSON.parse(alone.stdout).result).toBe("published");
+    expect(await runtime.certificate()).toEqual(before);
+    expect((await runtime.connection())?.status.connectionState).toBe("Synchronized");
+    expect(manifests.filter((each) => (each as KubernetesObject).kind === "CustomResourceDefinition")).toEqual([]);
+  }, 180_000);
+});
+
+const goAgentDeployment = {
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name: "compass-runtime-agent", namespace: "kyma-system" },
+  spec: {
+    replicas: 1,
+    selector: { matchLabels: { app: "compass-runtime-agent" } },
+    template: {
+      metadata: { labels: { app: "compass-runtime-agent" } },
+      spec: { containers: [{ name: "compass-runtime-agent", image: "registry.example.com/compass-runtime-agent:1" }] },
+    },
+  },
+};
+
+describe("the account that Flux applies as", () => {
+  it("may apply and prune what the agent commits, and nothing else", async () => {
+    const applications = `apps-${randomBytes(4).toString("hex")}`;
+    await createNamespace(shared, applications);
+    const settings = { secrets: { mode: "plain", acknowledgePlain: true }, applications: { namespace: applications } };
+    const world = await aWorld({ sandbox: { applications: 4 }, settings });
+    await world.pair();
+    await world.run(["sync"]);
+    const checkout = join(world.folder, "checkout");
+    for (const [path, text] of await world.files()) {
+      await mkdir(dirname(join(checkout, path)), { recursive: true });
+      await writeFile(join(checkout, path), text);
+    }
+    const text = usual({
+      secrets: "{mode: plain, acknowledgePlain: true}",
+      applications: `{namespace: ${applications}}`,
+    });
+    const account = "system:serviceaccount:flux-system:runtime-agent-applier";
+    const wiring = (await readFile(await installed(["--gitops", "flux"], text), "utf8"))
+      .split(/^---\n/m)
+      .filter(
+        (document) => document.includes("name: runtime-agent-applier") && !/^kind: Kustomization/m.test(document),
+      );
+    const file = join(world.folder, "wiring.yaml");
+    await writeFile(file, wiring.join("---\n"));
+    await createNamespace(shared, "flux-system");
+    await kubectl(shared, "apply", "-f", file);
+
+    const applied = await kubectl(shared, "apply", "--server-side", "--as", account, "-k", checkout);
+    const can = async (...question: string[]) =>
+      (await kubectl(shared, "auth", "can-i", ...question, "--as", account).catch(({ stdout }) => stdout)).trim();
+    const pruned = await kubectl(shared, "delete", "--wait=false", "--as", account, "-k", checkout);
+
+    expect(wiring).toHaveLength(5);
+    expect(applied.match(/^application\..*serverside-applied$/gm)).toHaveLength(4);
+    expect(applied).toMatch(/^secret\/.*serverside-applied$/m);
+    expect(pruned.match(/^application\./gm)).toHaveLength(4);
+    expect([
+      await can("patch", "applications.applicationconnector.kyma-project.io"),
+      await can("get", "secrets", "-n", "default"),
+      await can("create", "pods", "-n", applications),
+      await can("create", "rolebindings", "-n", applications),
+    ]).toEqual(["yes", "no", "no", "no"]);
   }, 180_000);
 });
