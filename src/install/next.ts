@@ -25,6 +25,7 @@ export function nextSteps(settings: InstallSettings, folder: string | null): str
     ...fillWiring(settings),
     ...(takeOver ? takeOverSteps() : []),
     ...check(settings),
+    ...(settings.isStateHere ? [stateThere(settings)] : []),
   ];
 }
 
@@ -105,6 +106,9 @@ function check({ as, namespace, gitops }: InstallSettings): string[] {
       : []),
   ];
 }
+
+const stateThere = ({ namespace }: InstallSettings) =>
+  `commands here go on with the state of this machine; those about the agent in the cluster (status, approve, suspend, uninstall --purge) need: export RUNTIME_AGENT_STATE_KUBERNETES_NAMESPACE=${namespace}`;
 
 /** For a shell: as it is where that is plain. */
 const quoted = (text: string) => (/^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);

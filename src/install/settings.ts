@@ -34,6 +34,8 @@ export interface InstallSettings extends InstallOptions {
   };
   /** No repository is configured here: what stands in the ConfigMap is an example. */
   readonly isExample: boolean;
+  /** A command here would work with a folder of this machine. */
+  readonly isStateHere: boolean;
   /** What does not go with this installation as it stands, one sentence each. */
   readonly remarks: readonly string[];
 }
@@ -85,6 +87,7 @@ export function installSettings(loaded: LoadedConfig, options: InstallOptions): 
       tokenFile: compass.token?.kind === "file" ? compass.token.path : null,
     },
     isExample,
+    isStateHere: "directory" in state,
     remarks: remarksOn(config, { ...options, namespace, isExample, local: file.local }),
   };
 }

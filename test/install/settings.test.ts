@@ -138,6 +138,14 @@ describe("what to do next", () => {
     expect(steps).not.toContain("TOKEN=");
   });
 
+  it("tells how commands here get at the state in the cluster, where they would not", async () => {
+    const told = "export RUNTIME_AGENT_STATE_KUBERNETES_NAMESPACE=kyma-system";
+    const there = usual({ state: "{kubernetes: {namespace: kyma-system}}" });
+
+    expect(nextSteps(await settingsOf(usual()), null).at(-1)).toContain(told);
+    expect(nextSteps(await settingsOf(there), null).join("\n")).not.toContain(told);
+  });
+
   it("takes a text with a quote for one word of the shell", async () => {
     const steps = nextSteps(await settingsOf(usual({ runtime: `{tenant: "it's"}` })), null).join("\n");
 
