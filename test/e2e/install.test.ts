@@ -1,6 +1,6 @@
 /** `install` and `uninstall` as users run them. */
 
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { usual } from "../install/an-installation.js";
@@ -129,11 +129,12 @@ describe("uninstall", () => {
     expect(stderr).toContain("kubectl delete --ignore-not-found -f -");
   });
 
-  it("with --purge empties Git by one approved commit, without Compass, and only then names the rest", async () => {
-    const world = await aWorld({ sandbox: { applications: 3 } });
+  it("with --purge empties Git by one approved commit, without Compass or a certificate, whatever else is kept, and only then names the rest", async () => {
+    const world = await aWorld({ sandbox: { applications: 3 }, settings: { deletion: { mode: "upsert-only" } } });
     await world.pair();
     await world.run(["sync"]);
     await world.sandbox.close();
+    await rm(join(world.folder, "state", "identity"), { recursive: true });
     const before = await world.files();
 
     const asked = await world.run(["uninstall", "--purge", "-o", "json"]);
