@@ -347,6 +347,14 @@ const commands = {
     "JSON: the [Pairing](outcome.md#pair).",
     "0; 3 when a token is needed, malformed, spent or rejected; 64 without `--yes` where nobody can be asked, or when the answer is no; 75; 78; 1. The identity in use stays unless it is 0.",
   ],
+  install: [
+    "The manifests as one stream of YAML documents; with `--out` nothing. JSON: the [InstallManifests](outcome.md#install). What to do next stands on stderr.",
+    "0; 64 when the folder cannot be written, or holds files that install did not write; 78 when the configuration is wrong or does not go with the options.",
+  ],
+  uninstall: [
+    "What is to be deleted, as one stream for `kubectl delete --ignore-not-found -f -`; with `--purge` nothing as long as Git holds something. JSON: the [Uninstallation](outcome.md#uninstall). What to do next stands on stderr.",
+    "0, also when the removal waits for an approval; with `--purge` as for `sync`, else 64 or 78.",
+  ],
   doctor: ["JSON: the [Examination](outcome.md#doctor).", "0 when no check failed, else 1; 64; 78."],
   sandbox: [
     "JSON: one [document](outcome.md#sandbox), once it is ready; then it runs until it is stopped.",

@@ -21,6 +21,8 @@ const ORDER = [
   "src/report",
   // The embedded Compass stands beside the stages: it uses none of them.
   "src/sandbox",
+  // So does the installation.
+  "src/install",
   // setup, pairing, cycle: they put the stages together.
   "src",
   "src/demo",
@@ -37,7 +39,7 @@ const IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   yaml: ["src/adapters/yaml"],
   "simple-git": ["src/adapters/git"],
   undici: ["src/adapters/http"],
-  cdk8s: ["src/render", "templates"],
+  cdk8s: ["src/render", "src/install", "templates"],
   constructs: ["src/render", "templates"],
   "age-encryption": ["src/seal", "src/demo"],
   commander: ["src/cli"],

@@ -132,7 +132,8 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
       stop = await state.lock();
     }
     asked = (await cluster?.asked()) ?? NOTHING_ASKED;
-    if (!planOnly) {
+    // Over a recording nothing is asked of Compass: neither would a renewal be.
+    if (!planOnly && options.snapshot === undefined) {
       const takeRenewalRequest = cluster?.takeRefresh;
       const requested = takeRenewalRequest === undefined ? {} : { takeRenewalRequest };
       const maintaining = { ...options, ...requested, state, mayPairAnew: asked.isDeleted };

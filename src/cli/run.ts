@@ -11,6 +11,7 @@ import { type Context, createContext, type GlobalOptions, type World } from "./c
 import { daemonCommand } from "./daemon.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
+import { installCommand } from "./install.js";
 import { pairCommand } from "./pair.js";
 import { planCommand } from "./plan.js";
 import { reconnectCommand, renewCommand, revokeCommand } from "./renew.js";
@@ -19,6 +20,7 @@ import { snapshotCommand } from "./snapshot.js";
 import { statusCommand } from "./status.js";
 import { resumeCommand, suspendCommand } from "./suspend.js";
 import { syncCommand } from "./sync.js";
+import { uninstallCommand } from "./uninstall.js";
 
 /** Adds a command: its action is given a context made from all options, and gives the exit code. */
 export type Register = (
@@ -85,6 +87,8 @@ export async function run(args: readonly string[], world: World): Promise<number
     renewCommand,
     revokeCommand,
     reconnectCommand,
+    installCommand,
+    uninstallCommand,
     doctorCommand,
     sandboxCommand,
     configCommand,

@@ -1,6 +1,7 @@
 /** The configuration: one YAML file, environment, options and defaults, parsed once into `Config`. */
 
 export { resolveConfiguration } from "./configuration-secret.js";
+export { type ExplicitSetting, explicitSettings } from "./explicit.js";
 export { configSchema } from "./json-schema.js";
 export { type LoadedConfig, type LoadOptions, loadConfig, requireVerification } from "./load.js";
 export { configurationNotes, requireBuilt } from "./not-built-yet.js";

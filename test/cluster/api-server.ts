@@ -28,7 +28,7 @@ export interface RunningServer extends Access {
 }
 
 /** Where scripts/get-cluster.sh finds or puts kube-apiserver, kubectl and etcd. */
-function binaries(): string {
+export function binaries(): string {
   const { KUBEBUILDER_ASSETS, RUNTIME_AGENT_TOOLS, XDG_CACHE_HOME } = process.env;
   const isComplete = (folder: string) =>
     ["kube-apiserver", "kubectl", "etcd"].every((name) => existsSync(join(folder, name)));
@@ -46,8 +46,8 @@ export async function kubectl(access: Access, ...args: string[]): Promise<string
   return stdout;
 }
 
-/** Starts both, waits until the API is served, and makes the CRDs and namespaces of a Kyma cluster. */
-export async function startAPIServer(): Promise<RunningServer> {
+/** Starts both, waits until the API is served, and makes the CRDs and namespaces of a Kyma cluster, unless it is to be empty. */
+export async function startAPIServer({ isEmpty = false } = {}): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), "api-server-"));
   const started: Program[] = [];
   const stop = async () => {
@@ -86,7 +86,7 @@ export async function startAPIServer(): Promise<RunningServer> {
     started.push(apiServer);
     const access = { server: `https://127.0.0.1:${port}`, folder, adminToken };
     const ca = await untilReady(access, started);
-    await furnish({ ...access, ca });
+    if (!isEmpty) await furnish({ ...access, ca });
     return { ...access, ca, stop };
   } catch (thrown) {
     await stop();

@@ -89,6 +89,21 @@ const object = { apiVersion: "v1", kind: "Secret", metadata: { name: "s", namesp
 const seal = (data: Record<string, string>, recipients: readonly string[]) =>
   createSopsSealer(recipients).seal(object, data, new Date("2026-01-02T03:04:05.678Z"));
 
+describe("the kustomize base that is shipped", () => {
+  it("is built by kustomize, each object once, with its place", async () => {
+    const base = join(import.meta.dirname, "..", "..", "deploy");
+
+    const { stdout } = await execute(join(tools, "kustomize"), ["build", base]);
+
+    const built = stdout.split(/^---\n/m).map(parseObject);
+    const names = built.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names).toContain("CronJob kyma-system/runtime-agent");
+    expect(names).toContain("NetworkPolicy kyma-system/runtime-agent");
+    expect(built.filter(({ kind }) => kind === "CustomResourceDefinition")).toHaveLength(2);
+  });
+});
+
 describe("a sealed value", () => {
   it("of any kind opens with sops, for each of two recipients", async () => {
     const folder = await aFolder();

@@ -1,0 +1,189 @@
+/** `install` and `uninstall` as users run them. */
+
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { usual } from "../install/an-installation.js";
+import { aFolder, agent, aWorld, parseObject } from "./world.js";
+
+const RESULT = [
+  "configuration.yaml",
+  "crds.yaml",
+  "kustomization.yaml",
+  "namespaces.yaml",
+  "network.yaml",
+  "rbac.yaml",
+  "secrets.yaml",
+];
+
+async function aPlace(text: string | null = usual()) {
+  const cwd = await aFolder();
+  if (text !== null) await writeFile(join(cwd, "agent.yaml"), text);
+  return { cwd, run: (...args: string[]) => agent(args, { cwd }) };
+}
+
+describe("install", () => {
+  it("writes one stream of documents to stdout, and what to do next to stderr", async () => {
+    const { run } = await aPlace();
+
+    const { code, stdout, stderr } = await run("install", "--as", "deployment", "--gitops", "flux");
+
+    const documents = stdout
+      .split(/^---\n/m)
+      .slice(1)
+      .map(parseObject);
+    expect(code).toBe(0);
+    expect(documents.length).toBeGreaterThan(20);
+    expect(documents.filter(({ metadata }) => metadata?.name === undefined)).toEqual([]);
+    expect(stderr).toMatch(/^Next:\n1\. apply: runtime-agent install … \| kubectl apply -f -$/m);
+  });
+
+  it("gives one document with -o json, which says the same", async () => {
+    const { run } = await aPlace();
+
+    const [json, text] = [await run("install", "-o", "json"), await run("install")];
+
+    const given = JSON.parse(json.stdout);
+    expect([given.kind, given.version]).toEqual(["InstallManifests", 1]);
+    expect(given.manifests).toEqual(
+      text.stdout
+        .split(/^---\n/m)
+        .slice(1)
+        .map(parseObject),
+    );
+    expect(text.stderr).toContain(given.next.at(-1));
+  });
+
+  it("writes files with a kustomization, and takes away those of the way it is run no more", async () => {
+    const { cwd, run } = await aPlace();
+
+    const first = await run("install", "--as", "cronjob", "--gitops", "flux", "--out", "made");
+    const before = await readdir(join(cwd, "made"));
+    await run("install", "--as", "deployment", "--out", "made");
+    const after = await readdir(join(cwd, "made"));
+
+    expect([first.code, first.stdout]).toEqual([0, ""]);
+    expect(first.stderr).toContain("kubectl apply -k made");
+    expect(before.sort()).toEqual([...RESULT, "cronjob.yaml", "flux.yaml"].sort());
+    expect(after.sort()).toEqual([...RESULT, "deployment.yaml"].sort());
+    const { resources } = parseObject(await readFile(join(cwd, "made", "kustomization.yaml"), "utf8"));
+    expect([...(resources as string[])].sort()).toEqual(after.filter((name) => name !== "kustomization.yaml"));
+  });
+
+  it("leaves a file alone that it did not write", async () => {
+    const { cwd, run } = await aPlace();
+    await mkdir(join(cwd, "mine"));
+    await writeFile(join(cwd, "mine", "kustomization.yaml"), "resources: []\n");
+
+    const { code, stderr } = await run("install", "--out", "mine");
+
+    expect([code, await readdir(join(cwd, "mine"))]).toEqual([64, ["kustomization.yaml"]]);
+    expect(stderr).toContain("was not written by install");
+  });
+
+  it.each([
+    [["--as", "pod"], 64, "Allowed choices are cronjob, deployment"],
+    [["--image", "no image"], 64, "--image is not the name of an image"],
+    [["--namespace", "No_Namespace"], 78, "is not a namespace"],
+    [["--gitops", "argocd"], 78, "Argo CD does not decrypt SOPS"],
+  ])("refuses %j with %i", async (args, code, message) => {
+    const { run } = await aPlace();
+
+    const ended = await run("install", ...args);
+
+    expect([ended.code, ended.stdout]).toEqual([code, ""]);
+    expect(ended.stderr).toContain(message);
+  });
+
+  it("says first that the agent would stop at a setting", async () => {
+    const { run } = await aPlace(usual({ metrics: "{push: https://push.example.com}" }));
+
+    expect((await run("install")).stderr).toMatch(/^1\. metrics\.push is not built yet .*, and the agent stops at it/m);
+  });
+
+  it("puts no secret that it could read anywhere", async () => {
+    const { cwd, run } = await aPlace();
+    for (const name of ["token", "ca.pem"]) await writeFile(join(cwd, name), `S3CRET-${name}`);
+
+    const { stdout, stderr } = await agent(["install", "--gitops", "flux"], { cwd, env: { GIT_TOKEN: "S3CRET-git" } });
+
+    expect(stdout + stderr + (await run("install", "-o", "json")).stdout).not.toContain("S3CRET");
+  });
+});
+
+describe("uninstall", () => {
+  it("names the agent and its wiring in order, and nothing that holds something", async () => {
+    const { run } = await aPlace();
+
+    const { code, stdout, stderr } = await run("uninstall", "--gitops", "flux");
+
+    const kinds = stdout
+      .split(/^---\n/m)
+      .slice(1)
+      .map((text) => parseObject(text).kind);
+    expect(code).toBe(0);
+    expect(kinds.slice(0, 4)).toEqual(["CronJob", "Deployment", "Kustomization", "GitRepository"]);
+    expect(
+      kinds.filter((kind) => ["Secret", "Namespace", "CustomResourceDefinition", "CompassConnection"].includes(kind)),
+    ).toEqual([]);
+    expect(stderr).toContain("kubectl delete --ignore-not-found -f -");
+  });
+
+  it("with --purge empties Git by one approved commit, without Compass or a certificate, whatever else is kept, and only then names the rest", async () => {
+    const world = await aWorld({ sandbox: { applications: 3 }, settings: { deletion: { mode: "upsert-only" } } });
+    await world.pair();
+    await world.run(["sync"]);
+    await world.sandbox.close();
+    await rm(join(world.folder, "state", "identity"), { recursive: true });
+    const before = await world.files();
+
+    const asked = await world.run(["uninstall", "--purge", "-o", "json"]);
+    const again = await world.run(["uninstall", "--purge"]);
+    const untouched = await world.files();
+    const { approval } = JSON.parse(asked.stdout);
+    const approved = await world.run(["approve", approval.hash, "--yes"]);
+    const done = await world.run(["uninstall", "--purge"]);
+    const commits = await world.commits();
+    const rest = await world.run(["uninstall", "--purge"]);
+
+    expect([asked.code, again.code, approved.code, done.code, rest.code]).toEqual([0, 0, 0, 0, 0]);
+    expect(again.stderr).toContain(`runtime-agent approve ${approval.hash}`);
+    expect([approval.count, again.stdout, done.stdout]).toEqual([3, "", ""]);
+    expect(untouched).toEqual(before);
+    expect([...(await world.files()).keys()].sort()).toEqual([
+      ".runtime-agent/.gitattributes",
+      ".runtime-agent/inventory.json",
+      "kustomization.yaml",
+      "revision.yaml",
+    ]);
+    expect([commits, await world.commits()]).toEqual([2, 2]);
+    expect(done.stderr).toMatch(/commit [0-9a-f]{40} on main removes 3 Applications/);
+    const kinds = rest.stdout
+      .split(/^---\n/m)
+      .slice(1)
+      .map((text) => parseObject(text).kind);
+    expect(kinds.slice(-3)).toEqual(["CompassConnection", "CustomResourceDefinition", "CustomResourceDefinition"]);
+    expect(kinds).not.toContain("Namespace");
+  });
+
+  it("with --purge keeps what a person keeps back, and says so", async () => {
+    const world = await aWorld({ sandbox: { applications: 2 } });
+    await world.pair();
+    await world.run(["sync"]);
+    const [name = ""] = [...(await world.files()).keys()].flatMap(
+      (path) => /^applications\/([^/]+)\/application/.exec(path)?.[1] ?? [],
+    );
+    await world.run(["suspend", name]);
+
+    const asked = await world.run(["uninstall", "--purge", "-o", "json"]);
+    const { approval } = JSON.parse(asked.stdout);
+    await world.run(["approve", approval.hash, "--yes"]);
+    await world.run(["uninstall", "--purge"]);
+    const rest = await world.run(["uninstall", "--purge"]);
+
+    expect(approval.count).toBe(1);
+    expect([...(await world.files()).keys()]).toContain(`applications/${name}/application.yaml`);
+    expect([rest.code, rest.stdout]).toEqual([0, ""]);
+    expect(rest.stderr).toContain(`Git still holds what a person keeps back; let it go first: ${name} (Suspended)`);
+  });
+});
