@@ -29,6 +29,9 @@ const USER = 65532;
 /** Longer than the slowest cycle of 5,000 Applications, shorter than anybody would wait for a stuck one. */
 const DEADLINE_SECONDS = 900;
 
+/** Runtimes that were installed together would all ask Compass at the full minute. */
+const JITTER = "30s";
+
 /** The agent promises to end within 20 s. */
 const GRACE_SECONDS = 30;
 
@@ -58,7 +61,10 @@ export function cronJob(scope: Construct, { schedule, ...props }: CronJobProps):
           activeDeadlineSeconds: DEADLINE_SECONDS,
           template: {
             metadata: { labels: POD_LABELS, annotations: POD_ANNOTATIONS },
-            spec: podSpec(props, { args: ["sync", "--log-format", "json"], restartPolicy: "Never" }),
+            spec: podSpec(props, {
+              args: ["sync", "--jitter", JITTER, "--log-format", "json"],
+              restartPolicy: "Never",
+            }),
           },
         },
       },
