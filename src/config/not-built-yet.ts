@@ -21,7 +21,6 @@ const rules: readonly Rule[] = [
   ["git.auth.githubApp", "use git.auth.token", ({ git }) => git?.auth != null && "githubApp" in git.auth],
   ["secrets.mode: sealed-secrets", "use sops", ({ secrets }) => secrets.mode === "sealed-secrets"],
   ["secrets.mode: cluster", "use sops", ({ secrets }) => secrets.mode === "cluster"],
-  ["applications.admission: dry-run", "set it to off", ({ applications }) => applications.admission === "dry-run"],
   ["metrics.textfile", "leave it out", ({ metrics }) => metrics.textfile !== null],
   ["metrics.push", "leave it out", ({ metrics }) => metrics.push !== null],
 ];

@@ -3,6 +3,7 @@
 export type { ClusterOptions } from "./calls.js";
 export { type Cluster, openCluster } from "./cluster.js";
 export { type ClusterCompassConnection, COMPASS_CONNECTION } from "./compass-connections.js";
+export { isForbidden, type TriedObject } from "./dry-run.js";
 export { ClusterFailure, isConflict } from "./errors.js";
 export type { ClusterEvent } from "./events.js";
 export type { ClusterLease } from "./leases.js";
