@@ -12,9 +12,8 @@ if (!existsSync(chartFile)) execFileSync(process.execPath, ["scripts/build.mjs"]
 /** @param {string} path */
 const load = (path) => import(pathToFileURL(join(root, "dist", path)).href);
 const { rights } = await load("templates/rights.js");
-const { formatYaml } = await load("src/adapters/yaml/index.js");
-
 const { admissionRights } = await load("templates/admission-rights.js");
+const { formatYaml } = await load("src/adapters/yaml/index.js");
 
 /** @param {string} path @param {string} about @param {string} template @param {(chart: Chart) => void} fill */
 function write(path, about, template, fill) {
