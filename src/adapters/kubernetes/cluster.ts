@@ -7,10 +7,11 @@ import { createTryApply, type TryApply } from "./dry-run.js";
 import { ClusterFailure } from "./errors.js";
 import { type ClusterEvent, createEvents } from "./events.js";
 import { type ClusterLease, createLeases } from "./leases.js";
+import { createLists, type Lists } from "./lists.js";
 import type { Objects, Place } from "./objects.js";
 import { type ClusterSecret, createSecrets } from "./secrets.js";
 
-export interface Cluster {
+export interface Cluster extends Lists {
   readonly secrets: Objects<ClusterSecret>;
   readonly leases: Objects<ClusterLease>;
   readonly compassConnections: Objects<ClusterCompassConnection>;
@@ -39,6 +40,7 @@ export function openCluster(options: ClusterOptions): Cluster {
     compassConnections: createCompassConnections(send),
     deployment: createDeployments(send),
     tryApply: createTryApply(send),
+    ...createLists(send),
     ...createEvents(send),
     compassConnection: async (name) => {
       const call = { verb: "get", resource: COMPASS_CONNECTIONS.plural, object: `CompassConnection ${name}` };
