@@ -28,7 +28,7 @@ export interface RunningServer extends Access {
 }
 
 /** Where scripts/get-cluster.sh finds or puts kube-apiserver, kubectl and etcd. */
-function binaries(): string {
+export function binaries(): string {
   const { KUBEBUILDER_ASSETS, RUNTIME_AGENT_TOOLS, XDG_CACHE_HOME } = process.env;
   const isComplete = (folder: string) =>
     ["kube-apiserver", "kubectl", "etcd"].every((name) => existsSync(join(folder, name)));

@@ -1,55 +1,26 @@
 /** The landscape that the Go agent made, on a real API server: compared, adopted by what is committed, and given back. */
 
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeEach, describe, expect, inject, it } from "vitest";
-import { aWorld, type KubernetesObject } from "../e2e/world.js";
+import { aWorld } from "../e2e/world.js";
 import { aRuntime } from "./a-runtime.js";
 import { call, create, kubectl, writeKubeconfig } from "./api-server.js";
+import {
+  AGENT,
+  APPLICATIONS,
+  applicationsOf,
+  clearLandscape,
+  GOLDEN,
+  makeLandscape,
+  recorded,
+  SECRETS,
+  secretsOf,
+  uidsOf,
+} from "./go-agent/landscape.js";
 
 const server = inject("cluster");
-const GOLDEN = join(import.meta.dirname, "..", "golden");
-const APPLICATIONS = "/apis/applicationconnector.kyma-project.io/v1alpha1/applications";
-const SECRETS = "/api/v1/namespaces/kyma-system/secrets";
-const LABELLED = `${SECRETS}?labelSelector=app,bundleId`;
-/** As the Go client calls itself by default: the name of the program. */
-const AGENT = "fieldManager=compass-runtime-agent";
-
-const recorded = async (name: string) =>
-  JSON.parse(await readFile(join(GOLDEN, "expected", name), "utf8")) as KubernetesObject[];
-
-interface Stored {
-  readonly metadata: { readonly name: string; readonly uid: string; readonly resourceVersion: string };
-  readonly [field: string]: unknown;
-}
-
-const items = async (path: string) => (await call(server, "GET", path)).body.items as Stored[];
-
-/** By kind and name. */
-async function uids(): Promise<Map<string, string>> {
-  const [applications, secrets] = [await items(APPLICATIONS), await items(LABELLED)];
-  const entries = (kind: string, list: readonly Stored[]) =>
-    list.map(({ metadata: { name, uid } }) => [`${kind} ${name}`, uid] as const);
-  return new Map([...entries("Application", applications), ...entries("Secret", secrets)]);
-}
-
-const owned = ({ metadata }: KubernetesObject, ids: ReadonlyMap<string, string>) => {
-  const references = (metadata.ownerReferences ?? []) as { name: string }[];
-  const ownerReferences = references.map((each) => ({ ...each, uid: ids.get(`Application ${each.name}`) }));
-  return { ...metadata, ownerReferences };
-};
-
-/** Everything as the Go agent makes it: the Applications first, since their Secrets name them by uid. */
-async function byTheGoAgent(): Promise<void> {
-  for (const object of await recorded("applications.json")) await create(server, `${APPLICATIONS}?${AGENT}`, object);
-  const ids = await uids();
-  for (const object of await recorded("secrets.json")) {
-    await create(server, `${SECRETS}?${AGENT}`, { ...object, metadata: owned(object, ids) });
-  }
-}
-
 async function aMovingWorld() {
   const settings = { secrets: { mode: "plain", acknowledgePlain: true } };
   const world = await aWorld({ snapshot: join(GOLDEN, "snapshot.json"), settings });
@@ -106,13 +77,11 @@ async function applyCommitted(repository: string, folder: string): Promise<void>
   );
 }
 
-beforeEach(async () => {
-  for (const path of [APPLICATIONS, LABELLED]) await call(server, "DELETE", path);
-});
+beforeEach(() => clearLandscape(server));
 
 describe("plan --base cluster", () => {
   it("shows no difference but the documented ones for a landscape that the Go agent made", async () => {
-    await byTheGoAgent();
+    await makeLandscape(server);
     const { compare, plan } = await aMovingWorld();
 
     const { code, plan: found } = await compare();
@@ -141,7 +110,7 @@ describe("plan --base cluster", () => {
   });
 
   it("tells each other difference by its field, and of a Secret the key alone", async () => {
-    await byTheGoAgent();
+    await makeLandscape(server);
     const change = (path: string, body: object) =>
       call(server, "PATCH", path, { body, type: "application/merge-patch+json" });
     await change(`${APPLICATIONS}/mp-basic-params`, {
@@ -187,7 +156,7 @@ describe("plan --base cluster", () => {
 
 describe("the doctor", () => {
   it("sees a running Go agent and what it owns, and what it left once it is gone and its objects are adopted", async () => {
-    await byTheGoAgent();
+    await makeLandscape(server);
     const runtime = await aRuntime(server, {
       snapshot: join(GOLDEN, "snapshot.json"),
       settings: { secrets: { mode: "plain", acknowledgePlain: true } },
@@ -233,8 +202,8 @@ describe("the doctor", () => {
 
 describe("moving over", () => {
   it("adopts every object that the Go agent made, deletes none, and leaves nothing to compare", async () => {
-    await byTheGoAgent();
-    const before = await uids();
+    await makeLandscape(server);
+    const before = await uidsOf(server);
     const { world, compare } = await aMovingWorld();
     expect(await world.pair()).toMatchObject({ code: 0 });
     expect(await world.run(["sync"])).toMatchObject({ code: 0 });
@@ -242,7 +211,7 @@ describe("moving over", () => {
     await applyCommitted(world.repository, world.folder);
 
     expect(before.size).toBe(35);
-    expect(await uids()).toEqual(before);
+    expect(await uidsOf(server)).toEqual(before);
     const { plan } = await compare();
     expect(undocumented(plan)).toEqual([]);
     const annotated = plan.objects.filter(({ differences }) =>
@@ -252,8 +221,8 @@ describe("moving over", () => {
   });
 
   it("can be gone back on: the Go agent finds its objects, and writes them as they were", async () => {
-    await byTheGoAgent();
-    const before = await uids();
+    await makeLandscape(server);
+    const before = await uidsOf(server);
     const { world } = await aMovingWorld();
     expect(await world.pair()).toMatchObject({ code: 0 });
     expect(await world.run(["sync"])).toMatchObject({ code: 0 });
@@ -261,7 +230,7 @@ describe("moving over", () => {
 
     // As it updates (contract 4.5): these fields as Compass has them, all others as they stand.
     const wanted = new Map((await recorded("applications.json")).map((each) => [each.metadata.name, each]));
-    for (const stored of await items(APPLICATIONS)) {
+    for (const stored of await applicationsOf(server)) {
       const { metadata, spec } = wanted.get(stored.metadata.name) as unknown as { metadata: object; spec: Spec };
       const { description, labels, services, compassMetadata } = spec;
       const body = {
@@ -273,15 +242,15 @@ describe("moving over", () => {
       expect(status).toBe(200);
     }
     const data = new Map((await recorded("secrets.json")).map((each) => [each.metadata.name, each.data]));
-    for (const stored of await items(LABELLED)) {
+    for (const stored of await secretsOf(server)) {
       const body = { ...stored, data: data.get(stored.metadata.name) };
       expect((await call(server, "PUT", `${SECRETS}/${stored.metadata.name}?${AGENT}`, { body })).status).toBe(200);
     }
 
-    expect(await uids()).toEqual(before);
-    const specs = new Map((await items(APPLICATIONS)).map(({ metadata, spec }) => [metadata.name, spec]));
+    expect(await uidsOf(server)).toEqual(before);
+    const specs = new Map((await applicationsOf(server)).map(({ metadata, spec }) => [metadata.name, spec]));
     expect(specs).toEqual(new Map([...wanted].map(([name, { spec }]) => [name, spec])));
-    const stored = new Map((await items(LABELLED)).map(({ metadata, data }) => [metadata.name, data]));
+    const stored = new Map((await secretsOf(server)).map(({ metadata, data }) => [metadata.name, data]));
     expect(stored).toEqual(data);
   });
 });
