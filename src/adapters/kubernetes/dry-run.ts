@@ -67,7 +67,11 @@ export function createTryApply(send: SendCall): TryApply {
         // JSON is YAML. Made here, so that no value outlives the request.
         body: JSON.stringify(data === null ? object : { ...object, data: encoded(data) }),
       });
-      if (answer.status < 300) return { metadata, refusal: null };
+      if (answer.status < 300) {
+        // A page for people is no consent.
+        if (!isApplied(answer.body, metadata.name)) throw new SyntaxError("no object of the API");
+        return { metadata, refusal: null };
+      }
       return { metadata, refusal: await refusalOf(answer) };
     });
     return refusal;
@@ -79,6 +83,11 @@ const encoded = (data: ReadonlyMap<string, Secret>) =>
 
 const rootOf = (apiVersion: string) => `${apiVersion.includes("/") ? "/apis" : "/api"}/${apiVersion}`;
 
+/** True for the object as it would stand. */
+const isApplied = (body: unknown, name: string) => applied.safeParse(body).data?.metadata.name === name;
+
+const applied = z.object({ metadata: z.object({ name: z.string() }) });
+
 const resourceList = z.object({
   resources: z.array(z.object({ name: z.string(), kind: z.string(), namespaced: z.boolean() })),
 });
@@ -86,13 +95,15 @@ const resourceList = z.object({
 /** Null where the cluster has no such kind. */
 async function findResource(send: SendCall, apiVersion: string, kind: string): Promise<Resource | null> {
   const call = { verb: "get", resource: apiVersion, object: `the kinds of ${apiVersion}` };
-  const { body } = await send(call, async (configuration) => {
-    const answer = await sendRaw(configuration, { method: "GET", path: rootOf(apiVersion) });
-    if (answer.status !== 404 && answer.status >= 300) throw await statusError(answer.status);
-    return { metadata: {}, body: answer.status === 404 ? { resources: [] } : answer.body };
+  const { resources } = await send(call, async (configuration) => {
+    const { status, body } = await sendRaw(configuration, { method: "GET", path: rootOf(apiVersion) });
+    if (status === 404) return { metadata: {}, resources: [] };
+    if (status >= 300) throw await statusError(status);
+    const { data } = resourceList.safeParse(body);
+    if (data === undefined) throw new SyntaxError("no list of the API");
+    return { metadata: {}, ...data };
   });
-  const { data } = resourceList.safeParse(body);
-  const resource = data?.resources.find((each) => each.kind === kind && !each.name.includes("/"));
+  const resource = resources.find((each) => each.kind === kind && !each.name.includes("/"));
   return resource === undefined ? null : { plural: resource.name, isNamespaced: resource.namespaced };
 }
 

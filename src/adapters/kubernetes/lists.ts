@@ -55,19 +55,19 @@ const metadata = z.object({
 const application = z.object({ metadata, spec: z.record(z.string(), z.unknown()).default({}) });
 const secret = z.object({ metadata, type: z.string().default("Opaque"), data: texts });
 
-const page = z.object({ metadata: z.object({ continue: z.string().default("") }), items: z.array(z.unknown()) });
+const pageOf = <T>(item: z.ZodType<T>) =>
+  z.object({ metadata: z.object({ continue: z.string().default("") }), items: z.array(item) });
 
 export function createLists(send: SendCall): Lists {
   return {
     applications: async () => {
       const path = "/apis/applicationconnector.kyma-project.io/v1alpha1/applications";
       const call = { verb: "list", resource: "applications", object: "Applications" };
-      const found = await listAll(send, call, path, {}).catch((thrown: unknown) => {
+      const found = await listAll(send, call, application, path, {}).catch((thrown: unknown) => {
         if (thrown instanceof ClusterFailure && thrown.status === 404) return [];
         throw thrown;
       });
-      return found.map((item) => {
-        const { metadata, spec } = application.parse(item);
+      return found.map(({ metadata, spec }) => {
         const { name, uid, labels, annotations } = metadata;
         return { name, uid, labels, annotations, spec };
       });
@@ -75,9 +75,8 @@ export function createLists(send: SendCall): Lists {
     labelledSecrets: async (namespace, labels) => {
       const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`;
       const call = { verb: "list", resource: "secrets", object: `Secrets of ${namespace}` };
-      const found = await listAll(send, call, path, { labelSelector: labels.join(",") });
-      return found.map((item) => {
-        const { metadata, type, data } = secret.parse(item);
+      const found = await listAll(send, call, secret, path, { labelSelector: labels.join(",") });
+      return found.map(({ metadata, type, data }) => {
         const { ownerReferences: owners, ...named } = metadata;
         const values = Object.entries(data).map(([key, value]) => [key, Secret.of(value)] as const);
         return { ...named, owners, type, data: new Map(values) };
@@ -88,18 +87,21 @@ export function createLists(send: SendCall): Lists {
 
 type Call = Parameters<SendCall>[0];
 
-async function listAll(send: SendCall, call: Call, path: string, query: Readonly<Record<string, string>>) {
+type Query = Readonly<Record<string, string>>;
+
+async function listAll<T>(send: SendCall, call: Call, item: z.ZodType<T>, path: string, query: Query): Promise<T[]> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await pagesOf(send, call, path, query);
+      return await pagesOf(send, call, item, path, query);
     } catch (thrown) {
       if (!isConflict(thrown) || attempt >= ATTEMPTS) throw thrown;
     }
   }
 }
 
-async function pagesOf(send: SendCall, call: Call, path: string, query: Readonly<Record<string, string>>) {
-  const items: unknown[] = [];
+async function pagesOf<T>(send: SendCall, call: Call, item: z.ZodType<T>, path: string, query: Query): Promise<T[]> {
+  const page = pageOf(item);
+  const items: T[] = [];
   let next = "";
   do {
     const where = next === "" ? query : { ...query, continue: next };
