@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { aWorld, type Landscape } from "../e2e/world.js";
+import { anAuthority, startTLSServer } from "../fakes/tls-server.js";
 import { aRuntime, type Runtime } from "./a-runtime.js";
 import { asAccount, enoughForCommands, prepare } from "./account.js";
 import { call, create, createAccount, kubectl, requestsOf, tokenOf, writeKubeconfig } from "./api-server.js";
@@ -42,12 +43,70 @@ async function refuse({ resources, apiGroup, probe, ...validation }: Policy): Pr
   onTestFinished(async () => {
     for (const path of paths) await call(server, "DELETE", `${path}/${name}`);
   });
+  await untilRefused(probe);
+}
+
+/** Puts a real webhook to work until the test ends: it refuses every Application with these words. */
+async function refuseByWebhook(words: string): Promise<{ stop(): Promise<void> }> {
+  const authority = await anAuthority();
+  const webhook = await startTLSServer({
+    authority,
+    answer: (response, { body }) => {
+      const { uid } = JSON.parse(body).request;
+      const status = { message: words };
+      const review = {
+        apiVersion: "admission.k8s.io/v1",
+        kind: "AdmissionReview",
+        response: { uid, allowed: false, status },
+      };
+      response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(review));
+    },
+  });
+  const name = `test-${randomBytes(4).toString("hex")}.example.com`;
+  const path = `${POLICIES}/validatingwebhookconfigurations`;
+  const rule = {
+    apiGroups: ["applicationconnector.kyma-project.io"],
+    apiVersions: ["*"],
+    resources: ["applications"],
+    operations: ["CREATE", "UPDATE"],
+  };
+  const configuration = {
+    name,
+    rules: [rule],
+    clientConfig: { url: webhook.url("/"), caBundle: Buffer.from(authority.certificate).toString("base64") },
+    admissionReviewVersions: ["v1"],
+    sideEffects: "None",
+    failurePolicy: "Fail",
+  };
+  await create(server, path, { metadata: { name }, webhooks: [configuration] });
+  let isStopped = false;
+  const stop = async () => {
+    if (!isStopped) await webhook.close();
+    isStopped = true;
+  };
+  onTestFinished(async () => {
+    await call(server, "DELETE", `${path}/${name}`);
+    await stop();
+  });
+  await untilRefused({ path: APPLICATIONS, body: anApplicationObject("probe") });
+  return { stop };
+}
+
+const anApplicationObject = (description: string) => ({
+  apiVersion: "applicationconnector.kyma-project.io/v1alpha1",
+  kind: "Application",
+  metadata: { name: "probe" },
+  spec: { description, services: [] },
+});
+
+/** What is put to work is at work a moment later. */
+async function untilRefused({ path, body }: Policy["probe"]): Promise<void> {
   for (let waited = 0; waited < 300; waited++) {
-    const { status } = await call(server, "POST", `${probe.path}?dryRun=All`, { body: probe.body });
+    const { status } = await call(server, "POST", `${path}?dryRun=All`, { body });
     if (status >= 400) return;
     await delay(100);
   }
-  throw new Error("the policy was not at work within 30 s");
+  throw new Error("it was not at work within 30 s");
 }
 
 const refuseDescriptions = () =>
@@ -56,15 +115,7 @@ const refuseDescriptions = () =>
     resources: ["applications"],
     expression: "!object.spec.description.contains('unwanted')",
     message: "descriptions are to be polite",
-    probe: {
-      path: APPLICATIONS,
-      body: {
-        apiVersion: "applicationconnector.kyma-project.io/v1alpha1",
-        kind: "Application",
-        metadata: { name: "probe" },
-        spec: { description: "unwanted", services: [] },
-      },
-    },
+    probe: { path: APPLICATIONS, body: anApplicationObject("unwanted") },
   });
 
 const settings = { applications: { admission: "dry-run" } };
@@ -156,6 +207,42 @@ describe("admission by dry run", () => {
     }
     const said = `${JSON.stringify(outcome)} ${stderr}`;
     for (const text of ["pw5!", Buffer.from("pw5!").toString("base64")]) expect(said).not.toContain(text);
+  });
+
+  it("sets aside what a webhook refuses, with its words, and fails when the webhook itself does not answer", async () => {
+    const webhook = await refuseByWebhook("no Applications\u001b[2J today");
+    const runtime = await aRuntime(server, { settings });
+    await runtime.pair();
+
+    const refusing = await synced(runtime);
+    await webhook.stop();
+    const away = await synced(runtime);
+
+    expect([refusing.code, refusing.outcome.applications.setAside.length]).toEqual([0, 4]);
+    for (const { reason, message } of refusing.outcome.applications.setAside) {
+      expect(reason).toBe("RefusedByAdmission");
+      expect(message).toMatch(/: admission webhook "test\S+" denied the request: no Applications\\u001b\[2J today$/);
+    }
+    expect(away.code).toBe(75);
+    expect(away.outcome.failure).toMatchObject({ code: "ServerError", stage: "plan", retryable: true });
+  });
+
+  it("sets aside an Application whose Secret cannot be changed any more, and shows no value of it", async () => {
+    const runtime = await aRuntime(server, { settings });
+    await runtime.pair();
+    await synced(runtime);
+    const [file = ""] = [...(await runtime.world.files()).keys()].filter((path) => path.includes("/secrets/"));
+    const [, application, name = ""] = /^applications\/(.*)\/secrets\/(.*)\.yaml$/.exec(file) ?? [];
+    const secrets = "/api/v1/namespaces/kyma-system/secrets";
+    await create(server, secrets, { metadata: { name }, immutable: true, data: { username: "eA==" } });
+    onTestFinished(() => call(server, "DELETE", `${secrets}/${name}`).then(() => undefined));
+    // Anew, so that each of them would be written.
+    const another = await runtime.run(["sync", "-o", "json"], { env: { RUNTIME_AGENT_GIT_PATH: "clusters/another" } });
+
+    const { applications } = JSON.parse(another.stdout);
+
+    expect(applications.setAside).toMatchObject([{ name: application, reason: "RefusedByAdmission" }]);
+    expect(applications.setAside[0].message).toMatch(/is invalid: data: Forbidden: field is immutable/);
   });
 
   it("asks nothing of what did not change, and asks as the account that applies", async () => {

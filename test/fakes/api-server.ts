@@ -35,7 +35,7 @@ export interface FakeAPIServer {
   /** By path; what is put here is there. */
   readonly objects: Map<string, APIObject>;
   /** Asked for each request; null for none. */
-  fault: (request: APIRequest) => Fault | null;
+  fault: (request: APIRequest) => Fault | null | Promise<Fault | null>;
   readonly url: string;
   /** The file's user has the token, or whatever is given. */
   kubeconfig(user?: Readonly<Record<string, string>>): Promise<string>;
@@ -96,7 +96,7 @@ export async function startFakeAPIServer(): Promise<FakeAPIServer> {
     };
     const { body } = received;
     requests.push(received);
-    const fault = fake.fault(received);
+    const fault = await fake.fault(received);
     if (fault === "hang") return;
     if (fault === "reset") return void request.socket.destroy();
     if (fault === "login-page") return void response.writeHead(200, { "Content-Type": "text/html" }).end("<html>");
