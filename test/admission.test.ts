@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openAdmission } from "../src/admission.js";
+import { INVENTORY_PATH } from "../src/base/index.js";
 import { Secret } from "../src/common/secret.js";
 import { type Config, loadConfig } from "../src/config/index.js";
 import type { Application } from "../src/fetch/index.js";
@@ -78,6 +79,15 @@ describe("admission", () => {
 
     expect(names).toEqual(["mp-crm", "mp-shop"]);
     expect(tried).toEqual(["mp-crm"]);
+  });
+
+  it("tries nothing that is rendered anew and comes out as it stands there", async () => {
+    const { next } = await admitted([shop, crm]);
+    next.delete(INVENTORY_PATH);
+
+    const { names, tried } = await admitted([shop, crm], { tree: next });
+
+    expect([names, tried]).toEqual([["mp-crm", "mp-shop"], []]);
   });
 
   it("tries nothing again when the cycle goes back to the base", async () => {
