@@ -1,9 +1,9 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openAdmission } from "../src/admission.js";
-import { INVENTORY_PATH } from "../src/base/index.js";
 import { Secret } from "../src/common/secret.js";
 import { type Config, loadConfig } from "../src/config/index.js";
 import type { Application } from "../src/fetch/index.js";
+import { loadRenderer, type Renderer } from "../src/render/index.js";
 import {
   aBase,
   aBundle,
@@ -12,6 +12,7 @@ import {
   anAuth,
   aSnapshot,
   cycle,
+  rendererOptions,
   type Tree,
   uuid,
 } from "./builders.js";
@@ -22,14 +23,14 @@ import { type APIRequest, type Fault, startFakeAPIServer } from "./fakes/api-ser
 /** Stages base to seal over a tree, and then admission by an API server that answers so. */
 async function admitted(
   applications: readonly Application[],
-  { tree = new Map(), fault = () => null, times = 1 }: Given = {},
+  { tree = new Map(), fault = () => null, times = 1, renderer }: Given = {},
 ) {
   const api = await startFakeAPIServer();
   onTestFinished(() => api.close());
   api.fault = async (request) => (await fault(request)) ?? { answer: JSON.parse(request.body) };
   const env = { KUBECONFIG: await api.kubeconfig() };
   const snapshot = aSnapshot(applications);
-  const { rendering, sealing, tree: next } = await cycle(tree, snapshot);
+  const { rendering, sealing, tree: next } = await cycle(tree, snapshot, renderer === undefined ? {} : { renderer });
   const admit = openAdmission({ config: await aConfig(), env, clock: aClock(), signal: new AbortController().signal });
   const submission = { snapshot, base: aBase(tree), rendered: rendering.applications, sealed: sealing.applications };
   let result = await admit(submission);
@@ -46,6 +47,8 @@ interface Given {
   readonly tree?: Tree;
   readonly fault?: (request: APIRequest) => Fault | null | Promise<Fault | null>;
   readonly times?: number;
+  /** @default the one that is shipped */
+  readonly renderer?: Renderer;
 }
 
 async function aConfig(): Promise<Config> {
@@ -83,9 +86,9 @@ describe("admission", () => {
 
   it("tries nothing that is rendered anew and comes out as it stands there", async () => {
     const { next } = await admitted([shop, crm]);
-    next.delete(INVENTORY_PATH);
+    const renderer = await loadRenderer({ ...rendererOptions, version: "2.0.0" });
 
-    const { names, tried } = await admitted([shop, crm], { tree: next });
+    const { names, tried } = await admitted([shop, crm], { tree: next, renderer });
 
     expect([names, tried]).toEqual([["mp-crm", "mp-shop"], []]);
   });
