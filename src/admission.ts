@@ -123,6 +123,6 @@ function worded(thrown: unknown, asUser: string | null): unknown {
     const hint = `Apply deploy/admission.yaml, which lets the agent try Applications and Secrets without storing them; ${off}`;
     return inOtherWords(thrown, thrown.message, hint);
   }
-  const hint = `Let the agent's account impersonate ${asUser}, as deploy/admission.yaml shows; that account needs the right to patch and create what it applies; ${off}`;
+  const hint = `Give the agent's account the verb impersonate on that service account, and that one the verbs create and patch on what it applies; ${off}`;
   return inOtherWords(thrown, `${thrown.message}, as ${asUser}`, hint);
 }

@@ -3,8 +3,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openCluster } from "./adapters/kubernetes/index.js";
+import { isForbidden, openCluster } from "./adapters/kubernetes/index.js";
 import { parseYaml } from "./adapters/yaml/index.js";
+import { inOtherWords } from "./common/failure.js";
 import { type CycleOptions, runCycle } from "./cycle.js";
 import { compareWithCluster } from "./plan/index.js";
 import type { KubernetesObject } from "./render/index.js";
@@ -41,8 +42,8 @@ export async function planAgainstCluster(options: Omit<CycleOptions, "planOnly" 
     const { setAside } = outcome.applications;
     const objects = compareWithCluster({
       wanted,
-      applications: await cluster.applications(),
-      secrets: await cluster.labelledSecrets(config.applications.namespace, LABELS),
+      applications: await cluster.applications().catch(worded),
+      secrets: await cluster.labelledSecrets(config.applications.namespace, LABELS).catch(worded),
       setAside: new Map(setAside.map(({ name, reason }) => [name, reason])),
     });
     const plan = { kind: "PlanAgainstCluster", version: 1, runtime: outcome.runtime, objects, setAside } as const;
@@ -50,6 +51,13 @@ export async function planAgainstCluster(options: Omit<CycleOptions, "planOnly" 
   } finally {
     await rm(empty, { recursive: true, force: true });
   }
+}
+
+/** The agent's account is not meant to read other people's Secrets. */
+function worded(thrown: unknown): never {
+  if (!isForbidden(thrown)) throw thrown;
+  const hint = "Run it as somebody who may list Applications and Secrets, with KUBECONFIG.";
+  throw inOtherWords(thrown, thrown.message, hint);
 }
 
 const COMPARED = new Set(["Application", "Secret"]);

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { beforeEach, describe, expect, inject, it } from "vitest";
 import { aWorld } from "../e2e/world.js";
 import { aRuntime } from "./a-runtime.js";
+import { asAccount, enoughForCommands, prepare } from "./account.js";
 import { call, create, kubectl, writeKubeconfig } from "./api-server.js";
 import {
   AGENT,
@@ -151,6 +152,27 @@ describe("plan --base cluster", () => {
     }
     expect(text).toContain('spec.description: "by hand" → ');
     expect(text).toContain("+ Application mp-already-normal is not there");
+  });
+});
+
+describe("plan --base cluster by an account that may not list Secrets", () => {
+  it("says which right is missing, and who should run it", async () => {
+    const runtime = await aRuntime(server, { snapshot: join(GOLDEN, "snapshot.json") });
+    await prepare(server, runtime.place);
+    const { rights, clusterRules } = enoughForCommands(runtime.place);
+    const { place } = await asAccount(server, runtime.place, rights, clusterRules);
+
+    const { code, stdout } = await runtime.run(
+      ["plan", "--base", "cluster", "--snapshot", join(GOLDEN, "snapshot.json"), "-o", "json"],
+      { env: place.options.env as Record<string, string> },
+    );
+
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout).failure).toMatchObject({
+      code: "ClusterForbidden",
+      message: "the agent may not list Secrets of kyma-system",
+      hint: expect.stringContaining("as somebody who may list"),
+    });
   });
 });
 
