@@ -317,8 +317,8 @@ const commands = {
     "130 or 143, since only a signal ends it: the cycle under way has 15 seconds to finish, and is abandoned then, nothing half done; 78 when the configuration cannot be used at the start, or a port is taken; 1 when the Go agent's configuration cannot be taken over.",
   ],
   plan: [
-    "JSON: the [SyncOutcome](outcome.md) with `result: planned`; with `--diff` also the key `diff`.",
-    "0; 2 with `--detailed-exit-code` when there are changes; 3; 64; 75; 78; 1. `--base cluster` is not built yet: 78.",
+    "JSON: the [SyncOutcome](outcome.md) with `result: planned`; with `--diff` also the key `diff`. With `--base cluster`: the [PlanAgainstCluster](outcome.md#plan---base-cluster).",
+    "0; 2 with `--detailed-exit-code` when there are changes, with `--base cluster` when a difference is not documented; 3; 64; 75; 78; 1.",
   ],
   diff: ["The same as `plan --diff`.", "As for `plan`."],
   snapshot: [

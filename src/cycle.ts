@@ -2,6 +2,7 @@
 
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Repository } from "./adapters/git/index.js";
+import { type Admit, openAdmission } from "./admission.js";
 import {
   type Base,
   bundlesOf,
@@ -284,9 +285,10 @@ async function reconcile(running: Running): Promise<Reached> {
     }),
   );
   const nonce = randomBytes(16).toString("hex");
+  const admit = openAdmission(running);
 
   const onBase = async (base: Base, repository: Repository | null): Promise<Reached> => {
-    const planning = { ...running, base, looks, memory, sealKey, renderer, settings, nonce };
+    const planning = { ...running, base, looks, memory, sealKey, renderer, settings, nonce, admit };
     const { plan, isSuspended, notes } = await planOn(planning);
     running.notes.splice(0, Infinity, ...running.lasting, ...notes);
     const changes = planOnly || running.withChanges ? await changesOf(plan, base) : [];
@@ -342,7 +344,7 @@ async function reconcile(running: Running): Promise<Reached> {
       signal,
       attempts: PUBLISH_ATTEMPTS,
       when: ({ code, retryable, stage }, attempt) =>
-        retryable && stage !== "fetch" && (code === "PushRejected" || attempt < HOST_ATTEMPTS),
+        retryable && stage !== "fetch" && stage !== "plan" && (code === "PushRejected" || attempt < HOST_ATTEMPTS),
       onRetry: (failure, attempt) => {
         if (failure.code === "PushRejected") used.pushRetries += 1;
         log.warn("back to the base", { code: failure.code, attempt });
@@ -432,6 +434,7 @@ interface Planning extends Running {
   readonly renderer: Renderer;
   readonly settings: CycleSettings;
   readonly nonce: string;
+  readonly admit: Admit;
 }
 
 interface Planned {
@@ -442,7 +445,7 @@ interface Planned {
 
 /** Stages model, render, seal and plan. Reasons to set an Application aside add up on the way. */
 async function planOn(planning: Planning): Promise<Planned> {
-  const { config, clock, signal, log, base, memory, watch, looks, sealKey, renderer, settings, nonce, asked } =
+  const { config, clock, signal, log, base, memory, watch, looks, sealKey, renderer, settings, nonce, asked, admit } =
     planning;
   const { first } = looks;
   const progress = progressOf(log);
@@ -521,6 +524,15 @@ async function planOn(planning: Planning): Promise<Planned> {
       onProgress: progress("seal"),
     }),
   );
+  const admitted = await watch.time("plan", () =>
+    admit({
+      snapshot: first,
+      base,
+      rendered: rendering.applications,
+      sealed: sealing.applications,
+      onProgress: progress("plan"),
+    }),
+  );
   const plan = await watch.time("plan", async () =>
     makePlan({
       base,
@@ -531,8 +543,8 @@ async function planOn(planning: Planning): Promise<Planned> {
       runtimeID,
       tenant,
       sealKey,
-      applications: sealing.applications,
-      setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
+      applications: admitted.applications,
+      setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside, ...admitted.setAside],
       degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
       mode: config.deletion.mode,
       remembered: memory.published,

@@ -19,6 +19,7 @@ import {
   unprovenRenewal,
   validFrom,
 } from "./connect/index.js";
+import { goAgentObjects } from "./go-agent-objects.js";
 import { movedConnector, proofOf, renewalDue } from "./identity.js";
 import { wrongClock } from "./report/index.js";
 import { compassTransport, configuredToken, type Environment, openState, targetRepository } from "./setup.js";
@@ -140,7 +141,14 @@ async function goAgent(options: DoctorOptions): Promise<Finding> {
   const report = openClusterReport({ ...options, log: silentLogger });
   if (report === null) return skipped("the state is not in a cluster");
   const failure = await report.goAgent();
-  return failure === null ? ok("the Go agent does not run beside this one") : failed(failure.message, failure.hint);
+  const { env, clock, signal } = options;
+  const objects = await goAgentObjects({ env, clock, signal, stage: "report" });
+  if (failure === null) {
+    const left = objects === "" ? "" : `; it left ${objects}`;
+    return ok(`the Go agent does not run beside this one${left}`);
+  }
+  const owned = objects === "" ? "" : `; it owns ${objects}`;
+  return failed(`${failure.message}${owned}`, failure.hint);
 }
 
 async function compassConnection(options: DoctorOptions): Promise<Finding> {

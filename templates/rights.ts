@@ -58,6 +58,8 @@ export function rights(chart: Chart, { namespace, istioNamespace }: RightsSettin
     { ...CONNECTIONS, resourceNames: ["compass-connection"], verbs: ["get", "update"] },
     // The API server does not know the name yet when it decides this.
     { ...CONNECTIONS, verbs: ["create"] },
+    // What the Go agent owns, for `doctor`.
+    { apiGroups: ["applicationconnector.kyma-project.io"], resources: ["applications"], verbs: ["list"] },
   ]);
 }
 

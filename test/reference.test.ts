@@ -126,6 +126,7 @@ describe("every page of the reference", () => {
     "PairingUnfinished",
     "NoFormation",
     "InstallManifests",
+    "PlanAgainstCluster",
   ]);
   const pages = markdown.filter((path) => path.startsWith("docs/reference/"));
 

@@ -21,7 +21,6 @@ const rules: readonly Rule[] = [
   ["git.auth.githubApp", "use git.auth.token", ({ git }) => git?.auth != null && "githubApp" in git.auth],
   ["secrets.mode: sealed-secrets", "use sops", ({ secrets }) => secrets.mode === "sealed-secrets"],
   ["secrets.mode: cluster", "use sops", ({ secrets }) => secrets.mode === "cluster"],
-  ["applications.admission: dry-run", "set it to off", ({ applications }) => applications.admission === "dry-run"],
 ];
 
 /** What may be as it is, but should be known: a token that travels in the open. */

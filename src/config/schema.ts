@@ -157,6 +157,11 @@ const applications = section("What is written for each Application.", {
     "ConfigMap",
   ]),
   admission: choice("dry-run: every change is tried against the API server first.", ["off", "dry-run"]).prefault("off"),
+  admissionAs: namespacedName(
+    "The service account that it is tried as: the one that applies what is in Git; default: the agent's own.",
+  )
+    .nullable()
+    .prefault(null),
 }).prefault({});
 
 const deletion = section("When what vanished from Compass is deleted.", {

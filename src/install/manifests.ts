@@ -42,6 +42,15 @@ export async function installFiles(settings: InstallSettings): Promise<ManifestF
       "What the agent may do in a cluster, and the empty objects that spare it the right to create them.",
       (chart) => charts.rights(chart, settings),
     ),
+    ...(settings.admission
+      ? [
+          file(
+            "admission.yaml",
+            "For applications.admission: dry-run alone: the right to try Applications and Secrets, and a policy that keeps it at that.",
+            (chart) => charts.admissionRights(chart, settings),
+          ),
+        ]
+      : []),
     file("network.yaml", "Who may reach the agent, and whom it may reach.", networkOf(settings)),
     file("configuration.yaml", "The agent's configuration, without any secret.", configurationOf(settings)),
     file("secrets.yaml", "Secrets that people fill: nothing of them is kept here.", secretsOf(settings)),

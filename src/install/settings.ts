@@ -19,6 +19,8 @@ export interface InstallSettings extends InstallOptions {
   readonly istioNamespace: string;
   readonly applicationsNamespace: string;
   readonly mode: Config["secrets"]["mode"];
+  /** Changes are tried by the API server first. */
+  readonly admission: boolean;
   readonly agentFile: AgentFile;
   /** With the time between two cycles that was wished for, in milliseconds. */
   readonly schedule: CronSchedule & { readonly wished: number };
@@ -75,6 +77,7 @@ export function installSettings(loaded: LoadedConfig, options: InstallOptions): 
     istioNamespace: certificate.caSecret.namespace,
     applicationsNamespace: applications.namespace,
     mode: secrets.mode,
+    admission: applications.admission === "dry-run",
     agentFile: file,
     schedule: { ...cronSchedule(schedule.every), wished: schedule.every },
     ports: { health: listening(server.health), metrics: listening(server.metrics) },

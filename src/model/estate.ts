@@ -12,6 +12,7 @@ export type SetAsideReason =
   | "InvalidBySchema"
   | "ForeignFile"
   | "ReadableSecret"
+  | "RefusedByAdmission"
   | "Unreadable";
 
 /** Why an Application is published only as far as it is sound. Documented in docs/reference/reasons.md. */

@@ -1,5 +1,12 @@
 /** Stage plan: what is decided before rendering, and then writes, deletes and holds, each with a reason. Pure. */
 
+export {
+  type ClusterDifference,
+  type ComparedObject,
+  compareWithCluster,
+  type DocumentedDifference,
+  secretsOf,
+} from "./against-cluster.js";
 export type { ApprovalState } from "./approval.js";
 export { type Decision, type DecisionInput, decide, type Hold, type HoldReason } from "./decision.js";
 export type { DeletionRules } from "./deletion.js";

@@ -1,5 +1,6 @@
 /** Stage report: one `Outcome`, and its views. */
 
+export { againstClusterText, hasUndocumented, type PlanAgainstCluster } from "./against-cluster.js";
 export { commitMessage } from "./commit-message.js";
 export {
   APPROVE_ANNOTATION,

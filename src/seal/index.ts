@@ -6,8 +6,10 @@ import { createSopsSealer } from "./sops.js";
 
 export { createFingerprinter, type Fingerprinter } from "./fingerprint.js";
 export { createGate } from "./gate.js";
+export { type OpenObject, openObjects } from "./open-objects.js";
 export { type SealedApplication, type SealedFile, type Sealing, sealEstate } from "./seal-estate.js";
 export type { Sealer } from "./sealer.js";
+export { createWordsGate } from "./words.js";
 
 export type SealMode = { readonly mode: "sops"; readonly recipients: readonly string[] } | { readonly mode: "plain" };
 

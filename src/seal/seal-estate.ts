@@ -164,7 +164,8 @@ async function sealSecret(
 
 type Places = readonly (readonly [key: string, place: ReturnType<typeof readPlaceholder>])[];
 
-const placesOf = ({ data }: Manifest["object"]): Places =>
+/** A Secret's keys, each with the bundle and key of its placeholder. */
+export const placesOf = ({ data }: Manifest["object"]): Places =>
   Object.entries(data as Record<string, string>).map(([key, value]) => [key, readPlaceholder(value)] as const);
 
 /** What the inventory keeps of the credentials that a Secret holds. */

@@ -26,7 +26,7 @@ const connection = {
 
 const aboutConnection = (...verbs: string[]) => ({ ...connection, verbs });
 
-/** What a whole command needs beyond that: the CompassConnection, Events about it, and a look at the Go agent. */
+/** What a whole command needs beyond that: the CompassConnection, Events about it, and a look at the Go agent and what it owns. */
 export const enoughForCommands = (place: KubernetesPlace): Pick<AccountRights, "rights" | "clusterRules"> => {
   const goAgent = {
     apiGroups: ["apps"],
@@ -36,6 +36,7 @@ export const enoughForCommands = (place: KubernetesPlace): Pick<AccountRights, "
   };
   const events = { apiGroups: [""], resources: ["events"], verbs: ["create", "patch"] };
   const { resourceNames: _any, ...creating } = aboutConnection("create");
+  const listing = { apiGroups: ["applicationconnector.kyma-project.io"], resources: ["applications"], verbs: ["list"] };
   const [own, ...others] = enough(place);
   return {
     rights: [
@@ -43,7 +44,7 @@ export const enoughForCommands = (place: KubernetesPlace): Pick<AccountRights, "
       ...others,
       { namespace: "default", rules: [events] },
     ],
-    clusterRules: [aboutConnection("get", "update"), creating],
+    clusterRules: [aboutConnection("get", "update"), creating, listing],
   };
 };
 

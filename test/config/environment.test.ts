@@ -61,6 +61,7 @@ const VALUES: Record<string, string> = {
   "deletion.mode": "sync",
   "secrets.sealedSecrets.scope": "cluster-wide",
   "applications.admission": "dry-run",
+  "applications.admissionAs": "flux-system/kustomize-controller",
   "server.page": "localhost:1",
   file: "/run/secret",
   env: "NAME",

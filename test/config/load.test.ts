@@ -93,6 +93,7 @@ describe("the configuration", () => {
         templates: join(cwd, "templates"),
         allowedKinds: ["Application", "Secret", "ConfigMap"],
         admission: "off",
+        admissionAs: null,
       },
       deletion: {
         mode: "sync",
@@ -161,6 +162,7 @@ describe("the configuration", () => {
         templates: null,
         allowedKinds: ["Application", "Secret", "ConfigMap"],
         admission: "off",
+        admissionAs: null,
       },
       deletion: {
         mode: "sync",

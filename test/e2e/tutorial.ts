@@ -68,10 +68,13 @@ interface Run {
   readonly outputs: readonly string[];
 }
 
-/** Where `kubectl` is, and what it is configured by. */
+/** Where `kubectl` and what else is needed is, and what it is configured by. */
 export interface ClusterAccess {
+  /** Folders, as PATH has them. */
   readonly bin: string;
   readonly kubeconfig: string;
+  /** Of the environment, beside KUBECONFIG. @default none */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /** In a fresh folder, with `runtime-agent` as a command and nothing of the tester's but git and node. */
@@ -92,7 +95,7 @@ export async function runSteps(steps: readonly Step[], cluster: ClusterAccess | 
     stdio: "ignore",
     env: {
       PATH: [bin, ...(cluster === null ? [] : [cluster.bin]), dirname(process.execPath), process.env.PATH].join(":"),
-      ...(cluster === null ? {} : { KUBECONFIG: cluster.kubeconfig }),
+      ...(cluster === null ? {} : { KUBECONFIG: cluster.kubeconfig, ...cluster.variables }),
       HOME: temporary,
       TMPDIR: temporary,
       GIT_CONFIG_NOSYSTEM: "1",

@@ -12,20 +12,30 @@ export interface APIRequest {
   readonly path: string;
   readonly authorization: string;
   readonly contentType: string;
+  /** Whom it is made as; "" for who sends it. */
+  readonly impersonated: string;
+  readonly body: string;
 }
 
 /**
  * What becomes of a request: a status in place of its answer, no answer ever, a connection that breaks before or after
- * the request was done, something that is no JSON.
+ * the request was done, something that is no JSON; a Status with words, or any other answer.
  */
-export type Fault = number | "hang" | "reset" | "lose-answer" | "login-page";
+export type Fault =
+  | number
+  | { readonly status: number; readonly message: string }
+  | { readonly answer: unknown }
+  | "hang"
+  | "reset"
+  | "lose-answer"
+  | "login-page";
 
 export interface FakeAPIServer {
   readonly requests: readonly APIRequest[];
   /** By path; what is put here is there. */
   readonly objects: Map<string, APIObject>;
   /** Asked for each request; null for none. */
-  fault: (request: APIRequest) => Fault | null;
+  fault: (request: APIRequest) => Fault | null | Promise<Fault | null>;
   readonly url: string;
   /** The file's user has the token, or whatever is given. */
   kubeconfig(user?: Readonly<Record<string, string>>): Promise<string>;
@@ -47,8 +57,8 @@ export async function startFakeAPIServer(): Promise<FakeAPIServer> {
 
   const answer = (response: ServerResponse, status: number, body: unknown) =>
     response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
-  const refuse = (response: ServerResponse, code: number) =>
-    answer(response, code, { kind: "Status", status: "Failure", message: "words of the server", code });
+  const refuse = (response: ServerResponse, code: number, message = "words of the server") =>
+    answer(response, code, { kind: "Status", status: "Failure", message, code });
 
   const serve = (method: string, address: string, body: APIObject | null): [status: number, body: unknown] => {
     const { pathname: path, searchParams } = new URL(address, "http://server");
@@ -81,14 +91,20 @@ export async function startFakeAPIServer(): Promise<FakeAPIServer> {
       path,
       authorization: headers.authorization ?? "",
       contentType: headers["content-type"] ?? "",
+      impersonated: String(headers["impersonate-user"] ?? ""),
+      body: await text(request),
     };
-    const body = await text(request);
+    const { body } = received;
     requests.push(received);
-    const fault = fake.fault(received);
+    const fault = await fake.fault(received);
     if (fault === "hang") return;
     if (fault === "reset") return void request.socket.destroy();
     if (fault === "login-page") return void response.writeHead(200, { "Content-Type": "text/html" }).end("<html>");
     if (typeof fault === "number") return void refuse(response, fault);
+    if (fault !== null && typeof fault === "object") {
+      if ("answer" in fault) return void answer(response, 200, fault.answer);
+      return void refuse(response, fault.status, fault.message);
+    }
     const [status, answered] = serve(method, path, body === "" ? null : JSON.parse(body));
     if (fault === "lose-answer") return void request.socket.destroy();
     if (status >= 400) refuse(response, status);

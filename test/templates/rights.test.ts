@@ -32,10 +32,12 @@ describe("the rights", () => {
     expect(shipped.split("---\n").slice(1)).toEqual(charted().map(formatYaml));
   });
 
-  it("let nothing be listed, watched or deleted", () => {
+  it("let nothing be watched or deleted, and nothing be listed but Applications", () => {
     const verbs = new Set(rules.flatMap((rule) => rule.verbs));
+    const listed = rules.filter((rule) => rule.verbs.includes("list")).flatMap(({ resources }) => resources);
 
-    expect([...verbs].sort()).toEqual(["create", "get", "patch", "update"]);
+    expect([...verbs].sort()).toEqual(["create", "get", "list", "patch", "update"]);
+    expect(listed).toEqual(["applications"]);
   });
 
   it("name each object, but for what has no name yet", () => {
@@ -44,6 +46,7 @@ describe("the rights", () => {
     expect(unnamed.map(({ resources, verbs }) => [...resources, ...verbs])).toEqual([
       ["events", "create", "patch"],
       ["compassconnections", "create"],
+      ["applications", "list"],
     ]);
   });
 

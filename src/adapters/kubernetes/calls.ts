@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly random?: () => number;
   /** Where a pod finds its service account. @default Kubernetes's own place */
   readonly accountFolder?: string;
+  /** The user that every call is made as, where the agent's account may do that. @default the agent's account */
+  readonly asUser?: string;
 }
 
 /** Sends one call, again where that may help; rejects with a `ClusterFailure`. */
@@ -30,7 +32,7 @@ const ATTEMPTS_WITHIN_TIMEOUT = 3;
 
 /** Opens nothing yet: the access is looked up by the first call. */
 export function createCalls(options: ClusterOptions): SendCall {
-  const { env, stage, timeout = 30_000, clock = systemClock, random = Math.random, accountFolder } = options;
+  const { env, stage, timeout = 30_000, clock = systemClock, random = Math.random, accountFolder, asUser } = options;
   const { signal = new AbortController().signal } = options;
   const ofAttempt = Math.ceil(timeout / ATTEMPTS_WITHIN_TIMEOUT);
   let found: Promise<Access> | undefined;
@@ -59,6 +61,7 @@ export function createCalls(options: ClusterOptions): SendCall {
           {
             pre: async (context) => {
               context.setSignal(ends);
+              if (asUser !== undefined) context.setHeaderParam("Impersonate-User", asUser);
               return context;
             },
             post: async (context) => context,

@@ -3,13 +3,15 @@
 import { type ClusterOptions, createCalls } from "./calls.js";
 import { type ClusterCompassConnection, createCompassConnections } from "./compass-connections.js";
 import { type ClusterDeployment, createDeployments } from "./deployments.js";
+import { createTryApply, type TryApply } from "./dry-run.js";
 import { ClusterFailure } from "./errors.js";
 import { type ClusterEvent, createEvents } from "./events.js";
 import { type ClusterLease, createLeases } from "./leases.js";
+import { createLists, type Lists } from "./lists.js";
 import type { Objects, Place } from "./objects.js";
 import { type ClusterSecret, createSecrets } from "./secrets.js";
 
-export interface Cluster {
+export interface Cluster extends Lists {
   readonly secrets: Objects<ClusterSecret>;
   readonly leases: Objects<ClusterLease>;
   readonly compassConnections: Objects<ClusterCompassConnection>;
@@ -17,6 +19,8 @@ export interface Cluster {
   compassConnection(name: string): Promise<unknown>;
   /** Null when there is no such Deployment. */
   deployment(place: Place): Promise<ClusterDeployment | null>;
+  /** Tries an object without storing it. */
+  readonly tryApply: TryApply;
   /** Tells an Event, or counts it once more when it was told before. */
   tell(event: ClusterEvent): Promise<void>;
   /** Rejects as the API would refuse an Event about an object; stores nothing. */
@@ -35,6 +39,8 @@ export function openCluster(options: ClusterOptions): Cluster {
     leases: createLeases(send),
     compassConnections: createCompassConnections(send),
     deployment: createDeployments(send),
+    tryApply: createTryApply(send),
+    ...createLists(send),
     ...createEvents(send),
     compassConnection: async (name) => {
       const call = { verb: "get", resource: COMPASS_CONNECTIONS.plural, object: `CompassConnection ${name}` };

@@ -1,0 +1,128 @@
+/** `applications.admission: dry-run`: what a cycle would write is tried against the API server before it is committed. */
+
+import { isForbidden, openCluster } from "./adapters/kubernetes/index.js";
+import type { Base } from "./base/index.js";
+import type { Clock } from "./common/clock.js";
+import { inOtherWords } from "./common/failure.js";
+import { forTerminal } from "./common/quote.js";
+import type { Config } from "./config/index.js";
+import type { Snapshot } from "./fetch/index.js";
+import type { SetAside } from "./model/index.js";
+import type { RenderedApplication } from "./render/index.js";
+import { createWordsGate, type OpenObject, openObjects, type SealedApplication } from "./seal/index.js";
+import type { Environment } from "./setup.js";
+
+export interface Submission {
+  readonly snapshot: Snapshot;
+  readonly base: Base;
+  readonly rendered: readonly RenderedApplication[];
+  readonly sealed: readonly SealedApplication[];
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface Admitted {
+  readonly applications: readonly SealedApplication[];
+  readonly setAside: readonly SetAside[];
+}
+
+/**
+ * Lets pass what the API server takes, and sets aside (`RefusedByAdmission`) each Application of which it refuses an
+ * object. Throws a `ClusterFailure` where it cannot be asked: who wants the check wants no commit without it.
+ */
+export type Admit = (submission: Submission) => Promise<Admitted>;
+
+export interface AdmissionOptions {
+  readonly config: Config;
+  readonly env: Environment;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Objects that are tried at one time. */
+const AT_ONCE = 8;
+
+/** Characters of the API server's words that are shown. */
+const WORDS = 300;
+
+/** For one cycle: what it answered holds while the cycle goes back to the base. Asks nobody where admission is off. */
+export function openAdmission({ config, env, clock, signal }: AdmissionOptions): Admit {
+  const { admission, admissionAs } = config.applications;
+  if (admission === "off") return async ({ sealed }) => ({ applications: sealed, setAside: [] });
+  const asUser = admissionAs === null ? null : `system:serviceaccount:${admissionAs.namespace}:${admissionAs.name}`;
+  const cluster = openCluster({ env, stage: "plan", clock, signal, ...(asUser === null ? {} : { asUser }) });
+  /** By path and intent, so that a Secret that is sealed once more is not tried once more. */
+  const answered = new Map<string, Promise<string | null>>();
+  const ask = (open: OpenObject, { application }: SealedApplication) => {
+    const answer = () => cluster.tryApply(open).catch((thrown: unknown) => Promise.reject(worded(thrown, asUser)));
+    // Without an intent nothing tells whether it is the same.
+    if (application.intent === null) return answer();
+    const key = `${open.path}\0${application.intent}\0${JSON.stringify(open.object)}`;
+    const known = answered.get(key) ?? answer();
+    answered.set(key, known);
+    return known;
+  };
+
+  return async ({ snapshot, base, rendered, sealed, onProgress }) => {
+    const sources = new Map(snapshot.applications.map((source) => [source.id, source]));
+    const manifests = new Map(rendered.map((each) => [each.application.id, each]));
+    const changed = sealed.flatMap((each) => {
+      const { id } = each.application;
+      const [source, own] = [sources.get(id), manifests.get(id)];
+      const objects = source && own ? openObjects({ rendered: own, sealed: each, source, base }) : [];
+      return objects.length === 0 ? [] : [{ each, objects }];
+    });
+    if (changed.length === 0) return { applications: sealed, setAside: [] };
+    const holdsValue = createWordsGate(snapshot);
+    const refused = new Map<string, SetAside>();
+    let done = 0;
+    await inParallel(changed, async ({ each, objects }) => {
+      signal.throwIfAborted();
+      const refusal = await firstRefusal(objects, (open) => ask(open, each));
+      onProgress?.(++done, changed.length);
+      if (refusal === null) return;
+      const { open, words } = refusal;
+      const { name, id } = each.application;
+      const told = holdsValue(words, open.data?.values() ?? [])
+        ? "its words hold a secret value, and are left out"
+        : forTerminal(words, WORDS);
+      const message = `the API server refuses ${open.object.kind} ${open.object.metadata.name}: ${told}`;
+      refused.set(id, { name, id, reason: "RefusedByAdmission", message });
+    });
+    return {
+      applications: sealed.filter(({ application }) => !refused.has(application.id)),
+      setAside: [...refused.values()],
+    };
+  };
+}
+
+async function firstRefusal(objects: readonly OpenObject[], ask: (open: OpenObject) => Promise<string | null>) {
+  for (const open of objects) {
+    const words = await ask(open);
+    if (words !== null) return { open, words };
+  }
+  return null;
+}
+
+/** The first failure ends it: what is under way is waited for, nothing else is begun. */
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const failures: unknown[] = [];
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined && failures.length === 0; item = queue.shift()) {
+      await work(item).catch((thrown: unknown) => failures.push(thrown));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
+  if (failures.length > 0) throw failures[0];
+}
+
+function worded(thrown: unknown, asUser: string | null): unknown {
+  if (!isForbidden(thrown)) return thrown;
+  const off = "or set applications.admission: off.";
+  if (asUser === null) {
+    const hint = `Apply deploy/admission.yaml, which lets the agent try Applications and Secrets without storing them; ${off}`;
+    return inOtherWords(thrown, thrown.message, hint);
+  }
+  const hint = `Give the agent's account the verb impersonate on that service account, and that one the verbs create and patch on what it applies; ${off}`;
+  return inOtherWords(thrown, `${thrown.message}, as ${asUser}`, hint);
+}
