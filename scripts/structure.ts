@@ -19,6 +19,8 @@ const ORDER = [
   "src/plan",
   "src/publish",
   "src/report",
+  // What a commit range shows of the stages' work.
+  "src/verify",
   // The embedded Compass stands beside the stages: it uses none of them.
   "src/sandbox",
   // setup, pairing, cycle: they put the stages together.

@@ -19,6 +19,7 @@ import { snapshotCommand } from "./snapshot.js";
 import { statusCommand } from "./status.js";
 import { resumeCommand, suspendCommand } from "./suspend.js";
 import { syncCommand } from "./sync.js";
+import { verifyCommand } from "./verify.js";
 
 /** Adds a command: its action is given a context made from all options, and gives the exit code. */
 export type Register = (
@@ -86,6 +87,7 @@ export async function run(args: readonly string[], world: World): Promise<number
     revokeCommand,
     reconnectCommand,
     doctorCommand,
+    verifyCommand,
     sandboxCommand,
     configCommand,
   ]) {
