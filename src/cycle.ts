@@ -2,6 +2,7 @@
 
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Repository } from "./adapters/git/index.js";
+import { createTokenKeeper, type TokenKeeper } from "./adapters/github-app/index.js";
 import {
   type Base,
   bundlesOf,
@@ -76,6 +77,8 @@ export interface CycleOptions {
   readonly baseFolder?: string;
   /** Told before a token is spent: the host it goes to. @default nobody */
   readonly onHost?: (host: string) => void;
+  /** Keeps a GitHub App's tokens from cycle to cycle. @default each cycle asks for its own */
+  readonly tokens?: TokenKeeper;
   /** Runtime id of the agent whose `git.path` is taken over. @default no path of another agent is touched */
   readonly takeOver?: string;
 }
@@ -293,10 +296,16 @@ async function reconcile(running: Running): Promise<Reached> {
   if (running.baseFolder !== undefined) return onBase(await folderBase(running.baseFolder, sealKey), null);
   const { git } = settings;
   if (git === null) throw settingMissing("git.url", "the repository to write to");
+  const { tokens = createTokenKeeper() } = running;
   // After a rejected push back to the base and no further: what Director said still holds.
   return retry(
     async () => {
-      const repository = await targetRepository(config, git, { env: running.env, signal, cache: state.cache });
+      const repository = await targetRepository(config, git, {
+        env: running.env,
+        signal,
+        cache: state.cache,
+        tokens,
+      });
       try {
         const base = await watch.time("base", () =>
           openBase({ repository, branch: git.branch, path: git.path, sealKey }),

@@ -61,6 +61,7 @@ export type FailureCode =
   // base and publish
   | "RepositoryNotFound"
   | "RepositoryAuthentication"
+  | "HostKeyUntrusted"
   | "RepositoryRefused"
   | "BranchNotFound"
   | "BaseUnusable"

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import { Failure, type Stage } from "../../common/failure.js";
 import { parseAddress } from "./address.js";
+import { requireFitting, writeCredentials } from "./credential-files.js";
 import { basicCredentials, type GitAuth, gitEnvironment, REMOTE } from "./environment.js";
 import { type Circumstances, gitFailure } from "./errors.js";
 import { blobStreams, commitStream, finish } from "./fast-import.js";
@@ -13,7 +14,7 @@ import { isTreePath, join } from "./paths.js";
 import { createRunner, type RunOptions, type RunResult } from "./run.js";
 
 export interface RepositoryOptions {
-  /** Folder, `file://` or `http(s)://`, without user info. */
+  /** Folder, `file://`, `http(s)://` without user info, `ssh://` or `user@host:path`. */
   readonly url: string;
   readonly auth: GitAuth;
   /** Path of a PEM file. @default the system's authorities */
@@ -94,6 +95,7 @@ export interface Repository {
 export async function openRepository(options: RepositoryOptions): Promise<Repository> {
   const { auth, directory, timeout, signal, proxy = null } = options;
   const address = parseAddress(options.url);
+  requireFitting(address, auth);
   const folder = await makeFolder(directory).catch((cause: unknown) => {
     throw new Failure("the folder for temporary repositories cannot be written", {
       code: "GitFailed",
@@ -103,6 +105,10 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
     });
   });
   const { home, repository: gitDirectory } = folder;
+  await writeCredentials(home, auth).catch(async (thrown: unknown) => {
+    await folder.remove();
+    throw thrown;
+  });
   const environment = gitEnvironment({ ...options, address, home, repository: gitDirectory });
   const run = createRunner({ directory: home, environment, signal });
   const forbidden =
