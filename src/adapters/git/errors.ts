@@ -97,7 +97,7 @@ const rules: readonly Rule[] = [
     hint: "Install the OpenSSH client and have it on PATH, or use the repository's https address.",
   },
   {
-    when: /unable to set private key file|could not load PEM client certificate|unable to use client certificate|problem with the local SSL certificate|private key .{0,20}does not match/i,
+    when: /unable to set private key file|error reading X\.509 key or certificate file|could not load PEM client certificate|unable to use client certificate|problem with the local SSL certificate|private key .{0,20}does not match/i,
     code: "RepositoryAuthentication",
     message: () => "the client certificate of git.auth.clientCertificate cannot be used",
     hint: "Give a certificate and its own key, both PEM, the key without passphrase.",
