@@ -39,6 +39,7 @@ const IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   yaml: ["src/adapters/yaml"],
   "simple-git": ["src/adapters/git"],
   undici: ["src/adapters/http"],
+  openpgp: ["src/adapters/signing"],
   cdk8s: ["src/render", "templates"],
   constructs: ["src/render", "templates"],
   "age-encryption": ["src/seal", "src/demo"],

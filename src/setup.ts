@@ -6,6 +6,7 @@ import { getCACertificates } from "node:tls";
 import { type GitAuth, openRepository, type Repository } from "./adapters/git/index.js";
 import { apiOf, createTokenKeeper, repositoryOf, type TokenKeeper } from "./adapters/github-app/index.js";
 import { createHTTPClient, type HTTPClientOptions } from "./adapters/http/index.js";
+import { createSigner, type Signer } from "./adapters/signing/index.js";
 import type { Clock } from "./common/clock.js";
 import { Failure, type Stage } from "./common/failure.js";
 import { makeFolder } from "./common/make-folder.js";
@@ -113,6 +114,7 @@ export async function targetRepository(
   const { https, no } = git.url.startsWith("https:") ? proxyOf(config.proxy, env) : NO_PROXY;
   const ca = git.ca === null ? {} : { ca: await authoritiesFile(git.ca, env, cache) };
   const auth = await gitAuth(config, git, { env, signal, tokens });
+  const sign = git.signing === null ? null : await signerOf(git.signing, env);
   return openRepository({
     url: git.url,
     auth,
@@ -121,6 +123,7 @@ export async function targetRepository(
     directory: cache,
     timeout: GIT_TIMEOUT,
     signal,
+    sign,
     ...ca,
   });
 }
@@ -176,6 +179,13 @@ async function gitAuth(
   const key = await secret(auth.githubApp.key, "private key of the GitHub App");
   const password = await installationToken(config, git, { ...auth.githubApp, key }, { env, signal, tokens });
   return { kind: "basic", username: TOKEN_USER, password };
+}
+
+async function signerOf({ format, key }: NonNullable<GitConfig["signing"]>, env: Environment): Promise<Signer> {
+  return createSigner(
+    format,
+    await readSecret(key, { env, stage: "publish", purpose: "key that commits are signed with" }),
+  );
 }
 
 /** Of one call of GitHub, in milliseconds, and the most that it may answer, in bytes. */

@@ -68,6 +68,7 @@ export type FailureCode =
   | "InventoryUnusable"
   | "TwoAgents"
   | "PushRejected"
+  | "SigningImpossible"
   | "GitFailed"
   // render, seal, plan
   | "TemplateBroken"

@@ -100,7 +100,7 @@ const rules: readonly Rule[] = [
     when: /unable to set private key file|error reading X\.509 key or certificate file|could not load PEM client certificate|unable to use client certificate|problem with the local SSL certificate|private key .{0,20}does not match/i,
     code: "RepositoryAuthentication",
     message: () => "the client certificate of git.auth.clientCertificate cannot be used",
-    hint: "Give a certificate and its own key, both PEM, the key without passphrase.",
+    hint: "Give a certificate and its own key in git.auth.clientCertificate, both PEM, the key without passphrase.",
   },
   {
     when: /alert (?:number \d+|bad certificate|certificate required|unknown ca|certificate expired)|certificate required|TLS fatal alert has been received/i,

@@ -12,6 +12,7 @@ import { makeFolder } from "./folder.js";
 import { parseBatch, parseRemote, parseTree } from "./parse.js";
 import { isTreePath, join } from "./paths.js";
 import { createRunner, type RunOptions, type RunResult } from "./run.js";
+import { withSignature } from "./signed-commit.js";
 
 export interface RepositoryOptions {
   /** Folder, `file://`, `http(s)://` without user info, `ssh://` or `user@host:path`. */
@@ -23,6 +24,8 @@ export interface RepositoryOptions {
   readonly proxy?: string | null;
   /** Hosts that are reached without the proxy. */
   readonly noProxy?: readonly string[];
+  /** Gives the armored signature over a commit. @default commits are not signed */
+  readonly sign?: ((payload: Buffer) => Promise<string>) | null;
   /** An existing folder, in which a temporary one is made. */
   readonly directory: string;
   /** Milliseconds per remote call. */
@@ -93,7 +96,7 @@ export interface Repository {
 
 /** Opens without asking the server anything. Throws for an address that cannot be used. */
 export async function openRepository(options: RepositoryOptions): Promise<Repository> {
-  const { auth, directory, timeout, signal, proxy = null } = options;
+  const { auth, directory, timeout, signal, proxy = null, sign = null } = options;
   const address = parseAddress(options.url);
   requireFitting(address, auth);
   const folder = await makeFolder(directory).catch((cause: unknown) => {
@@ -298,7 +301,15 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
       const ref = `refs/runtime-agent/commit-${++commits}`;
       const commit = commitStream({ ref, parent, author, date, message, deletes: gone, writes: files });
       const { stdout } = await importing([...last, ...commit]);
-      return stdout.toString().trim();
+      const id = stdout.toString().trim();
+      if (sign === null) return id;
+      // fast-import cannot sign; what it made stays behind in the temporary repository.
+      const unsigned = (await local("publish", ["cat-file", "commit", id])).stdout;
+      const signed = withSignature(unsigned, await sign(unsigned), prepared());
+      const { stdout: answer } = await local("publish", ["hash-object", "-t", "commit", "-w", "--stdin"], {
+        input: signed,
+      });
+      return answer.toString().trim();
     },
 
     async push({ branch, commit, expected }) {
