@@ -281,7 +281,7 @@ async function reconcile(running: Running): Promise<Reached> {
         notes: [],
         failure: null,
       }),
-      { runtime: settings.runtimeID, digest: plan.digest, version },
+      { runtime: settings.runtimeID, digest: plan.digest, version, ...settings.git.commit },
     );
     const { writes, deletes } = plan;
     const { author } = settings.git;

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { type History, type HistoryCommit, openHistory } from "../adapters/git/index.js";
 import { createSignatureCheck, namesSigners } from "../adapters/signing/index.js";
-import { asFailure, Failure } from "../common/failure.js";
+import { asFailure, Failure, inOtherWords } from "../common/failure.js";
 import { settingMissing } from "../setup.js";
 import { type Checked, verifyRange, verifyText } from "../verify/index.js";
 import type { Context } from "./context.js";
@@ -70,9 +70,11 @@ async function openAnyHistory({ cwd, signal }: Context, url: string): Promise<Hi
   try {
     return await openHistory(cwd, signal);
   } catch (thrown) {
+    const failure = asFailure(thrown, "base");
     const folder = folderOf(url, cwd);
-    if (folder === null || asFailure(thrown, "base").code !== "RepositoryNotFound") throw thrown;
-    return openHistory(folder, signal);
+    if (failure.code !== "RepositoryNotFound") throw failure;
+    if (folder !== null) return openHistory(folder, signal);
+    throw inOtherWords(failure, "the working folder is no Git repository", "Run verify in a clone of git.url.");
   }
 }
 

@@ -9,8 +9,6 @@ type Rule = readonly [setting: string, instead: string, asked: (config: Config) 
 const rules: readonly Rule[] = [
   ["git.publish: pull-request", "set git.publish: direct", ({ git }) => git?.publish === "pull-request"],
   ["git.push", "leave it out", ({ git }) => git !== null && git.push !== null],
-  ["git.commit.subject", "leave it out", ({ git }) => git !== null && git.commit.subject !== null],
-  ["git.commit.trailers", "leave it out", ({ git }) => git !== null && Object.keys(git.commit.trailers).length > 0],
   ["secrets.mode: sealed-secrets", "use sops", ({ secrets }) => secrets.mode === "sealed-secrets"],
   ["secrets.mode: cluster", "use sops", ({ secrets }) => secrets.mode === "cluster"],
   ["applications.admission: dry-run", "set it to off", ({ applications }) => applications.admission === "dry-run"],
