@@ -305,15 +305,19 @@ async function reconcile(running: Running): Promise<Reached> {
         signal,
         cache: state.cache,
         tokens,
+        keeps: !planOnly,
       });
+      let isWell = false;
       try {
         const base = await watch.time("base", () =>
           openBase({ repository, branch: git.branch, path: git.path, sealKey }),
         );
-        return await onBase(base, repository);
+        const reached = await onBase(base, repository);
+        isWell = true;
+        return reached;
       } finally {
         used.git += repository.requests;
-        await repository.close();
+        await repository.close(isWell);
       }
     },
     {

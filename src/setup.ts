@@ -94,13 +94,15 @@ export interface RepositorySettings {
   readonly cache: string;
   /** Keeps a GitHub App's tokens from call to call. @default each call asks for its own */
   readonly tokens?: TokenKeeper | undefined;
+  /** Whether what was fetched is kept in the cache for the next cycle. @default false */
+  readonly keeps?: boolean;
 }
 
 /** The target repository. The caller closes it. */
 export async function targetRepository(
   config: Config,
   git: GitConfig,
-  { env, signal, cache, tokens = createTokenKeeper() }: RepositorySettings,
+  { env, signal, cache, tokens = createTokenKeeper(), keeps = false }: RepositorySettings,
 ): Promise<Repository> {
   await makeFolder(cache, 0o700).catch((cause: unknown) => {
     throw new Failure(`the cache folder ${cache} cannot be made`, {
@@ -124,6 +126,7 @@ export async function targetRepository(
     timeout: GIT_TIMEOUT,
     signal,
     sign,
+    kept: keeps ? `repository-${targetDigest(config)}.git` : null,
     ...ca,
   });
 }
