@@ -355,6 +355,10 @@ const commands = {
     "0; 3 when a token is needed, malformed, spent or rejected; 64 without `--yes` where nobody can be asked, or when the answer is no; 75; 78; 1. The identity in use stays unless it is 0.",
   ],
   doctor: ["JSON: the [Examination](outcome.md#doctor).", "0 when no check failed, else 1; 64; 78."],
+  verify: [
+    "JSON: the [VerifyResult](verify.md#json).",
+    "0 when nothing was found; 1 when something was, or the range cannot be read; 64; 78.",
+  ],
   sandbox: [
     "JSON: one [document](outcome.md#sandbox), once it is ready; then it runs until it is stopped.",
     "130 or 143, since only a signal ends it; 78 when a port is taken or the snapshot cannot be used; 64.",

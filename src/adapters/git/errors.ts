@@ -44,6 +44,20 @@ const pushRules: readonly Rule[] = [
     hint: "Give git.url a bare repository, or name another branch in git.branch.",
   },
   {
+    when: /\[remote rejected\] \([^)]*internal server error/i,
+    code: "ServerError",
+    message: (repository) => `${repository} failed while it took the push`,
+    hint: "Try again; if it stays, look at the Git server.",
+    retryable: true,
+  },
+  {
+    when: /\[remote rejected\] \([^)]*protected/i,
+    code: "RepositoryRefused",
+    message: (repository) => `${repository} protects the branch`,
+    hint: "Let the user of git.auth push to git.branch, or propose changes with git.publish: pull-request.",
+    quote: true,
+  },
+  {
     when: /\[remote rejected\]/,
     code: "RepositoryRefused",
     message: (repository) => `${repository} refused the push`,
