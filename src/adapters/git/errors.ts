@@ -53,7 +53,7 @@ const pushRules: readonly Rule[] = [
   {
     when: /\[remote rejected\] \([^)]*protected/i,
     code: "RepositoryRefused",
-    message: (repository) => `${repository} protects the branch`,
+    message: (repository) => `${repository} refused the push`,
     hint: "Let the user of git.auth push to git.branch, or propose changes with git.publish: pull-request.",
     quote: true,
   },
