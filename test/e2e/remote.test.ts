@@ -88,7 +88,7 @@ describe("a sync", () => {
     });
 
     const synced = await run("sync");
-    const again = await run("sync");
+    const again = await run("sync", "-o", "json");
     const env = { ...gitEnvironment };
     const settings = ["-c", "gpg.format=ssh", "-c", `gpg.ssh.allowedSignersFile=${join(world.folder, "signers")}`];
     const { stderr } = await promisify(execFile)("git", [...settings, "verify-commit", "main"], {
@@ -118,7 +118,8 @@ describe("a sync", () => {
     const nowhere = await run("verify", "--base", base);
 
     expect([synced, again, checked, refused].map(({ code }) => code)).toEqual([0, 0, 0, 1]);
-    expect(again.stdout).toContain("Nothing to commit");
+    // Asked for the tip, and for nothing else.
+    expect(JSON.parse(again.stdout)).toMatchObject({ result: "unchanged", requests: { git: 1 } });
     expect(stderr).toContain('Good "git" signature');
     expect(await git(world.repository, "log", "-1", "--format=%s|%(trailers:key=Team)", "main")).toBe(
       "apps: 5 new|Team: platform",
