@@ -356,6 +356,10 @@ const commands = {
     "0, also when the removal waits for an approval; with `--purge` as for `sync`, else 64 or 78.",
   ],
   doctor: ["JSON: the [Examination](outcome.md#doctor).", "0 when no check failed, else 1; 64; 78."],
+  verify: [
+    "JSON: the [VerifyResult](verify.md#json).",
+    "0 when nothing was found; 1 when something was, or the range cannot be read; 64; 78.",
+  ],
   sandbox: [
     "JSON: one [document](outcome.md#sandbox), once it is ready; then it runs until it is stopped.",
     "130 or 143, since only a signal ends it; 78 when a port is taken or the snapshot cannot be used; 64.",

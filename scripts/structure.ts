@@ -19,6 +19,8 @@ const ORDER = [
   "src/plan",
   "src/publish",
   "src/report",
+  // What a commit range shows of the stages' work.
+  "src/verify",
   // The embedded Compass stands beside the stages: it uses none of them.
   "src/sandbox",
   // So does the installation.
@@ -40,6 +42,7 @@ const IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   "simple-git": ["src/adapters/git"],
   undici: ["src/adapters/http"],
   cdk8s: ["src/render", "src/install", "templates"],
+  openpgp: ["src/adapters/signing"],
   constructs: ["src/render", "templates"],
   "age-encryption": ["src/seal", "src/demo"],
   commander: ["src/cli"],

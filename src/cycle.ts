@@ -2,6 +2,7 @@
 
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Repository } from "./adapters/git/index.js";
+import { createTokenKeeper, type TokenKeeper } from "./adapters/github-app/index.js";
 import { type Admit, openAdmission } from "./admission.js";
 import {
   type Base,
@@ -87,6 +88,8 @@ export interface CycleOptions {
   readonly baseFolder?: string;
   /** Told before a token is spent: the host it goes to. @default nobody */
   readonly onHost?: (host: string) => void;
+  /** Keeps a GitHub App's tokens from cycle to cycle. @default each cycle asks for its own */
+  readonly tokens?: TokenKeeper;
   /** Runtime id of the agent whose `git.path` is taken over. @default no path of another agent is touched */
   readonly takeOver?: string;
   /** Counts the cycle on from what was kept, for the next one. @default what is kept stays */
@@ -310,7 +313,7 @@ async function reconcile(running: Running): Promise<Reached> {
         notes: [],
         failure: null,
       }),
-      { runtime: settings.runtimeID, digest: plan.digest, version },
+      { runtime: settings.runtimeID, digest: plan.digest, version, ...settings.git.commit },
     );
     const { writes, deletes } = plan;
     const { author } = settings.git;
@@ -325,18 +328,28 @@ async function reconcile(running: Running): Promise<Reached> {
   if (running.baseFolder !== undefined) return onBase(await folderBase(running.baseFolder, sealKey), null);
   const { git } = settings;
   if (git === null) throw settingMissing("git.url", "the repository to write to");
+  const { tokens = createTokenKeeper() } = running;
   // After a rejected push back to the base and no further: what Director said still holds.
   return retry(
     async () => {
-      const repository = await targetRepository(config, git, { env: running.env, signal, cache: state.cache });
+      const repository = await targetRepository(config, git, {
+        env: running.env,
+        signal,
+        cache: state.cache,
+        tokens,
+        keeps: !planOnly,
+      });
+      let isWell = false;
       try {
         const base = await watch.time("base", () =>
           openBase({ repository, branch: git.branch, path: git.path, sealKey }),
         );
-        return await onBase(base, repository);
+        const reached = await onBase(base, repository);
+        isWell = true;
+        return reached;
       } finally {
         used.git += repository.requests;
-        await repository.close();
+        await repository.close(isWell);
       }
     },
     {

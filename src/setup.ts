@@ -4,7 +4,9 @@ import { writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { getCACertificates } from "node:tls";
 import { type GitAuth, openRepository, type Repository } from "./adapters/git/index.js";
-import type { HTTPClientOptions } from "./adapters/http/index.js";
+import { apiOf, createTokenKeeper, repositoryOf, type TokenKeeper } from "./adapters/github-app/index.js";
+import { createHTTPClient, type HTTPClientOptions } from "./adapters/http/index.js";
+import { createSigner, type Signer } from "./adapters/signing/index.js";
 import type { Clock } from "./common/clock.js";
 import { Failure, type Stage } from "./common/failure.js";
 import { makeFolder } from "./common/make-folder.js";
@@ -86,11 +88,21 @@ export async function configuredToken({ compass }: Config, env: Environment): Pr
     : readSecret(compass.token, { env, stage: "connect", purpose: "one-time token" });
 }
 
+export interface RepositorySettings {
+  readonly env: Environment;
+  readonly signal: AbortSignal;
+  readonly cache: string;
+  /** Keeps a GitHub App's tokens from call to call. @default each call asks for its own */
+  readonly tokens?: TokenKeeper | undefined;
+  /** Whether what was fetched is kept in the cache for the next cycle. @default false */
+  readonly keeps?: boolean;
+}
+
 /** The target repository. The caller closes it. */
 export async function targetRepository(
   config: Config,
   git: GitConfig,
-  { env, signal, cache }: { env: Environment; signal: AbortSignal; cache: string },
+  { env, signal, cache, tokens = createTokenKeeper(), keeps = false }: RepositorySettings,
 ): Promise<Repository> {
   await makeFolder(cache, 0o700).catch((cause: unknown) => {
     throw new Failure(`the cache folder ${cache} cannot be made`, {
@@ -103,7 +115,8 @@ export async function targetRepository(
   // As everywhere: a proxy for https is not asked about http.
   const { https, no } = git.url.startsWith("https:") ? proxyOf(config.proxy, env) : NO_PROXY;
   const ca = git.ca === null ? {} : { ca: await authoritiesFile(git.ca, env, cache) };
-  const auth = await gitAuth(git.auth, env);
+  const auth = await gitAuth(config, git, { env, signal, tokens });
+  const sign = git.signing === null ? null : await signerOf(git.signing, env);
   return openRepository({
     url: git.url,
     auth,
@@ -112,6 +125,8 @@ export async function targetRepository(
     directory: cache,
     timeout: GIT_TIMEOUT,
     signal,
+    sign,
+    kept: keeps ? `repository-${targetDigest(config)}.git` : null,
     ...ca,
   });
 }
@@ -132,7 +147,12 @@ const NO_PROXY = { https: null, no: [] };
 // What GitHub asks for beside a token; other hosts take any name.
 const TOKEN_USER = "x-access-token";
 
-async function gitAuth(auth: GitConfig["auth"], env: Environment): Promise<GitAuth> {
+async function gitAuth(
+  config: Config,
+  git: GitConfig,
+  { env, signal, tokens }: { env: Environment; signal: AbortSignal; tokens: TokenKeeper },
+): Promise<GitAuth> {
+  const { auth } = git;
   if (auth === null) return { kind: "none" };
   const secret = (reference: SecretReference, purpose: string) =>
     readSecret(reference, { env, stage: "base", purpose });
@@ -147,7 +167,67 @@ async function gitAuth(auth: GitConfig["auth"], env: Environment): Promise<GitAu
       password: await secret(auth.basic.password, "Git password"),
     };
   }
-  throw new TypeError("a kind of git.auth got past the check of what is built");
+  if ("ssh" in auth) {
+    const knownHosts = await reveal(auth.ssh.knownHosts, env, "base", "host keys of the Git host");
+    return { kind: "ssh", key: await secret(auth.ssh.key, "SSH key of the Git host"), knownHosts };
+  }
+  if ("clientCertificate" in auth) {
+    const { certificate, key } = auth.clientCertificate;
+    return {
+      kind: "certificate",
+      certificate: await reveal(certificate, env, "base", "client certificate for the Git host"),
+      key: await secret(key, "key of the client certificate for the Git host"),
+    };
+  }
+  const key = await secret(auth.githubApp.key, "private key of the GitHub App");
+  const password = await installationToken(config, git, { ...auth.githubApp, key }, { env, signal, tokens });
+  return { kind: "basic", username: TOKEN_USER, password };
+}
+
+async function signerOf({ format, key }: NonNullable<GitConfig["signing"]>, env: Environment): Promise<Signer> {
+  return createSigner(
+    format,
+    await readSecret(key, { env, stage: "publish", purpose: "key that commits are signed with" }),
+  );
+}
+
+/** Of one call of GitHub, in milliseconds, and the most that it may answer, in bytes. */
+const [GITHUB_TIMEOUT, GITHUB_LIMIT] = [30_000, 1024 * 1024];
+
+async function installationToken(
+  { proxy, pullRequest }: Config,
+  git: GitConfig,
+  app: { readonly appID: string; readonly installationID: string; readonly key: Secret },
+  { env, signal, tokens }: { env: Environment; signal: AbortSignal; tokens: TokenKeeper },
+): Promise<Secret> {
+  if (!/^https?:/.test(git.url)) {
+    throw new Failure("git.auth.githubApp is set, but git.url is no https address", {
+      code: "ConfigurationInvalid",
+      stage: "base",
+      hint: "Use the repository's https address in git.url.",
+    });
+  }
+  const client = createHTTPClient({
+    stage: "base",
+    peer: "GitHub",
+    ca: git.ca === null ? undefined : await reveal(git.ca, env, "base", "authorities of the Git host"),
+    proxy: proxyOf(proxy, env),
+    timeout: GITHUB_TIMEOUT,
+    maxBytes: GITHUB_LIMIT,
+    signal,
+  });
+  try {
+    return await tokens.token({
+      ...app,
+      fetch: client.fetch,
+      api: pullRequest.api?.replace(/\/+$/, "") ?? apiOf(git.url),
+      repository: repositoryOf(git.url),
+      proposes: git.publish === "pull-request",
+      now: () => new Date(),
+    });
+  } finally {
+    await client.close();
+  }
 }
 
 /** git takes one file in place of the system's authorities: the usual ones are written into it beside the user's. */

@@ -41,6 +41,7 @@ function rowsUnder(text: string, heading: string): Row[] {
   return rows;
 }
 
+const findings = wordsOf("src/verify/finding.ts", "FindingCode");
 const failureCodes = wordsOf("src/common/failure.ts", "FailureCode");
 const setAside = wordsOf("src/model/estate.ts", "SetAsideReason");
 const degraded = wordsOf("src/model/estate.ts", "DegradedReason");
@@ -117,16 +118,34 @@ describe("compass-connection.md", () => {
   });
 });
 
+describe("verify.md", () => {
+  it("has each code of a finding once, and no other", () => {
+    const rows = rowsUnder(page("verify.md"), "Code");
+
+    expect(rows.map(({ first }) => first).sort()).toEqual([...findings].sort());
+  });
+});
+
 describe("every page of the reference", () => {
-  const known = new Set([...failureCodes, ...setAside, ...degraded, ...held, ...renewal, ...states, ...events]);
+  const known = new Set([
+    ...findings,
+    ...failureCodes,
+    ...setAside,
+    ...degraded,
+    ...held,
+    ...renewal,
+    ...states,
+    ...events,
+  ]);
   const others = new Set([
     "SyncOutcome",
+    "VerifyResult",
+    "InstallManifests",
+    "PlanAgainstCluster",
     "ConfigMap",
     "CronJob",
     "PairingUnfinished",
     "NoFormation",
-    "InstallManifests",
-    "PlanAgainstCluster",
   ]);
   const pages = markdown.filter((path) => path.startsWith("docs/reference/"));
 

@@ -13,6 +13,8 @@ export {
   type Inventory,
   type InventoryFile,
   type InventoryReading,
+  inventoryAsItStands,
+  isInLayout,
   isSecretPath,
   readInventory,
   type SecretReference,

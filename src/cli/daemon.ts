@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
+import { createTokenKeeper } from "../adapters/github-app/index.js";
 import { openClusterReport } from "../cluster-report.js";
 import { asFailure } from "../common/failure.js";
 import { silentLogger } from "../common/logger.js";
@@ -53,6 +54,7 @@ async function run(context: Context): Promise<number> {
   });
   log.info("listening", health.ports);
 
+  const tokens = createTokenKeeper();
   const cycle = async (_trigger: Trigger, signal: AbortSignal) => {
     configured = await digestOf(file);
     try {
@@ -64,7 +66,7 @@ async function run(context: Context): Promise<number> {
     }
     token = await tokenOf(config, env);
     const onHost = (host: string) => log.info("pairing", { host });
-    const ended = await runCycle({ config, env, clock, signal, log, version, onHost });
+    const ended = await runCycle({ config, env, clock, signal, log, version, onHost, tokens });
     const { outcome } = ended;
     if (outcome.result !== "failed") completeAt = clock.now();
     metrics.observe({ ...ended.facts, outcome, finishedAt: clock.now() });

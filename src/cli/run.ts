@@ -21,6 +21,7 @@ import { statusCommand } from "./status.js";
 import { resumeCommand, suspendCommand } from "./suspend.js";
 import { syncCommand } from "./sync.js";
 import { uninstallCommand } from "./uninstall.js";
+import { verifyCommand } from "./verify.js";
 
 /** Adds a command: its action is given a context made from all options, and gives the exit code. */
 export type Register = (
@@ -90,6 +91,7 @@ export async function run(args: readonly string[], world: World): Promise<number
     installCommand,
     uninstallCommand,
     doctorCommand,
+    verifyCommand,
     sandboxCommand,
     configCommand,
   ]) {

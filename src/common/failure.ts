@@ -61,12 +61,14 @@ export type FailureCode =
   // base and publish
   | "RepositoryNotFound"
   | "RepositoryAuthentication"
+  | "HostKeyUntrusted"
   | "RepositoryRefused"
   | "BranchNotFound"
   | "BaseUnusable"
   | "InventoryUnusable"
   | "TwoAgents"
   | "PushRejected"
+  | "SigningImpossible"
   | "GitFailed"
   // render, seal, plan
   | "TemplateBroken"

@@ -9,16 +9,6 @@ type Rule = readonly [setting: string, instead: string, asked: (config: Config) 
 const rules: readonly Rule[] = [
   ["git.publish: pull-request", "set git.publish: direct", ({ git }) => git?.publish === "pull-request"],
   ["git.push", "leave it out", ({ git }) => git !== null && git.push !== null],
-  ["git.signing", "leave it out", ({ git }) => git !== null && git.signing !== null],
-  ["git.commit.subject", "leave it out", ({ git }) => git !== null && git.commit.subject !== null],
-  ["git.commit.trailers", "leave it out", ({ git }) => git !== null && Object.keys(git.commit.trailers).length > 0],
-  ["git.auth.ssh", "use git.auth.token over https", ({ git }) => git?.auth != null && "ssh" in git.auth],
-  [
-    "git.auth.clientCertificate",
-    "use git.auth.token",
-    ({ git }) => git?.auth != null && "clientCertificate" in git.auth,
-  ],
-  ["git.auth.githubApp", "use git.auth.token", ({ git }) => git?.auth != null && "githubApp" in git.auth],
   ["secrets.mode: sealed-secrets", "use sops", ({ secrets }) => secrets.mode === "sealed-secrets"],
   ["secrets.mode: cluster", "use sops", ({ secrets }) => secrets.mode === "cluster"],
 ];

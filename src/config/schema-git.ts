@@ -1,6 +1,7 @@
 /** The keys under `git` and `pullRequest`: the repository, how to get in, and how a change is proposed. */
 
 import { z } from "zod";
+import { PLACEHOLDERS, unknownPlaceholder } from "../common/template.js";
 import {
   choice,
   exactlyOne,
@@ -96,17 +97,38 @@ const signing = section("Signs the commits.", {
 
 const TRAILER = /^[A-Za-z0-9][A-Za-z0-9-]*$/;
 
+/** The agent's own, by which its commits are known. */
+const OWN_TRAILERS = new Set(["runtime", "digest", "agent-version"]);
+
+/** One line whose placeholders are known. */
+const parseTemplate = (given: string) => {
+  const result = parseLine(given);
+  const unknown = unknownPlaceholder(given);
+  return unknown === null ? result : { wrong: "names a placeholder that is not known" };
+};
+
+const TEMPLATE = `one line; placeholders: ${PLACEHOLDERS.map((name) => `{${name}}`).join(" ")}`;
+
 const commit = section("The words of a commit: templates over the outcome.", {
-  subject: line("The first line; default: the agent's own.", "one line").nullable().prefault(null),
+  subject: text("The first line; default: the agent's own, {summary}.", TEMPLATE, parseTemplate)
+    .nullable()
+    .prefault(null),
   trailers: z
     .record(z.string(), z.string())
     .superRefine((given, context) => {
       for (const [name, value] of Object.entries(given)) {
-        if (TRAILER.test(name) && "value" in parseLine(value)) continue;
-        context.addIssue({ code: "custom", message: "holds a trailer whose name or value is not one line" });
+        const isOwn = OWN_TRAILERS.has(name.toLowerCase());
+        const isLine = TRAILER.test(name) && "value" in parseLine(value);
+        if (isLine && !isOwn && unknownPlaceholder(value) === null) continue;
+        const message = isOwn
+          ? "holds a trailer that the agent writes itself"
+          : isLine
+            ? "holds a trailer that names a placeholder that is not known"
+            : "holds a trailer whose name or value is not one line";
+        context.addIssue({ code: "custom", message });
       }
     })
-    .describe("Further trailers by name.")
+    .describe("Further trailers by name; the values are templates like `subject`.")
     .register(fields, { kind: "table", allowed: "trailer names with a text of one line each" })
     .prefault({}),
 }).prefault({});

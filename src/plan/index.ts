@@ -11,6 +11,7 @@ export type { ApprovalState } from "./approval.js";
 export { type Decision, type DecisionInput, decide, type Hold, type HoldReason } from "./decision.js";
 export type { DeletionRules } from "./deletion.js";
 export type { DestinationChange } from "./destination.js";
+export { revisionDigest } from "./digest.js";
 export { deletedBefore, learn, memoryFor, publishedBefore } from "./memory.js";
 export { makePlan, type Plan, type PlanOptions } from "./plan.js";
 export { suspendedNames, suspensionOf } from "./suspension.js";

@@ -1,6 +1,7 @@
 /** The commit message: what changed and why, for people who read `git log`. */
 
 import { forCommitMessage } from "../common/quote.js";
+import { fillTemplate } from "../common/template.js";
 import type { Outcome, OutcomeApplications } from "./outcome.js";
 
 /** Names listed of one kind; the rest is counted. */
@@ -13,10 +14,15 @@ export interface CommitMessageOptions {
   readonly runtime: string;
   readonly digest: string;
   readonly version: string;
+  /** A template; null for the agent's own words. @default null */
+  readonly subject?: string | null;
+  /** Templates by name. @default none */
+  readonly trailers?: Readonly<Record<string, string>>;
 }
 
-/** Subject of at most 72 characters, lists of names with their reasons, trailers. Ends with a line feed. */
-export function commitMessage(outcome: Outcome, { runtime, digest, version }: CommitMessageOptions): string {
+/** Subject, of at most 72 characters where it is the agent's own; lists of names with their reasons, trailers. Ends with a line feed. */
+export function commitMessage(outcome: Outcome, options: CommitMessageOptions): string {
+  const { runtime, digest, version, trailers: further = {} } = options;
   const { created, updated, deleted, replaced, held, setAside, degraded, destinationChanges } = outcome.applications;
   const sections = [
     list(
@@ -34,8 +40,29 @@ export function commitMessage(outcome: Outcome, { runtime, digest, version }: Co
     list("Set aside", setAside.map(withReason)),
     list("Degraded", [...new Set(degraded.map(withReason))]),
   ].filter((section) => section !== "");
-  const trailers = `Runtime: ${forCommitMessage(runtime)}\nDigest: ${digest}\nAgent-Version: ${version}`;
-  return `${[subject(outcome.applications), ...sections, trailers].join("\n\n")}\n`;
+  const own = [`Runtime: ${forCommitMessage(runtime)}`, `Digest: ${digest}`, `Agent-Version: ${version}`];
+  const values = valuesOf(outcome, options);
+  const theirs = Object.entries(further).map(([name, template]) => `${name}: ${fillTemplate(template, values)}`);
+  const first = options.subject == null ? values.summary : fillTemplate(options.subject, values);
+  return `${[first, ...sections, [...own, ...theirs].join("\n")].join("\n\n")}\n`;
+}
+
+/** For templates: names and ids quoted, the rest counted. */
+function valuesOf({ applications }: Outcome, { runtime, digest, version }: CommitMessageOptions) {
+  const { created, updated, deleted, held, setAside, degraded } = applications;
+  return {
+    summary: subject(applications),
+    runtime: forCommitMessage(runtime),
+    created: created.length,
+    updated: updated.length,
+    deleted: deleted.length,
+    changed: created.length + updated.length + deleted.length,
+    held: new Set(held.map(({ id }) => id)).size,
+    setAside: setAside.length,
+    degraded: new Set(degraded.map(({ id }) => id)).size,
+    digest,
+    version,
+  };
 }
 
 function subject({ created, updated, deleted }: OutcomeApplications): string {

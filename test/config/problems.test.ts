@@ -50,6 +50,21 @@ describe("a mistake in the configuration", () => {
       "schedule: [1m]",
       "agent.yaml:1  schedule: is not a section; allowed: the keys every, jitter",
     ],
+    [
+      "a placeholder that is not known",
+      "git: {commit: {subject: 'Sync {apps}'}}",
+      'agent.yaml:1  git.commit.subject: "Sync {apps}" names a placeholder that is not known; allowed: one line; placeholders: {summary} {runtime} {created} {updated} {deleted} {changed} {held} {setAside} {degraded} {digest} {version}',
+    ],
+    [
+      "a trailer that the agent writes itself",
+      "git: {commit: {trailers: {digest: x}}}",
+      'agent.yaml:1  git.commit.trailers: {"digest":"x"} holds a trailer that the agent writes itself; allowed: trailer names with a text of one line each',
+    ],
+    [
+      "a placeholder of a trailer that is not known",
+      "git: {commit: {trailers: {Team: '{team}'}}}",
+      'agent.yaml:1  git.commit.trailers: {"Team":"{team}"} holds a trailer that names a placeholder that is not known; allowed: trailer names with a text of one line each',
+    ],
     ["another version", "version: 2", "agent.yaml:1  version: 2 is not allowed here; allowed: 1"],
     [
       "a word that is not known",

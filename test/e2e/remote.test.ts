@@ -1,11 +1,15 @@
-/** The configuration of the README, against a Git server over HTTP with a token. */
+/** Real Git servers over HTTP and SSH, each way in that the configuration knows, and signed commits. */
 
+import { execFile } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { promisify } from "node:util";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { formatDocument, parseYaml } from "../../src/adapters/yaml/index.js";
-import { createBareRepository, git, startGitServer } from "../fakes/git-server.js";
-import { agent, aWorld, RECIPIENT } from "./world.js";
+import { commitAs, createBareRepository, git, gitEnvironment, startGitServer } from "../fakes/git-server.js";
+import { makeKey, SSHD, startSSHServer } from "../fakes/ssh-server.js";
+import { agent, aWorld, GIT_PATH, RECIPIENT, type World } from "./world.js";
 
 /** The first YAML block of the README after a heading. */
 async function readmeBlock(heading: string): Promise<Record<string, Record<string, unknown>>> {
@@ -55,5 +59,125 @@ describe("the README's first real configuration", () => {
     );
     const author = settings.git.author as { name?: string } | undefined;
     expect(await git(remote, "log", "-1", "--format=%an")).toBe(author?.name ?? "Runtime Agent");
+  });
+});
+
+/** Writes a configuration beside the world's with another `git` section; gives how to run the agent with it. */
+async function withGit(world: World, git: object) {
+  const config = join(world.folder, "other.yaml");
+  const settings = parseYaml(await readFile(world.config, "utf8"), { file: "a", stage: "config", code: "Internal" });
+  await writeFile(config, formatDocument({ ...(settings as object), git: { path: GIT_PATH, ...git } }));
+  return (...args: string[]) => agent([...args, "--config", config], { cwd: world.folder });
+}
+
+describe("a sync", () => {
+  it.skipIf(SSHD === null)("goes over ssh, with a signed commit in the words of the configuration", async () => {
+    const world = await aWorld();
+    await world.pair();
+    const base = await commitAs(world.repository, { files: { "README.md": "ours" } });
+    const [key, signer] = [await makeKey(world.folder, "key"), await makeKey(world.folder, "signer")];
+    const server = await startSSHServer({ authorized: [key.public] });
+    onTestFinished(() => server.close());
+    await writeFile(join(world.folder, "known_hosts"), server.knownHosts);
+    await writeFile(join(world.folder, "signers"), `runtime-agent@example.com ${signer.public}\n`);
+    const run = await withGit(world, {
+      url: server.url(world.repository),
+      auth: { ssh: { key: { file: key.file }, knownHosts: { file: join(world.folder, "known_hosts") } } },
+      signing: { format: "ssh", key: { file: signer.file } },
+      commit: { subject: "apps: {created} new", trailers: { Team: "platform" } },
+    });
+
+    const synced = await run("sync");
+    const again = await run("sync", "-o", "json");
+    const env = { ...gitEnvironment };
+    const settings = ["-c", "gpg.format=ssh", "-c", `gpg.ssh.allowedSignersFile=${join(world.folder, "signers")}`];
+    const { stderr } = await promisify(execFile)("git", [...settings, "verify-commit", "main"], {
+      cwd: world.repository,
+      env,
+    });
+    const verify = (signers: string) =>
+      agent(
+        [
+          "verify",
+          "--base",
+          base,
+          "--head",
+          "main",
+          "--signers",
+          signers,
+          "--config",
+          join(world.folder, "other.yaml"),
+        ],
+        {
+          cwd: world.repository,
+        },
+      );
+    const checked = await verify(join(world.folder, "signers"));
+    const other = await makeKey(world.folder, "other");
+    const refused = await verify(`${other.file}.pub`);
+    const nowhere = await run("verify", "--base", base);
+
+    expect([synced, again, checked, refused].map(({ code }) => code)).toEqual([0, 0, 0, 1]);
+    // Asked for the tip, and for nothing else.
+    expect(JSON.parse(again.stdout)).toMatchObject({ result: "unchanged", requests: { git: 1 } });
+    expect(stderr).toContain('Good "git" signature');
+    expect(await git(world.repository, "log", "-1", "--format=%s|%(trailers:key=Team)", "main")).toBe(
+      "apps: 5 new|Team: platform",
+    );
+    expect(refused.stdout).toContain("SignatureUnknown");
+    expect(nowhere.stderr).toContain("Run verify in a clone of git.url");
+  });
+
+  it("goes as a GitHub App, with one token for the cycle", async () => {
+    const world = await aWorld();
+    await world.pair();
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    await writeFile(join(world.folder, "app.pem"), privateKey.export({ type: "pkcs1", format: "pem" }));
+    const token = "ghs_canary-of-the-app";
+    let tokens = 0;
+    const server = await startGitServer({
+      directory: world.folder,
+      token,
+      intercept: (request, response) => {
+        if (request.url !== "/api/v3/app/installations/2/access_tokens") return false;
+        tokens += 1;
+        request.resume();
+        response.writeHead(201).end(JSON.stringify({ token, expires_at: new Date(Date.now() + 3_600_000) }));
+        return true;
+      },
+    });
+    onTestFinished(() => server.close());
+    const run = await withGit(world, {
+      url: server.url("repository.git"),
+      auth: { githubApp: { appID: 1, installationID: 2, key: { file: join(world.folder, "app.pem") } } },
+    });
+
+    const { code, stdout, stderr } = await run("sync", "--log-level", "debug");
+
+    expect([code, tokens]).toEqual([0, 1]);
+    expect(stdout + stderr).not.toContain(token);
+    expect(await world.commits()).toBe(1);
+  });
+
+  it("commits nothing without the signature that was asked for", async () => {
+    const world = await aWorld();
+    await world.pair();
+    const locked = await makeKey(world.folder, "locked", "-t", "ed25519", "-N", "a passphrase");
+    const url = world.repository;
+
+    const missing = await withGit(world, {
+      url,
+      signing: { format: "ssh", key: { file: join(world.folder, "none") } },
+    });
+    const first = await missing("sync");
+    const unusable = await withGit(world, { url, signing: { format: "openpgp", key: { file: locked.file } } });
+    const second = await unusable("sync");
+
+    expect([first.code, second.code]).toEqual([1, 1]);
+    expect(first.stderr).toContain("Error [SecretUnreadable]: the key that commits are signed with: file");
+    expect(first.stderr).toContain("Mend: Create it");
+    expect(second.stderr).toContain("Error [SigningImpossible]: commits cannot be signed");
+    expect(second.stderr).toContain("Mend: Nothing is committed without the signature");
+    expect(await world.commits()).toBe(0);
   });
 });

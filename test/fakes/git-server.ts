@@ -133,7 +133,13 @@ export interface GitServerOptions {
   /** Password asked for by Basic authentication. @default none is asked for */
   readonly token?: string;
   /** Serves https. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly tls?: {
+    readonly key: string;
+    readonly cert: string;
+    /** Of the certificates that clients must show, when `requestCert` is set. */
+    readonly ca?: string;
+    readonly requestCert?: boolean;
+  };
   /** Script of a pre-receive hook, for all repositories. */
   readonly hook?: string;
   /** Answers in the CGI program's place when it gives true. */

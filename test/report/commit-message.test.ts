@@ -206,4 +206,22 @@ Agent-Version: 1.0.0
       { numRuns: 200 },
     );
   });
+
+  it("has the subject and the trailers that the configuration asks for, filled from the outcome", () => {
+    const plan = aPlan({ created: ["mp-a", "mp-b"], updated: ["mp-c"], deleted: [] });
+    const message = commitMessage(anOutcome(plan), {
+      ...options,
+      subject:
+        "chore(apps): {created}+{updated}-{deleted} of {changed}, held {held}, aside {setAside} [{runtime}] {unknown} {}",
+      trailers: { "Change-Type": "{summary}", Team: "platform {version}" },
+    });
+
+    expect(message.split("\n")[0]).toBe(`chore(apps): 2+1-0 of 3, held 0, aside 0 [${options.runtime}] {unknown} {}`);
+    expect(message).toContain("Added:\n  - mp-a\n  - mp-b\n");
+    expect(parseTrailers(message)).toEqual([
+      ...trailers,
+      "Change-Type: Add 2 Applications, update mp-c",
+      "Team: platform 1.0.0",
+    ]);
+  });
 });

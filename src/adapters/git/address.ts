@@ -20,21 +20,29 @@ const invalid = (message: string, hint: string) =>
 /** `git@host:path` and the like: a colon before the first slash, as git itself decides. */
 const SCP_LIKE = /^[^/]+:/;
 
+/** The part that ssh is told: no option, nothing that a shell or another transport would read. */
+const SCP_ADDRESS =
+  /^(?:[A-Za-z0-9_][A-Za-z0-9._+-]*@)?(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):(?![:-])[^\0\s]/;
+
+/** True for an address that ssh leads to. */
+export const isSSH = ({ url, origin }: Address) => origin === null && !url.startsWith("file:");
+
 /**
- * Throws a Failure `ConfigurationInvalid` for what is no usable address, and `BaseUnusable` for one that the agent
- * cannot reach yet (ssh). An address with user info is refused without repeating it.
+ * Throws a Failure `ConfigurationInvalid` for what is no usable address, and `BaseUnusable` for a protocol that the agent
+ * does not speak. An address with a password is refused without repeating it.
  */
 export function parseAddress(text: string): Address {
   if (text === "" || text.includes("\0")) {
     throw invalid("git.url is empty or not text", "Set git.url to a folder or an https address of a repository.");
   }
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
-    if (SCP_LIKE.test(text)) throw unsupported("ssh");
+    if (SCP_ADDRESS.test(text)) return { url: text, origin: null, shown: forTerminal(text, 200) };
+    if (SCP_LIKE.test(text)) throw unsupported(forTerminal(text.slice(0, text.indexOf(":")), 20));
     return folder(resolve(text));
   }
   const url = URL.parse(text);
   if (url === null) throw invalid("git.url is not a valid address", "Mend git.url.");
-  if (url.protocol === "ssh:" || url.protocol === "git+ssh:") throw unsupported("ssh");
+  if (url.protocol === "ssh:" && url.password === "") return secureShell(url);
   if (url.username !== "" || url.password !== "") {
     throw invalid("git.url holds a user name or a password", "Move them to git.auth, and leave git.url without them.");
   }
@@ -51,6 +59,16 @@ export function parseAddress(text: string): Address {
   return { url: url.href, origin: url.origin, shown: forTerminal(url.href, 200) };
 }
 
+/** A user name is part of the address there: who comes is decided by the key. */
+function secureShell(url: URL): Address {
+  const user = /^(?:[A-Za-z0-9_][A-Za-z0-9._+-]*)?$/.test(url.username);
+  const host = /^(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])$/.test(url.hostname);
+  if (user && host && url.search === "" && url.hash === "" && !url.pathname.startsWith("/-")) {
+    return { url: url.href, origin: null, shown: forTerminal(url.href, 200) };
+  }
+  throw invalid("git.url is not a valid ssh address", "Write it as ssh://git@host/path or git@host:path.");
+}
+
 function folder(path: string): Address {
   return { url: pathToFileURL(path).href, origin: null, shown: forTerminal(path, 200) };
 }
@@ -59,6 +77,6 @@ function unsupported(protocol: string): Failure {
   return new Failure(`git.url asks for ${protocol}, which the agent cannot use`, {
     code: "BaseUnusable",
     stage: "base",
-    hint: "Use the repository's https address in git.url, with a token in git.auth.",
+    hint: "Use the repository's https or ssh address in git.url, or a folder.",
   });
 }

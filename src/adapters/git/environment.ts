@@ -1,13 +1,19 @@
 /** The whole environment of a git child: nothing of ours leaks in, and credentials travel here and nowhere else. */
 
+import { join } from "node:path";
 import { inspect } from "node:util";
 import type { Secret } from "../../common/secret.js";
 import type { Address } from "./address.js";
+import { CREDENTIAL_FILES } from "./credential-files.js";
 
 export type GitAuth =
   | { readonly kind: "none" }
   /** A token is basic with a user name; hosts ignore it or want their own (`x-access-token`, `oauth2`). */
-  | { readonly kind: "basic"; readonly username: string; readonly password: Secret };
+  | { readonly kind: "basic"; readonly username: string; readonly password: Secret }
+  /** A private key without passphrase, and the host keys to trust as in known_hosts. */
+  | { readonly kind: "ssh"; readonly key: Secret; readonly knownHosts: string }
+  /** Both PEM. */
+  | { readonly kind: "certificate"; readonly certificate: string; readonly key: Secret };
 
 export interface EnvironmentOptions {
   readonly address: Address;
@@ -16,7 +22,7 @@ export interface EnvironmentOptions {
   readonly ca?: string;
   readonly proxy?: string | null;
   readonly noProxy?: readonly string[];
-  /** An empty folder. */
+  /** A folder with nothing in it but the credential files. */
   readonly home: string;
   /** The bare repository, which need not exist yet. */
   readonly repository: string;
@@ -43,6 +49,7 @@ export function gitEnvironment(options: EnvironmentOptions): Record<string, stri
     ["protocol.file.allow", "always"],
     ["protocol.http.allow", "always"],
     ["protocol.https.allow", "always"],
+    ["protocol.ssh.allow", "always"],
     ["protocol.version", "2"],
     ["submodule.recurse", "false"],
     ["push.recurseSubmodules", "no"],
@@ -68,6 +75,10 @@ export function gitEnvironment(options: EnvironmentOptions): Record<string, stri
     // Bound to the origin, so that no other host is ever sent it.
     settings.push([`http.${address.origin}/.extraHeader`, hidden(`Authorization: ${basicCredentials(auth)}`)]);
   }
+  if (auth.kind === "certificate" && address.origin !== null) {
+    settings.push([`http.${address.origin}/.sslCert`, join(home, CREDENTIAL_FILES.certificate)]);
+    settings.push([`http.${address.origin}/.sslKey`, join(home, CREDENTIAL_FILES.key)]);
+  }
   const environment: Record<string, string> = {
     PATH: process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin",
     HOME: home,
@@ -79,6 +90,9 @@ export function gitEnvironment(options: EnvironmentOptions): Record<string, stri
     // Paths are names, never patterns.
     GIT_LITERAL_PATHSPECS: "1",
     GIT_CONFIG_COUNT: String(settings.length),
+    // No words from outside: the files are named from the folder that the children run in.
+    GIT_SSH_COMMAND: SSH_COMMAND,
+    GIT_SSH_VARIANT: "ssh",
   };
   if (noProxy.length > 0) environment.NO_PROXY = noProxy.join(",");
   settings.forEach(([key, value], index) => {
@@ -87,6 +101,37 @@ export function gitEnvironment(options: EnvironmentOptions): Record<string, stri
   });
   return environment;
 }
+
+/**
+ * Neither the user's nor the system's configuration, keys, agents and known hosts; no question; nothing forwarded. A host
+ * that is not in ours is not spoken to.
+ */
+const SSH_COMMAND = [
+  "ssh -F none -T",
+  `-i ${CREDENTIAL_FILES.key}`,
+  ...[
+    "IdentitiesOnly=yes",
+    "IdentityAgent=none",
+    "CertificateFile=none",
+    "PreferredAuthentications=publickey",
+    "BatchMode=yes",
+    "StrictHostKeyChecking=yes",
+    `UserKnownHostsFile=${CREDENTIAL_FILES.knownHosts}`,
+    "GlobalKnownHostsFile=none",
+    "UpdateHostKeys=no",
+    "VerifyHostKeyDNS=no",
+    "CheckHostIP=no",
+    "ForwardAgent=no",
+    "ClearAllForwardings=yes",
+    "PermitLocalCommand=no",
+    "ControlMaster=no",
+    "ControlPath=none",
+    "ConnectTimeout=20",
+    "ServerAliveInterval=15",
+    "ServerAliveCountMax=4",
+    "LogLevel=ERROR",
+  ].map((option) => `-o ${option}`),
+].join(" ");
 
 export function basicCredentials({ username, password }: Extract<GitAuth, { kind: "basic" }>): string {
   return `Basic ${Buffer.from(`${username}:${password.reveal()}`).toString("base64")}`;

@@ -44,6 +44,20 @@ const pushRules: readonly Rule[] = [
     hint: "Give git.url a bare repository, or name another branch in git.branch.",
   },
   {
+    when: /\[remote rejected\] \([^)]*internal server error/i,
+    code: "ServerError",
+    message: (repository) => `${repository} failed while it took the push`,
+    hint: "Try again; if it stays, look at the Git server.",
+    retryable: true,
+  },
+  {
+    when: /\[remote rejected\] \([^)]*protected/i,
+    code: "RepositoryRefused",
+    message: (repository) => `${repository} refused the push`,
+    hint: "Let the user of git.auth push to git.branch, or propose changes with git.publish: pull-request.",
+    quote: true,
+  },
+  {
     when: /\[remote rejected\]/,
     code: "RepositoryRefused",
     message: (repository) => `${repository} refused the push`,
@@ -59,6 +73,54 @@ const rules: readonly Rule[] = [
     code: "BranchNotFound",
     message: (repository) => `the branch is not in ${repository}`,
     hint: "Create the branch, or mend git.branch.",
+  },
+  {
+    when: /REMOTE HOST IDENTIFICATION HAS CHANGED|Host key for \S+ has changed/,
+    code: "HostKeyUntrusted",
+    message: (repository) => `the host of ${repository} shows another key than the one that is trusted`,
+    hint: "Ask who runs the host whether its key was changed; only then put the new one into git.auth.ssh.knownHosts.",
+  },
+  {
+    when: /No \S+ host key is known|Host key verification failed/,
+    code: "HostKeyUntrusted",
+    message: (repository) => `the key of the host of ${repository} is not known`,
+    hint: "Put the host's line into git.auth.ssh.knownHosts: what `ssh-keyscan HOST` prints, compared with what the host publishes.",
+  },
+  {
+    when: /Load key "[^"\n]*": /,
+    code: "RepositoryAuthentication",
+    message: () => "the key of git.auth.ssh.key cannot be used",
+    hint: "Give a private key as ssh-keygen makes it, without passphrase.",
+  },
+  {
+    when: /Permission denied \((?:publickey|password|keyboard-interactive|gssapi|hostbased)|Too many authentication failures/,
+    code: "RepositoryAuthentication",
+    message: (repository) => `${repository} did not accept the key`,
+    hint: "Add the public key of git.auth.ssh.key to the repository with the right to write, and check the user in git.url.",
+  },
+  {
+    when: /ERROR: Permission to [^\n]* denied|marked as read only|deploy key does not have write access/i,
+    code: "RepositoryRefused",
+    message: (repository) => `${repository} may be read with this key, but not written`,
+    hint: "Give the key of git.auth.ssh.key the right to write.",
+  },
+  {
+    when: /cannot run ssh|ssh: (?:command )?not found/i,
+    code: "GitFailed",
+    message: () => "the program ssh cannot be started",
+    hint: "Install the OpenSSH client and have it on PATH, or use the repository's https address.",
+  },
+  {
+    when: /unable to set private key file|error reading X\.509 key or certificate file|could not load PEM client certificate|unable to use client certificate|problem with the local SSL certificate|private key .{0,20}does not match/i,
+    code: "RepositoryAuthentication",
+    message: () => "the client certificate of git.auth.clientCertificate cannot be used",
+    hint: "Give a certificate and its own key in git.auth.clientCertificate, both PEM, the key without passphrase.",
+  },
+  {
+    when: /alert (?:number \d+|bad certificate|certificate required|unknown ca|certificate expired)|certificate required|TLS fatal alert has been received/i,
+    code: "RepositoryAuthentication",
+    message: (repository) => `${repository} did not accept the client certificate`,
+    hint: "Check git.auth.clientCertificate: whether the host trusts its authority, and its dates.",
   },
   {
     when: /detected dubious ownership/,
@@ -100,7 +162,7 @@ const rules: readonly Rule[] = [
     hint: "Check git.auth: user name, token or password, its expiry and its rights.",
   },
   {
-    when: /does not appear to be a git repository|repository '[^\n]*' (?:not found|does not exist)|returned error: 404|not a git repository|does not exist|is this a git repository|not valid: is this/i,
+    when: /does not appear to be a git repository|ERROR: Repository not found|repository '[^\n]*' (?:not found|does not exist)|returned error: 404|not a git repository|does not exist|is this a git repository|not valid: is this/i,
     code: "RepositoryNotFound",
     message: (repository) => `there is no Git repository at ${repository}`,
     hint: "Check git.url. Some hosts say the same to a token without rights: then check git.auth.",
@@ -120,6 +182,18 @@ const rules: readonly Rule[] = [
     retryable: true,
   },
   {
+    when: /returned error: 413/i,
+    code: "RepositoryRefused",
+    message: (repository) => `${repository} takes no push of this size`,
+    hint: "Have the limit of the Git server, or of the proxy before it, raised.",
+  },
+  {
+    when: /returned error: 4\d\d/i,
+    code: "RepositoryRefused",
+    message: (repository) => `${repository} refused the request`,
+    hint: "Check git.url and git.auth; if both are right, look at the Git server's log.",
+  },
+  {
     when: /returned error: 5\d\d|HTTP 5\d\d|early EOF|unexpected disconnect|remote end hung up unexpectedly|unexpected EOF|invalid index-pack output|curl 18|transfer closed|bytes of body are still expected/i,
     code: "ServerError",
     message: (repository) => `${repository} failed while it answered`,
@@ -127,7 +201,7 @@ const rules: readonly Rule[] = [
     retryable: true,
   },
   {
-    when: /Could not resolve host|Failed to connect|Connection refused|Couldn't connect|Connection reset|Empty reply from server|Recv failure|Send failure|Network is unreachable|No route to host|SSL_read|SSL_connect|unable to access|RPC failed/i,
+    when: /Could not resolve host|kex_exchange_identification|Connection closed by|Failed to connect|Connection refused|Couldn't connect|Connection reset|Empty reply from server|Recv failure|Send failure|Network is unreachable|No route to host|SSL_read|SSL_connect|unable to access|RPC failed/i,
     code: "NetworkUnreachable",
     message: (repository) => `${repository} cannot be reached`,
     hint: "Check the host in git.url, the network and proxy.https.",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 export interface TemporaryFolder {
   readonly path: string;
-  /** Empty; git's HOME. */
+  /** Git's HOME: empty but for credential files. */
   readonly home: string;
   /** Where the bare repository goes. */
   readonly repository: string;

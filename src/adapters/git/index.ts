@@ -2,6 +2,7 @@
 
 export { createBareRepository } from "./create.js";
 export type { GitAuth } from "./environment.js";
+export { type Change, type History, type HistoryCommit, openHistory } from "./history.js";
 export {
   type CommitOptions,
   openRepository,

@@ -1,19 +1,23 @@
 /** One remote repository through a bare, shallow, blobless one of our own, which lives until `close()`. */
 
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
+import { join as joinPath } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { Failure, type Stage } from "../../common/failure.js";
 import { parseAddress } from "./address.js";
+import { requireFitting, writeCredentials } from "./credential-files.js";
 import { basicCredentials, type GitAuth, gitEnvironment, REMOTE } from "./environment.js";
 import { type Circumstances, gitFailure } from "./errors.js";
 import { blobStreams, commitStream, finish } from "./fast-import.js";
 import { makeFolder } from "./folder.js";
+import { giveKept, takeKept } from "./kept.js";
 import { parseBatch, parseRemote, parseTree } from "./parse.js";
 import { isTreePath, join } from "./paths.js";
 import { createRunner, type RunOptions, type RunResult } from "./run.js";
+import { withSignature } from "./signed-commit.js";
 
 export interface RepositoryOptions {
-  /** Folder, `file://` or `http(s)://`, without user info. */
+  /** Folder, `file://`, `http(s)://` without user info, `ssh://` or `user@host:path`. */
   readonly url: string;
   readonly auth: GitAuth;
   /** Path of a PEM file. @default the system's authorities */
@@ -22,8 +26,15 @@ export interface RepositoryOptions {
   readonly proxy?: string | null;
   /** Hosts that are reached without the proxy. */
   readonly noProxy?: readonly string[];
+  /** Gives the armored signature over a commit. @default commits are not signed */
+  readonly sign?: ((payload: Buffer) => Promise<string>) | null;
   /** An existing folder, in which a temporary one is made. */
   readonly directory: string;
+  /**
+   * Name, in `directory`, under which a repository is kept for the next one that is opened with it: a tip that has not moved
+   * is not fetched again. @default nothing is kept
+   */
+  readonly kept?: string | null;
   /** Milliseconds per remote call. */
   readonly timeout: number;
   readonly signal: AbortSignal;
@@ -86,14 +97,15 @@ export interface Repository {
   push(options: PushOptions): Promise<void>;
   /** The id that Git gives these bytes. */
   blobID(bytes: Uint8Array): string;
-  /** Removes the temporary repository. */
-  close(): Promise<void>;
+  /** Removes the temporary repository, or keeps it for the next one: only after work that went well. @default removes it */
+  close(keep?: boolean): Promise<void>;
 }
 
 /** Opens without asking the server anything. Throws for an address that cannot be used. */
 export async function openRepository(options: RepositoryOptions): Promise<Repository> {
-  const { auth, directory, timeout, signal, proxy = null } = options;
+  const { auth, directory, timeout, signal, proxy = null, sign = null } = options;
   const address = parseAddress(options.url);
+  requireFitting(address, auth);
   const folder = await makeFolder(directory).catch((cause: unknown) => {
     throw new Failure("the folder for temporary repositories cannot be written", {
       code: "GitFailed",
@@ -103,6 +115,10 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
     });
   });
   const { home, repository: gitDirectory } = folder;
+  await writeCredentials(home, auth).catch(async (thrown: unknown) => {
+    await folder.remove();
+    throw thrown;
+  });
   const environment = gitEnvironment({ ...options, address, home, repository: gitDirectory });
   const run = createRunner({ directory: home, environment, signal });
   const forbidden =
@@ -110,17 +126,24 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
   const proxyHost =
     proxy === null ? null : (URL.parse(proxy.includes("://") ? proxy : `http://${proxy}`)?.hostname ?? null);
 
+  const place = options.kept == null ? null : joinPath(directory, options.kept);
+  const found = place === null ? null : await takeKept(place, gitDirectory);
   let requests = 0;
-  let commits = 0;
-  let objectFormat: RemoteState["objectFormat"] | null = null;
+  const made: string[] = [];
+  let objectFormat: RemoteState["objectFormat"] | null = found?.objectFormat ?? null;
   /** False once a server sent all blobs, because it knows no filter. */
-  let blobless = true;
-  const present = new Set<string>();
+  let blobless = found?.blobless ?? true;
+  const present = new Set<string>(found?.present);
+  const fetched = new Map<string, string>(found?.tips);
+  /** As the server last told. */
+  let told: ReadonlyMap<string, string> = new Map();
 
   const local = (stage: Stage, commands: readonly string[], runOptions?: RunOptions): Promise<RunResult> => {
     const circumstances: Circumstances = { stage, repository: address.shown, proxyHost, forbidden };
     return run(commands, runOptions).catch((thrown: unknown) => {
-      throw gitFailure(thrown, circumstances);
+      const failure = gitFailure(thrown, circumstances);
+      // What was kept may have been damaged since. It is not kept again, so that the next attempt begins without.
+      throw found !== null && failure.code === "GitFailed" ? mayBeDamaged(failure) : failure;
     });
   };
   const remotely = async (stage: Stage, commands: readonly string[], runOptions?: RunOptions): Promise<RunResult> => {
@@ -141,6 +164,7 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
   const prepare = async (format: RemoteState["objectFormat"]): Promise<void> => {
     if (objectFormat === format) return;
     if (objectFormat !== null) {
+      // Retryable: what was kept is of the former repository, and the next attempt begins without.
       throw new Failure(`${address.shown} was replaced by a repository that hashes otherwise`, {
         code: "BaseUnusable",
         stage: "base",
@@ -176,12 +200,17 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
       const format =
         some === undefined ? (objectFormat ?? (await formatOfEmpty())) : some.length === 64 ? "sha256" : "sha1";
       await prepare(format);
+      told = tips;
       return { objectFormat: format, tips, head };
     },
 
     async fetch(branch) {
       prepared();
       const source = `refs/heads/${branch}`;
+      const tip = told.get(branch);
+      // Once: who asks again without a look at the branches wants to see what moved meanwhile.
+      told = new Map();
+      if (tip !== undefined && fetched.get(branch) === tip) return tip;
       const { stderr } = await remotely("base", [
         "fetch",
         // The filter is in the remote's configuration.
@@ -194,7 +223,9 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
       ]);
       if (/filtering not recognized/.test(stderr)) blobless = false;
       const { stdout } = await local("base", ["rev-parse", "--verify", "refs/runtime-agent/base^{commit}"]);
-      return stdout.toString().trim();
+      const id = stdout.toString().trim();
+      fetched.set(branch, id);
+      return id;
     },
 
     async list(commit, path) {
@@ -289,10 +320,19 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
         last = parts;
       }
       // A name of its own: fast-import would refuse to move one to a commit that is no descendant.
-      const ref = `refs/runtime-agent/commit-${++commits}`;
+      const ref = `refs/runtime-agent/${randomUUID()}`;
+      made.push(ref);
       const commit = commitStream({ ref, parent, author, date, message, deletes: gone, writes: files });
       const { stdout } = await importing([...last, ...commit]);
-      return stdout.toString().trim();
+      const id = stdout.toString().trim();
+      if (sign === null) return id;
+      // fast-import cannot sign; what it made stays behind in the temporary repository.
+      const unsigned = (await local("publish", ["cat-file", "commit", id])).stdout;
+      const signed = withSignature(unsigned, await sign(unsigned), prepared());
+      const { stdout: answer } = await local("publish", ["hash-object", "-t", "commit", "-w", "--stdin"], {
+        input: signed,
+      });
+      return answer.toString().trim();
     },
 
     async push({ branch, commit, expected }) {
@@ -305,13 +345,32 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
         REMOTE,
         `${commit}:${target}`,
       ]);
+      fetched.set(branch, commit);
     },
 
     blobID,
 
-    close: () => folder.remove(),
+    close: async (keep = false) => {
+      if (keep && place !== null && objectFormat !== null && !signal.aborted) {
+        // Else the next commit would have to descend from these.
+        const gone = Buffer.from(made.map((ref) => `delete ${ref}\n`).join(""));
+        const tidied =
+          made.length === 0 ? true : await run(["update-ref", "--stdin"], { input: gone }).then(Boolean, () => false);
+        if (tidied) await giveKept(gitDirectory, place, { objectFormat, blobless, tips: fetched, present });
+      }
+      await folder.remove();
+    },
   };
 }
+
+const mayBeDamaged = ({ message, stage, cause }: Failure) =>
+  new Failure(message, {
+    code: "GitFailed",
+    stage,
+    hint: "Run again: the cached repository may have been damaged, and is not used again.",
+    retryable: true,
+    cause,
+  });
 
 /** One id a line, for stdin. */
 const idLines = (ids: readonly string[]) => Buffer.from(ids.map((id) => `${id}\n`).join(""));

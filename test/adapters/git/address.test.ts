@@ -42,11 +42,39 @@ describe("the address of a repository", () => {
     expect(refusal("https://u:pa55@[bad/a").message).not.toContain("pa55");
   });
 
-  it("is not ssh yet, and nothing that could run a program", () => {
-    for (const text of ["git@github.com:a/b.git", "ssh://git@github.com/a/b.git", "git://host/a", "ext::sh -c id"]) {
+  it("is an ssh address in both notations, which goes to git as it is", () => {
+    for (const text of [
+      "git@github.com:a/b.git",
+      "ssh://git@git.example.com:2222/a/b.git",
+      "host.example.com:b",
+      "[::1]:b",
+    ]) {
+      expect(parseAddress(text), text).toEqual({ url: text, origin: null, shown: text });
+    }
+    expect(parseAddress("ssh://git@h/größe a.git").url).toBe("ssh://git@h/gr%C3%B6%C3%9Fe%20a.git");
+    for (const text of [
+      "ssh://git:pa55@host/a",
+      "ssh://-oProxyCommand=x/a",
+      "ssh://host/a?x=pa55",
+      "ssh://a%20b@host/x",
+    ]) {
+      expect(refusal(text), text).toMatchObject({ code: "ConfigurationInvalid" });
+      expect(refusal(text).message, text).not.toContain("pa55");
+    }
+  });
+
+  it("is nothing that could run a program, and no protocol without protection", () => {
+    for (const text of [
+      "git://host/a",
+      "ext::sh -c id",
+      "-oProxyCommand=x:a",
+      "host:-a",
+      "a b:c",
+      "git+ssh://host/a",
+    ]) {
       expect(refusal(text), text).toMatchObject({ code: "BaseUnusable" });
     }
-    expect(refusal("git@github.com:a/b.git").hint).toContain("git.url");
+    expect(refusal("git://host/a").hint).toContain("git.url");
     expect(refusal("")).toMatchObject({ code: "ConfigurationInvalid" });
     expect(refusal("file://host/share")).toMatchObject({ code: "ConfigurationInvalid" });
   });

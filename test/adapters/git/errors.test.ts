@@ -57,6 +57,15 @@ describe("git's words", () => {
     ["fatal: detected dubious ownership in repository at '/srv/x'", "RepositoryRefused"],
     ["remote: fatal: early EOF, returned error: 401\nfatal: something nobody foresaw", "GitFailed"],
     ["fatal: something nobody foresaw", "GitFailed"],
+    ["ERROR: Repository not found.\nfatal: Could not read from remote repository.", "RepositoryNotFound"],
+    ["ERROR: Permission to a/b.git denied to deploy key", "RepositoryRefused"],
+    ["git@host: Permission denied (publickey).\nfatal: Could not read", "RepositoryAuthentication"],
+    ["Host key verification failed.\nfatal: Could not read from remote repository.", "HostKeyUntrusted"],
+    ["ssh: connect to host h port 22: Connection timed out\nfatal: Could not read", "TimedOut, retryable"],
+    ["kex_exchange_identification: read: Connection reset by peer", "NetworkUnreachable, retryable"],
+    ["error: cannot run ssh: No such file or directory\nfatal: unable to fork", "GitFailed"],
+    ["error: RPC failed; HTTP 413 curl 22 The requested URL returned error: 413", "RepositoryRefused"],
+    ["fatal: unable to access 'x': The requested URL returned error: 400", "RepositoryRefused"],
     ["", "GitFailed"],
   ])("%j are %s", (stderr, expected) => {
     expect(classify(stderr)).toBe(expected);
@@ -72,6 +81,8 @@ describe("git's words", () => {
     ["[remote rejected] (reference already exists)", "PushRejected, retryable"],
     ["[remote rejected] (pre-receive hook declined)", "RepositoryRefused"],
     ["[remote rejected] (protected branch hook declined)", "RepositoryRefused"],
+    ["[remote rejected] (GH006: Protected branch update failed)", "RepositoryRefused"],
+    ["[remote rejected] (Internal Server Error)", "ServerError, retryable"],
     ["[remote rejected] (branch is currently checked out)", "RepositoryRefused"],
   ])("on a push, %j is %s", (status, expected) => {
     const stdout = `To https://host/fleet.git\n!\t1234:refs/heads/main\t${status}\nDone\n`;
