@@ -2,6 +2,7 @@
 
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Repository } from "./adapters/git/index.js";
+import { type Watched, watchApplied } from "./applied-report.js";
 import {
   type Base,
   bundlesOf,
@@ -31,6 +32,7 @@ import {
   makePlan,
   memoryFor,
   type Plan,
+  plannedDigest,
   publishedBefore,
   suspendedNames,
   suspensionOf,
@@ -38,15 +40,19 @@ import {
 import { publishCommit } from "./publish/index.js";
 import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
 import {
+  type Applied,
+  appliedOf,
+  appliedTarget,
   buildOutcome,
   commitMessage,
   type FileChange,
+  notAppliedText,
   type ObservedCycle,
   type Outcome,
   planNotes,
   wrongClock,
 } from "./report/index.js";
-import { createFingerprinter, createSealer, sealEstate } from "./seal/index.js";
+import { createFingerprinter, createSealer, sealCanary, sealEstate } from "./seal/index.js";
 import {
   type CycleSettings,
   compassTransport,
@@ -57,7 +63,7 @@ import {
   targetDigest,
   targetRepository,
 } from "./setup.js";
-import type { Memory, State } from "./state/index.js";
+import type { AppliedMemory, Memory, State } from "./state/index.js";
 
 export interface CycleOptions {
   readonly config: Config;
@@ -76,6 +82,8 @@ export interface CycleOptions {
   readonly baseFolder?: string;
   /** Told before a token is spent: the host it goes to. @default nobody */
   readonly onHost?: (host: string) => void;
+  /** Look at the cluster until what is committed is applied, for so many milliseconds. @default one look */
+  readonly wait?: number;
   /** Runtime id of the agent whose `git.path` is taken over. @default no path of another agent is touched */
   readonly takeOver?: string;
 }
@@ -84,6 +92,8 @@ export interface CycleResult {
   readonly outcome: Outcome;
   /** Each file with its old and new text, secrets unmasked where they are readable: only for `diffFiles`. */
   readonly changes: readonly FileChange[];
+  /** Why the cluster could not be asked what was applied; null when it was, or nobody wanted that. */
+  readonly unwatched: Failure | null;
   /** What the outcome does not tell. */
   readonly facts: Omit<ObservedCycle, "outcome" | "finishedAt">;
 }
@@ -136,19 +146,26 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
   const { session } = used;
   const wrong = wrongClock(session?.client.clockSkew ?? maintained?.clockSkew ?? null);
   if (wrong !== null) notes.push(`the clock of this machine is ${wrong} Compass's: check it`);
-  const outcome = buildOutcome({
-    result: resultOf(reached, planOnly),
-    runtime: config.runtime.id,
-    plan: reached?.plan ?? null,
-    commit: reached?.commit ?? null,
-    // A plan keeps nothing: a hash that it makes up could not be approved.
-    approval: planOnly && reached?.isNewHold !== false ? null : (reached?.plan.approval ?? null),
-    suspended: reached?.isSuspended ?? false,
-    requests: { director: used.session?.client.requests ?? 0, connector: used.connector, git: used.git },
-    durations: watch.durations(),
-    notes,
-    failure,
-  });
+  const outcomeWith = (watched: Watched) =>
+    buildOutcome({
+      result: resultOf(reached, planOnly),
+      runtime: config.runtime.id,
+      plan: reached?.plan ?? null,
+      commit: reached?.commit ?? null,
+      // A plan keeps nothing: a hash that it makes up could not be approved.
+      approval: planOnly && reached?.isNewHold !== false ? null : (reached?.plan.approval ?? null),
+      suspended: reached?.isSuspended ?? false,
+      requests: { director: used.session?.client.requests ?? 0, connector: used.connector, git: used.git },
+      durations: watch.durations(),
+      notes: [...notes, ...watched.notes],
+      failure,
+      applied: watched.applied,
+    });
+  // Killed while it waits, the agent knows what it published.
+  if (options.wait !== undefined && reached !== null && state !== null && stop !== null)
+    await remember(state, outcomeWith(UNWATCHED), reached, session, clock, log);
+  const watched = await watchTarget(options, reached);
+  const outcome = outcomeWith(watched);
   if (state !== null && stop !== null) await remember(state, outcome, reached, session, clock, log);
   if (state !== null && !planOnly && !isUntold(outcome.failure?.code)) {
     const usedApproval = reached === null || reached.isSuspended ? null : reached.plan.usedApproval;
@@ -164,7 +181,19 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
   };
   await used.session?.client.close();
   await stop?.();
-  return { outcome, changes: reached?.changes ?? [], facts };
+  return { outcome, changes: reached?.changes ?? [], unwatched: watched.failure, facts };
+}
+
+const UNWATCHED: Watched = { applied: null, failure: null, notes: [] };
+
+/** What is on the target branch after the cycle, seen in the cluster; a plan and a cycle that failed ask nobody. */
+async function watchTarget(options: CycleOptions, reached: Reached | null): Promise<Watched> {
+  if (reached === null || options.planOnly === true) return UNWATCHED;
+  const { plan, isSuspended, commit, unappliedSince } = reached;
+  const digest = isSuspended ? plan.committedDigest : plan.digest;
+  if (digest === null) return UNWATCHED;
+  const target = appliedTarget(digest, isSuspended ? plan.committedFiles : plan.files);
+  return watchApplied({ ...options, target, isFresh: commit !== null, since: unappliedSince });
 }
 
 /** Of the certificate in use; null where there is none, or none that can be read. */
@@ -217,6 +246,8 @@ interface Reached {
   readonly isNewHold: boolean;
   /** Digest of repository, branch and path. */
   readonly target: string;
+  /** Since when what is committed is not applied, as the cycle before knew it. */
+  readonly unappliedSince: string | null;
 }
 
 interface Running extends CycleOptions {
@@ -263,7 +294,8 @@ async function reconcile(running: Running): Promise<Reached> {
     running.notes.splice(0, Infinity, ...running.lasting, ...notes);
     const changes = planOnly || running.withChanges ? await changesOf(plan, base) : [];
     const isNewHold = plan.hold?.set !== memory.hold?.set;
-    const reached = { plan, changes, isSuspended, isNewHold, target };
+    const unappliedSince = memory.applied?.since ?? null;
+    const reached = { plan, changes, isSuspended, isNewHold, target, unappliedSince };
     if (planOnly || isSuspended || repository === null || settings.git === null) return { ...reached, commit: null };
     const message = commitMessage(
       buildOutcome({
@@ -477,25 +509,37 @@ async function planOn(planning: Planning): Promise<Planned> {
       onProgress: progress("seal"),
     }),
   );
-  const plan = await watch.time("plan", async () =>
-    makePlan({
-      base,
-      owned,
-      folders,
-      drift,
-      decision,
-      runtimeID,
-      tenant,
-      sealKey,
-      applications: sealing.applications,
-      setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
-      degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
-      mode: config.deletion.mode,
-      remembered: memory.published,
-      namespace,
-      now,
-    }),
-  );
+  const options = {
+    base,
+    owned,
+    folders,
+    drift,
+    decision,
+    runtimeID,
+    tenant,
+    sealKey,
+    applications: sealing.applications,
+    setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
+    degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
+    mode: config.deletion.mode,
+    remembered: memory.published,
+    namespace,
+    now,
+  };
+  const canary = config.applications.canary
+    ? await watch.time("seal", () =>
+        sealCanary({
+          digest: plannedDigest({ ...options, canary: "unsealed" }),
+          namespace,
+          sealer,
+          fingerprints,
+          base,
+          owned: owned.files,
+          now,
+        }),
+      )
+    : undefined;
+  const plan = await watch.time("plan", async () => makePlan(canary === undefined ? options : { ...options, canary }));
   const suspension = suspensionOf(config.suspend, memory, instructions, asked.isSuspended);
   const notes = [
     ...(readable ? ["secrets.mode is plain: everybody who can read the repository can read the credentials"] : []),
@@ -533,6 +577,7 @@ async function remember(
   log: Logger,
 ): Promise<void> {
   const { applications, commit, digest, failure, result } = outcome;
+  const applied = appliedOf(outcome);
   const now = clock.now();
   try {
     // Read again: a person may have approved something meanwhile.
@@ -541,6 +586,7 @@ async function remember(
       ...memory,
       ...(reached === null ? {} : learn(memory, reached.plan, { ...reached, isPublished: !reached.isSuspended, now })),
       certificate: { ...memory.certificate, ...contactOf(memory, outcome, session, now) },
+      ...(applied === null ? {} : { applied: rememberedOf(applied, now) }),
       lastCycle: {
         finishedAt: now.toISOString(),
         result,
@@ -558,6 +604,15 @@ async function remember(
   } catch (thrown) {
     log.warn("the memory of this cycle could not be kept", { code: asFailure(thrown, "report").code });
   }
+}
+
+/** Names of Applications that the memory holds. */
+const REMEMBERED_NAMES = 100;
+
+function rememberedOf(applied: Applied, now: Date): AppliedMemory {
+  const { since, revision, missing } = applied;
+  const obstacle = notAppliedText(applied) || null;
+  return { at: now.toISOString(), since, revision, missing: missing.slice(0, REMEMBERED_NAMES), obstacle };
 }
 
 /** No Director answered at its address: an outage, or it is elsewhere by now. */

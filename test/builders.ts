@@ -206,6 +206,7 @@ export const noMemory: Memory = {
   published: { target: "", serial: 0, deletions: [], applications: {}, others: {} },
   reverted: {},
   lastCycle: null,
+  applied: null,
   certificate: {
     renewal: null,
     lastIssuance: null,

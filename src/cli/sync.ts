@@ -1,12 +1,21 @@
 /** `sync`: one cycle. */
 
 import { Command } from "commander";
+import { isObserved } from "../applied-report.js";
 import { LONGEST_TIMER } from "../common/clock.js";
 import { Failure } from "../common/failure.js";
 import { packageVersion } from "../common/package-root.js";
-import { parseDuration } from "../config/index.js";
+import { formatDuration, parseDuration } from "../config/index.js";
 import { runCycle } from "../cycle.js";
-import { exitCode, failureText, outcomeText } from "../report/index.js";
+import {
+  appliedOf,
+  describeFailure,
+  exitCode,
+  failureText,
+  notApplied,
+  type Outcome,
+  outcomeText,
+} from "../report/index.js";
 import type { Context } from "./context.js";
 import type { Register } from "./run.js";
 
@@ -14,7 +23,12 @@ interface SyncFlags {
   readonly detailedExitCode?: boolean;
   readonly timeout?: string;
   readonly takeOver?: string;
+  readonly wait?: boolean;
+  readonly waitTimeout?: string;
 }
+
+/** How long `--wait` waits by default, in milliseconds. */
+const WAIT = 5 * 60 * 1000;
 
 export function syncCommand(register: Register): void {
   const command = new Command("sync")
@@ -23,18 +37,24 @@ export function syncCommand(register: Register): void {
     )
     .option("--detailed-exit-code", "exit with 2 when something is held or set aside")
     .option("--take-over <owner>", "make git.path this agent's, which the agent of that runtime id has so far")
+    .option("--wait", "until what is committed is applied in the cluster; exit with 75 when that does not come")
+    .option("--wait-timeout <duration>", "how long --wait waits, 5m by default")
     .option("--timeout <duration>", "stop after this time, for example 5m")
     .addHelpText("after", "\nExample:\n  runtime-agent sync --config agent.yaml");
   register(command, sync);
 }
 
-async function sync(context: Context, { detailedExitCode = false, timeout, takeOver }: SyncFlags): Promise<number> {
+async function sync(context: Context, flags: SyncFlags): Promise<number> {
+  const { detailedExitCode = false, timeout, takeOver } = flags;
   const { env, clock, log } = context;
   const signal = timeout === undefined ? context.signal : AbortSignal.any([context.signal, timeoutSignal(timeout)]);
+  const wait = waitOf(flags);
   const config = await context.resolveToWrite();
+  if (wait !== null && !isObserved(config)) throw nothingToWaitFor();
   const taking = takeOver === undefined ? {} : { takeOver };
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
-  const { outcome } = await runCycle({
+  const waiting = wait === null ? {} : { wait };
+  const { outcome: ended, unwatched } = await runCycle({
     config,
     env,
     clock,
@@ -43,20 +63,63 @@ async function sync(context: Context, { detailedExitCode = false, timeout, takeO
     version: packageVersion(),
     onHost,
     ...taking,
+    ...waiting,
   });
-  context.answer(outcome, outcome.failure === null ? outcomeText(outcome, context.text) : "");
+  const failure = ended.failure === null && wait !== null ? notAppliedBy(ended, unwatched, wait, context.signal) : null;
+  const outcome = failure === null ? ended : { ...ended, failure: describeFailure(failure) };
+  context.answer(outcome, ended.failure === null ? outcomeText(ended, context.text) : "");
   if (outcome.failure !== null) context.stderr.write(failureText(outcome.failure, context.text));
   return exitCode(outcome, detailedExitCode);
 }
 
-function timeoutSignal(text: string): AbortSignal {
-  const milliseconds = parseDuration(text);
-  if (!("value" in milliseconds)) {
-    throw new Failure("--timeout is not a duration", {
-      code: "Usage",
-      stage: "config",
-      hint: "Give it as 30s, 5m or 1h.",
+/** In milliseconds; null when nobody waits. */
+function waitOf({ wait = false, waitTimeout }: SyncFlags): number | null {
+  if (wait) return waitTimeout === undefined ? WAIT : durationOf("--wait-timeout", waitTimeout);
+  if (waitTimeout === undefined) return null;
+  throw new Failure("--wait-timeout is given without --wait", {
+    code: "Usage",
+    stage: "config",
+    hint: "Give --wait as well, or leave both out.",
+  });
+}
+
+const nothingToWaitFor = () =>
+  new Failure("sync --wait has no cluster to ask what was applied", {
+    code: "ConfigurationInvalid",
+    stage: "config",
+    hint: "Set gitops.kind to flux or argocd, or gitops.observe to true, with KUBECONFIG or in a pod; or leave --wait out.",
+  });
+
+/** Null when all is applied. */
+function notAppliedBy(outcome: Outcome, unwatched: Failure | null, wait: number, signal: AbortSignal): Failure | null {
+  const applied = appliedOf(outcome);
+  if (applied?.current === true) return null;
+  if (signal.aborted) {
+    return new Failure("the agent was stopped while it waited for what is committed to be applied", {
+      code: "Aborted",
+      stage: "report",
+      hint: "What is committed stays; `runtime-agent status` tells what the next sync finds.",
     });
   }
-  return AbortSignal.timeout(Math.min(milliseconds.value, LONGEST_TIMER));
+  if (applied !== null) return notApplied(applied, formatDuration(wait));
+  if (unwatched !== null) return unwatched;
+  return new Failure("nothing is committed that could be applied", {
+    code: "NotApplied",
+    stage: "report",
+    retryable: true,
+    hint: "The output says why nothing was written; the next sync with --wait asks again.",
+  });
+}
+
+const timeoutSignal = (text: string): AbortSignal =>
+  AbortSignal.timeout(Math.min(durationOf("--timeout", text), LONGEST_TIMER));
+
+function durationOf(option: string, text: string): number {
+  const milliseconds = parseDuration(text);
+  if ("value" in milliseconds) return milliseconds.value;
+  throw new Failure(`${option} is not a duration`, {
+    code: "Usage",
+    stage: "config",
+    hint: "Give it as 30s, 5m or 1h.",
+  });
 }

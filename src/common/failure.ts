@@ -72,6 +72,8 @@ export type FailureCode =
   | "TemplateBroken"
   | "Drifted"
   | "SealingImpossible"
+  // sync --wait
+  | "NotApplied"
   // approve, suspend, resume
   | "NothingHeld"
   // anything else

@@ -5,5 +5,5 @@ export { type Decision, type DecisionInput, decide, type Hold, type HoldReason }
 export type { DeletionRules } from "./deletion.js";
 export type { DestinationChange } from "./destination.js";
 export { deletedBefore, learn, memoryFor, publishedBefore } from "./memory.js";
-export { makePlan, type Plan, type PlanOptions } from "./plan.js";
+export { makePlan, type Plan, type PlanOptions, plannedDigest } from "./plan.js";
 export { suspendedNames, suspensionOf } from "./suspension.js";

@@ -1,5 +1,14 @@
 /** Stage report: one `Outcome`, and its views. */
 
+export {
+  type Applied,
+  type AppliedTarget,
+  type AppliedView,
+  appliedTarget,
+  judgeApplied,
+  notApplied,
+  notAppliedText,
+} from "./applied.js";
 export { commitMessage } from "./commit-message.js";
 export {
   APPROVE_ANNOTATION,
@@ -16,5 +25,5 @@ export { certificateEvents, failureEvent, madeAgain, outcomeEvents, type Reporte
 export { EXIT, exitCode, exitCodeOfFailure } from "./exit-code.js";
 export { createMetrics, type Metrics, type ObservedCycle } from "./metrics.js";
 export { planNotes, wrongClock } from "./notes.js";
-export { buildOutcome, describeFailure, type Outcome, type OutcomeFailure } from "./outcome.js";
+export { appliedOf, buildOutcome, describeFailure, type Outcome, type OutcomeFailure } from "./outcome.js";
 export { count, diffText, failureText, named, outcomeText, paint, type TextOptions } from "./terminal.js";

@@ -59,6 +59,8 @@ export interface Memory {
   /** Applications that a person put back to an older version, by name. */
   readonly reverted: Readonly<Record<string, Reverted>>;
   readonly lastCycle: LastCycle | null;
+  /** What the cluster showed when it was asked last; null when it never was. */
+  readonly applied: AppliedMemory | null;
   readonly certificate: CertificateMemory;
 }
 
@@ -194,6 +196,20 @@ export interface LastCycle {
     readonly setAside: number;
     readonly degraded: number;
   };
+}
+
+/** What of the target branch was applied. */
+export interface AppliedMemory {
+  /** When the cluster was asked, ISO 8601. */
+  readonly at: string;
+  /** Since when it is not all applied, ISO 8601; null when it is. */
+  readonly since: string | null;
+  /** The digest that the cluster shows; null for none. */
+  readonly revision: string | null;
+  /** Names of Applications that are missing or another version, as far as they are known; some of many. */
+  readonly missing: readonly string[];
+  /** What else speaks against it, in the words of those who apply it; null for nothing. */
+  readonly obstacle: string | null;
 }
 
 export interface State {

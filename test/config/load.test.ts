@@ -92,8 +92,10 @@ describe("the configuration", () => {
         gatewayURL: "http://central-application-gateway.kyma-system.svc.cluster.local:8082",
         templates: join(cwd, "templates"),
         allowedKinds: ["Application", "Secret", "ConfigMap"],
+        canary: false,
         admission: "off",
       },
+      gitops: { kind: "none", namespace: null, name: "runtime-agent", observe: null },
       deletion: {
         mode: "sync",
         observations: 3,
@@ -160,8 +162,10 @@ describe("the configuration", () => {
         gatewayURL: "http://central-application-gateway.kyma-system.svc.cluster.local:8082",
         templates: null,
         allowedKinds: ["Application", "Secret", "ConfigMap"],
+        canary: false,
         admission: "off",
       },
+      gitops: { kind: "none", namespace: null, name: "runtime-agent", observe: null },
       deletion: {
         mode: "sync",
         observations: 3,

@@ -46,6 +46,8 @@ export const aPlan = (changes: Partial<Plan> = {}): Plan => ({
   published: {},
   others: {},
   inventory: { serial: 1, deletions: [] },
+  files: [],
+  committedFiles: [],
   at: noon,
   ...changes,
 });

@@ -42,6 +42,13 @@ export const aMemory: Memory = {
     others: { "mp-b": "id-2" },
   },
   reverted: { "mp-a": { tree: "t", intent: "i", since, resumed: true } },
+  applied: {
+    at: "2026-11-22T10:00:00.000Z",
+    since: "2026-11-22T09:00:00.000Z",
+    revision: null,
+    missing: ["mp-a"],
+    obstacle: "Kustomization flux-system/runtime-agent says BuildFailed",
+  },
   lastCycle: {
     finishedAt: since,
     result: "published",

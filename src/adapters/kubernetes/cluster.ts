@@ -1,10 +1,12 @@
 /** The cluster, opened once for many calls. */
 
+import { type AppliedObjects, createAppliedObjects } from "./applied-objects.js";
 import { type ClusterOptions, createCalls } from "./calls.js";
 import { type ClusterCompassConnection, createCompassConnections } from "./compass-connections.js";
 import { type ClusterDeployment, createDeployments } from "./deployments.js";
 import { ClusterFailure } from "./errors.js";
 import { type ClusterEvent, createEvents } from "./events.js";
+import { createGitOps, type GitOps } from "./gitops.js";
 import { type ClusterLease, createLeases } from "./leases.js";
 import type { Objects, Place } from "./objects.js";
 import { type ClusterSecret, createSecrets } from "./secrets.js";
@@ -13,6 +15,8 @@ export interface Cluster {
   readonly secrets: Objects<ClusterSecret>;
   readonly leases: Objects<ClusterLease>;
   readonly compassConnections: Objects<ClusterCompassConnection>;
+  readonly applied: AppliedObjects;
+  readonly gitops: GitOps;
   /** The CompassConnection of that name, as it stands; null when there is none, or no such kind of object. */
   compassConnection(name: string): Promise<unknown>;
   /** Null when there is no such Deployment. */
@@ -34,6 +38,8 @@ export function openCluster(options: ClusterOptions): Cluster {
     secrets: createSecrets(send),
     leases: createLeases(send),
     compassConnections: createCompassConnections(send),
+    applied: createAppliedObjects(send),
+    gitops: createGitOps(send),
     deployment: createDeployments(send),
     ...createEvents(send),
     compassConnection: async (name) => {

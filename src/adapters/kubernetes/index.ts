@@ -5,6 +5,7 @@ export { type Cluster, openCluster } from "./cluster.js";
 export { type ClusterCompassConnection, COMPASS_CONNECTION } from "./compass-connections.js";
 export { ClusterFailure, isConflict } from "./errors.js";
 export type { ClusterEvent } from "./events.js";
+export type { GitOpsState } from "./gitops.js";
 export type { ClusterLease } from "./leases.js";
 export type { ClusterObject, Objects, Place } from "./objects.js";
 export { type ClusterSecretOptions, readClusterSecret } from "./read-secret.js";
