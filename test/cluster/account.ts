@@ -34,6 +34,17 @@ export const enoughForCommands = (place: KubernetesPlace): Pick<AccountRights, "
     resourceNames: ["compass-runtime-agent"],
     verbs: ["get"],
   };
+  const revision = {
+    apiGroups: [""],
+    resources: ["configmaps"],
+    resourceNames: ["runtime-agent-revision"],
+    verbs: ["get"],
+  };
+  const applications = {
+    apiGroups: ["applicationconnector.kyma-project.io"],
+    resources: ["applications"],
+    verbs: ["list"],
+  };
   const events = { apiGroups: [""], resources: ["events"], verbs: ["create", "patch"] };
   const { resourceNames: _any, ...creating } = aboutConnection("create");
   const [own, ...others] = enough(place);
@@ -42,8 +53,9 @@ export const enoughForCommands = (place: KubernetesPlace): Pick<AccountRights, "
       ...(own === undefined ? [] : [{ ...own, rules: [...own.rules, goAgent] }]),
       ...others,
       { namespace: "default", rules: [events] },
+      { namespace: "kyma-system", rules: [revision] },
     ],
-    clusterRules: [aboutConnection("get", "update"), creating],
+    clusterRules: [aboutConnection("get", "update"), creating, applications],
   };
 };
 
