@@ -54,8 +54,20 @@ export async function define(access: Access, ...names: readonly string[]): Promi
     const file = toolOf(join("definitions", `${name}.yaml`));
     // The largest would not fit into the annotation that a plain apply keeps.
     await kubectl(access, "apply", "--server-side", "--force-conflicts", "-f", file);
-    await kubectl(access, "wait", "--for=condition=Established", "--timeout=30s", "-f", file);
+    const [, definition = ""] = /^ {2}name: (\S+)$/m.exec(await readFile(file, "utf8")) ?? [];
+    await untilEstablished(access, definition);
   }
+}
+
+async function untilEstablished(access: Access, definition: string): Promise<void> {
+  const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${definition}`;
+  for (let waited = 0; waited < 300; waited++) {
+    const { body } = await call(access, "GET", path);
+    const conditions: { type: string; status: string }[] = body.status?.conditions ?? [];
+    if (conditions.some(({ type, status }) => type === "Established" && status === "True")) return;
+    await delay(100);
+  }
+  throw new Error(`${definition} was not established within 30 s`);
 }
 
 /** What the real kubectl prints, as the admin. */

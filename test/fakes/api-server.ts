@@ -12,6 +12,7 @@ export interface APIRequest {
   readonly path: string;
   readonly authorization: string;
   readonly contentType: string;
+  readonly accept: string;
 }
 
 /**
@@ -81,6 +82,7 @@ export async function startFakeAPIServer(): Promise<FakeAPIServer> {
       path,
       authorization: headers.authorization ?? "",
       contentType: headers["content-type"] ?? "",
+      accept: headers.accept ?? "",
     };
     const body = await text(request);
     requests.push(received);

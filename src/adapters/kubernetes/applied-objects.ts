@@ -37,19 +37,27 @@ const SEALED_SECRET: CustomKind = {
 };
 
 const named = z.object({ name: z.string(), annotations: z.record(z.string(), z.string()).optional() });
-const applicationsSchema = z.object({ items: z.array(z.object({ metadata: named })) });
+
+/** An empty list of metadata comes as null. */
+const itemsOf = <T extends z.ZodType>(item: T) =>
+  z.object({
+    items: z
+      .array(item)
+      .nullable()
+      .transform((items) => items ?? []),
+  });
+
+const applicationsSchema = itemsOf(z.object({ metadata: named }));
 
 const conditionSchema = z.object({ type: z.string(), status: z.string(), message: z.string().optional() });
-const sealedSecretsSchema = z.object({
-  items: z.array(
-    z.object({
-      metadata: named.extend({ generation: z.number().optional() }),
-      status: z
-        .object({ conditions: z.array(conditionSchema).optional(), observedGeneration: z.number().optional() })
-        .optional(),
-    }),
-  ),
-});
+const sealedSecretsSchema = itemsOf(
+  z.object({
+    metadata: named.extend({ generation: z.number().optional() }),
+    status: z
+      .object({ conditions: z.array(conditionSchema).optional(), observedGeneration: z.number().optional() })
+      .optional(),
+  }),
+);
 
 export function createAppliedObjects(send: SendCall): AppliedObjects {
   const custom = createCustomObjects(send);
