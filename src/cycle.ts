@@ -586,7 +586,7 @@ async function remember(
       ...memory,
       ...(reached === null ? {} : learn(memory, reached.plan, { ...reached, isPublished: !reached.isSuspended, now })),
       certificate: { ...memory.certificate, ...contactOf(memory, outcome, session, now) },
-      ...(applied === null ? {} : { applied: rememberedOf(applied, now) }),
+      ...(applied === null ? {} : { applied: rememberedOf(applied) }),
       lastCycle: {
         finishedAt: now.toISOString(),
         result,
@@ -609,10 +609,10 @@ async function remember(
 /** Names of Applications that the memory holds. */
 const REMEMBERED_NAMES = 100;
 
-function rememberedOf(applied: Applied, now: Date): AppliedMemory {
-  const { since, revision, missing } = applied;
+function rememberedOf(applied: Applied): AppliedMemory {
+  const { at, since, revision, missing } = applied;
   const obstacle = notAppliedText(applied) || null;
-  return { at: now.toISOString(), since, revision, missing: missing.slice(0, REMEMBERED_NAMES), obstacle };
+  return { at, since, revision, missing: missing.slice(0, REMEMBERED_NAMES), obstacle };
 }
 
 /** No Director answered at its address: an outage, or it is elsewhere by now. */

@@ -49,6 +49,8 @@ export interface Applied {
   readonly missing: readonly string[];
   /** The digest that the cluster shows; null for none. */
   readonly revision: string | null;
+  /** When the cluster was asked, ISO 8601. */
+  readonly at: string;
   /** Since when it is not current, ISO 8601; null when it is. */
   readonly since: string | null;
   readonly controller: AppliedBy | null;
@@ -98,12 +100,22 @@ export function judgeApplied(target: AppliedTarget, view: AppliedView, since: st
     current,
     missing,
     revision: revision === null ? null : forTerminal(revision, 100),
+    at: now.toISOString(),
     since: current ? null : (since ?? now.toISOString()),
     // Who is not well though all is applied may have other things to do.
     controller: current ? null : controller && quoted(controller),
     canary,
     unsealed: unsealed.sort((a, b) => (a.name < b.name ? -1 : 1)),
   };
+}
+
+/** What Flux and Argo CD may take when nobody asks them, in milliseconds. */
+const USUAL = 5 * 60 * 1000;
+
+/** Whether it is time to tell people: those who apply say that something is wrong, or have taken too long. */
+export function isLate({ current, since, at, controller }: Applied): boolean {
+  if (current || since === null) return false;
+  return controller !== null || Date.parse(at) - Date.parse(since) >= USUAL;
 }
 
 const quoted = ({ kind, namespace, name, reason, message }: AppliedBy): AppliedBy => ({

@@ -1,7 +1,7 @@
 /** Events about the CompassConnection: what its schema has no room for (docs/reference/compass-connection.md). Pure. */
 
 import { forEvent } from "../common/quote.js";
-import { notAppliedText } from "./applied.js";
+import { isLate, notAppliedText } from "./applied.js";
 import { reasonsText, setAsideText } from "./connection-state.js";
 import { appliedOf, type Outcome, type OutcomeFailure } from "./outcome.js";
 import { count } from "./terminal.js";
@@ -66,7 +66,7 @@ export function outcomeEvents(outcome: Outcome): ReportedEvent[] {
   if (failure !== null) return [failureEvent(failure)];
   const applied = appliedOf(outcome);
   // What was committed a moment ago has its time.
-  const isLate = applied !== null && !applied.current && commit === null;
+  const late = applied !== null && commit === null && isLate(applied) ? applied : null;
   const { held, setAside, degraded } = applications;
   const mend = approval === null ? "" : `; \`${approval.command}\` lets ${approval.count} of them pass`;
   return [
@@ -83,9 +83,9 @@ export function outcomeEvents(outcome: Outcome): ReportedEvent[] {
             `published as far as possible, ${count(degraded.length, "remark")}: ${reasonsText(degraded)}`,
           ),
         ]),
-    ...(isLate
-      ? [anEvent("Warning", "NotApplied", `what is committed is not applied: ${notAppliedText(applied)}`)]
-      : []),
+    ...(late === null
+      ? []
+      : [anEvent("Warning", "NotApplied", `what is committed is not applied: ${notAppliedText(late)}`)]),
     ...(suspended ? [anEvent("Warning", "WritingSuspended", "nothing is written to Git: a person suspended it")] : []),
   ];
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { InventoryFile } from "../../src/base/index.js";
+import { isLate } from "../../src/report/applied.js";
 import {
   type AppliedTarget,
   type AppliedView,
@@ -90,6 +91,7 @@ describe("what is on the branch", () => {
       current: true,
       missing: [],
       revision: DIGEST,
+      at: noon.toISOString(),
       since: null,
       controller: null,
       canary: null,
@@ -181,6 +183,16 @@ describe("what is on the branch", () => {
     expect(message).not.toMatch(UNPRINTABLE);
     expect(notAppliedText(applied)).toMatch(/^Kustomization flux-system\/runtime-agent says BuildFailed: /);
     expect(judged({ controller }).controller).toBeNull();
+  });
+
+  it("is late after five minutes, and at once where somebody says why", () => {
+    const controller = { kind: "Kustomization", namespace: "n", name: "k", reason: "BuildFailed", message: "" };
+    const since = (minutes: number) => new Date(noon.getTime() - minutes * 60_000).toISOString();
+    const shown = (minutes: number, by: AppliedView["controller"] = null) =>
+      isLate(judged({ revision: null, controller: by }, {}, since(minutes)));
+
+    expect([shown(0), shown(4.9), shown(5), shown(0, controller)]).toEqual([false, false, true, true]);
+    expect(isLate(judged({ controller }, {}, since(10)))).toBe(false);
   });
 
   it("that was waited for in vain is a failure that may pass, and names what is missing", () => {
