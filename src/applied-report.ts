@@ -80,7 +80,9 @@ export async function watchApplied(options: WatchOptions): Promise<Watched> {
         break;
       }
       await clock.sleep(Math.min(pause, left), signal).catch(() => undefined);
-      if (!signal.aborted) seen = await look(false);
+      const next = signal.aborted ? seen : await look(false);
+      // A look that was cut says nothing.
+      if (!signal.aborted) seen = next;
     }
   }
   const { applied } = seen;

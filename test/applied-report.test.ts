@@ -2,6 +2,7 @@
 
 import { describe, expect, it, onTestFinished } from "vitest";
 import { appliedBy, isObserved, type WatchOptions, watchApplied } from "../src/applied-report.js";
+import type { Clock } from "../src/common/clock.js";
 import { silentLogger } from "../src/common/logger.js";
 import { loadConfig } from "../src/config/index.js";
 import type { AppliedTarget } from "../src/report/index.js";
@@ -94,6 +95,16 @@ describe("the cluster", () => {
     put(APPLICATIONS, { items: [] });
 
     expect((await watch()).applied).toMatchObject({ current: false, missing: ["mp-a"], revision: null });
+  });
+
+  it("is not asked for Applications where none are committed", async () => {
+    const { watch, put, asked } = await aWatch();
+    put(REVISION, { data: { digest: DIGEST } });
+
+    const { applied } = await watch({ target: { ...TARGET, applications: new Map() } });
+
+    expect(applied?.current).toBe(true);
+    expect(asked()).toEqual([`GET ${REVISION}`]);
   });
 
   it("that knows no Applications has none of them", async () => {
@@ -344,16 +355,23 @@ describe("who waits", () => {
     expect(clock.waits.length).toBe(before);
   });
 
-  it("ends with the signal, with what it saw", async () => {
-    const { api, watch, stop } = await aWatch();
+  it.each(["a look", "a pause"])("ends with the signal in %s, with what it saw before", async (when) => {
+    const { api, watch, stop, put, clock } = await aWatch();
+    put(REVISION, { data: { digest: "sha256:2" } });
     let looks = 0;
     api.fault = ({ path }) => {
-      if (path === REVISION && ++looks === 2) stop.abort();
+      if (path === REVISION && ++looks === 2 && when === "a look") stop.abort();
       return null;
     };
+    const sleep: Clock["sleep"] = async (milliseconds, signal) => {
+      if (when === "a pause") stop.abort();
+      return clock.sleep(milliseconds, signal);
+    };
 
-    await watch({ isFresh: true, wait: 300_000 });
+    const { applied, failure, notes } = await watch({ isFresh: true, wait: 300_000, clock: { ...clock, sleep } });
 
-    expect(looks).toBe(2);
+    expect(looks).toBe(when === "a look" ? 2 : 1);
+    expect(applied).toMatchObject({ current: false, revision: "sha256:2" });
+    expect([failure, notes]).toEqual([null, []]);
   });
 });
