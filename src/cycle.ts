@@ -162,9 +162,10 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
       applied: watched.applied,
     });
   // Killed while it waits, the agent knows what it published.
+  const ended = outcomeWith(UNWATCHED);
   if (options.wait !== undefined && reached !== null && state !== null && stop !== null)
-    await remember(state, outcomeWith(UNWATCHED), reached, session, clock, log);
-  const watched = await watchTarget(options, reached);
+    await remember(state, ended, reached, session, clock, log);
+  const watched = await watchTarget(options, reached, ended);
   const outcome = outcomeWith(watched);
   if (state !== null && stop !== null) await remember(state, outcome, reached, session, clock, log);
   if (state !== null && !planOnly && !isUntold(outcome.failure?.code)) {
@@ -187,13 +188,17 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
 const UNWATCHED: Watched = { applied: null, failure: null, notes: [] };
 
 /** What is on the target branch after the cycle, seen in the cluster; a plan and a cycle that failed ask nobody. */
-async function watchTarget(options: CycleOptions, reached: Reached | null): Promise<Watched> {
-  if (reached === null || options.planOnly === true) return UNWATCHED;
-  const { plan, isSuspended, commit, unappliedSince } = reached;
-  const digest = isSuspended ? plan.committedDigest : plan.digest;
-  if (digest === null) return UNWATCHED;
-  const target = appliedTarget(digest, isSuspended ? plan.committedFiles : plan.files);
-  return watchApplied({ ...options, target, isFresh: commit !== null, since: unappliedSince });
+async function watchTarget(
+  options: CycleOptions,
+  reached: Reached | null,
+  { result, digest }: Outcome,
+): Promise<Watched> {
+  if (reached === null || digest.target === null || options.planOnly === true) return UNWATCHED;
+  const { plan, unappliedSince } = reached;
+  // What is only planned or proposed is not there to be applied.
+  const files = digest.target === plan.digest ? plan.files : plan.committedFiles;
+  const target = appliedTarget(digest.target, files);
+  return watchApplied({ ...options, target, isFresh: result === "published", since: unappliedSince });
 }
 
 /** Of the certificate in use; null where there is none, or none that can be read. */
