@@ -15,6 +15,7 @@ import { inspectIdentity } from "./connect/index.js";
 import type { Maintenance } from "./maintain.js";
 import {
   APPROVE_ANNOTATION,
+  appliedOf,
   type ConnectionReport,
   certificateEvents,
   describeFailure,
@@ -46,7 +47,8 @@ export interface Asked {
 export const NOTHING_ASKED: Asked = { approval: null, isSuspended: false, isResyncAsked: false, isDeleted: false };
 
 /** A piece of work that ended, as it is told. */
-export interface Work extends Pick<ConnectionReport, "work" | "failure" | "applications" | "isSuspended"> {
+export interface Work
+  extends Pick<ConnectionReport, "work" | "failure" | "applications" | "isSuspended" | "isApplied"> {
   readonly state: State;
   readonly asked: Asked;
   /** The approval by annotation that let something pass: it is taken away. */
@@ -256,6 +258,7 @@ export const cycleWork = ({ outcome, maintained, ...work }: CycleWorkOptions): W
   failure: outcome.failure,
   applications: outcome.applications,
   isSuspended: outcome.suspended,
+  isApplied: appliedOf(outcome)?.current ?? null,
   events: (identity) => [
     ...(maintained?.done == null ? [] : [doneEvent(maintained.done, identity)]),
     ...(maintained?.failed ?? []).map((each) => failedEvent(each.work, each.failure)),

@@ -4,6 +4,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import type { Repository } from "./adapters/git/index.js";
 import { createTokenKeeper, type TokenKeeper } from "./adapters/github-app/index.js";
 import { type Admit, openAdmission } from "./admission.js";
+import { type Watched, watchApplied } from "./applied-report.js";
 import {
   type Base,
   bundlesOf,
@@ -40,6 +41,7 @@ import {
   makePlan,
   memoryFor,
   type Plan,
+  plannedDigest,
   publishedBefore,
   suspendedNames,
   suspensionOf,
@@ -47,18 +49,22 @@ import {
 import { publishCommit } from "./publish/index.js";
 import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
 import {
+  type Applied,
+  appliedOf,
+  appliedTarget,
   buildOutcome,
   commitMessage,
   decideLabels,
   type FileChange,
   type KeptCounter,
+  notAppliedText,
   type ObservedCycle,
   type Outcome,
   planNotes,
   wrongClock,
 } from "./report/index.js";
 import { type ToldLabels, tellLabels } from "./runtime-labels.js";
-import { createFingerprinter, createSealer, sealEstate } from "./seal/index.js";
+import { createFingerprinter, createSealer, sealCanary, sealEstate } from "./seal/index.js";
 import {
   type CycleSettings,
   compassTransport,
@@ -69,7 +75,7 @@ import {
   targetDigest,
   targetRepository,
 } from "./setup.js";
-import type { Memory, State } from "./state/index.js";
+import type { AppliedMemory, Memory, State } from "./state/index.js";
 
 export interface CycleOptions {
   readonly config: Config;
@@ -90,6 +96,8 @@ export interface CycleOptions {
   readonly onHost?: (host: string) => void;
   /** Keeps a GitHub App's tokens from cycle to cycle. @default each cycle asks for its own */
   readonly tokens?: TokenKeeper;
+  /** Look at the cluster until what is committed is applied, for so many milliseconds. @default one look */
+  readonly wait?: number;
   /** Runtime id of the agent whose `git.path` is taken over. @default no path of another agent is touched */
   readonly takeOver?: string;
   /** Counts the cycle on from what was kept, for the next one. @default what is kept stays */
@@ -100,6 +108,8 @@ export interface CycleResult {
   readonly outcome: Outcome;
   /** Each file with its old and new text, secrets unmasked where they are readable: only for `diffFiles`. */
   readonly changes: readonly FileChange[];
+  /** Why the cluster could not be asked what was applied; null when it was, or nobody wanted that. */
+  readonly unwatched: Failure | null;
   /** What the outcome does not tell. */
   readonly facts: Omit<ObservedCycle, "outcome" | "finishedAt">;
 }
@@ -157,20 +167,29 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
   const { session } = used;
   const wrong = wrongClock(session?.client.clockSkew ?? maintained?.clockSkew ?? null);
   if (wrong !== null) notes.push(`the clock of this machine is ${wrong} Compass's: check it`);
-  const outcome = buildOutcome({
-    result: resultOf(reached, planOnly),
-    runtime: config.runtime.id,
-    plan: reached?.plan ?? null,
-    commit: reached?.commit ?? null,
-    // A plan keeps nothing: a hash that it makes up could not be approved.
-    approval: planOnly && reached?.isNewHold !== false ? null : (reached?.plan.approval ?? null),
-    suspended: reached?.isSuspended ?? false,
-    labels: labels?.states ?? {},
-    requests: { director: used.session?.client.requests ?? 0, connector: used.connector, git: used.git },
-    durations: watch.durations(),
-    notes,
-    failure,
-  });
+  const outcomeWith = (watched: Watched) =>
+    buildOutcome({
+      result: resultOf(reached, planOnly),
+      runtime: config.runtime.id,
+      plan: reached?.plan ?? null,
+      commit: reached?.commit ?? null,
+      // A plan keeps nothing: a hash that it makes up could not be approved.
+      approval: planOnly && reached?.isNewHold !== false ? null : (reached?.plan.approval ?? null),
+      suspended: reached?.isSuspended ?? false,
+      labels: labels?.states ?? {},
+      requests: { director: used.session?.client.requests ?? 0, connector: used.connector, git: used.git },
+      durations: watch.durations(),
+      notes: [...notes, ...watched.notes],
+      failure,
+      applied: watched.applied,
+    });
+  // Killed while it waits, the agent knows what it published.
+  const ended = outcomeWith(UNWATCHED);
+  const keeping = { state, reached, session, clock, log, labels: labels?.set ?? {} };
+  if (options.wait !== undefined && reached !== null && state !== null && stop !== null)
+    await remember({ ...keeping, state, outcome: ended });
+  const watched = await watchTarget(options, reached, ended);
+  const outcome = outcomeWith(watched);
   const facts = {
     cycle: requestID,
     // What a session was opened with need not be read again.
@@ -183,7 +202,7 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
   if (state !== null && stop !== null) {
     const count = async (kept: readonly KeptCounter[]) =>
       given.count?.(kept, { ...facts, outcome, finishedAt: clock.now() }) ?? kept;
-    await remember({ state, outcome, reached, session, clock, log, labels: labels?.set ?? {}, count });
+    await remember({ ...keeping, state, outcome, count });
   }
   if (state !== null && !planOnly && !isUntold(outcome.failure?.code)) {
     const usedApproval = reached === null || reached.isSuspended ? null : reached.plan.usedApproval;
@@ -191,7 +210,23 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
   }
   await used.session?.client.close();
   await stop?.();
-  return { outcome, changes: reached?.changes ?? [], facts };
+  return { outcome, changes: reached?.changes ?? [], unwatched: watched.failure, facts };
+}
+
+const UNWATCHED: Watched = { applied: null, failure: null, notes: [] };
+
+/** What is on the target branch after the cycle, seen in the cluster; a plan and a cycle that failed ask nobody. */
+async function watchTarget(
+  options: CycleOptions,
+  reached: Reached | null,
+  { result, digest }: Outcome,
+): Promise<Watched> {
+  if (reached === null || digest.target === null || options.planOnly === true) return UNWATCHED;
+  const { plan, unappliedSince } = reached;
+  // What is only planned or proposed is not there to be applied.
+  const files = digest.target === plan.digest ? plan.files : plan.committedFiles;
+  const target = appliedTarget(digest.target, files);
+  return watchApplied({ ...options, target, isFresh: result === "published", since: unappliedSince });
 }
 
 /** Of the certificate in use; null where there is none, or none that can be read. */
@@ -249,6 +284,8 @@ interface Reached {
   readonly target: string;
   /** Stage report: Compass is told of the runtime, where anything may be written. Does not throw. */
   readonly tellLabels: () => Promise<ToldLabels>;
+  /** Since when what is committed is not applied, as the cycle before knew it. */
+  readonly unappliedSince: string | null;
 }
 
 interface Running extends CycleOptions {
@@ -298,7 +335,15 @@ async function reconcile(running: Running): Promise<Reached> {
     const isNewHold = plan.hold?.set !== memory.hold?.set;
     const labels = decideLabels(config.runtime, first.runtime.labels, memory.labels);
     const setLabel = planOnly || isSuspended ? null : compass.setLabel;
-    const reached = { plan, changes, isSuspended, isNewHold, target, tellLabels: () => tellLabels(labels, setLabel) };
+    const reached = {
+      plan,
+      changes,
+      isSuspended,
+      isNewHold,
+      target,
+      unappliedSince: memory.applied?.since ?? null,
+      tellLabels: () => tellLabels(labels, setLabel),
+    };
     if (planOnly || isSuspended || repository === null || settings.git === null) return { ...reached, commit: null };
     const message = commitMessage(
       buildOutcome({
@@ -546,25 +591,37 @@ async function planOn(planning: Planning): Promise<Planned> {
       onProgress: progress("plan"),
     }),
   );
-  const plan = await watch.time("plan", async () =>
-    makePlan({
-      base,
-      owned,
-      folders,
-      drift,
-      decision,
-      runtimeID,
-      tenant,
-      sealKey,
-      applications: admitted.applications,
-      setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside, ...admitted.setAside],
-      degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
-      mode: config.deletion.mode,
-      remembered: memory.published,
-      namespace,
-      now,
-    }),
-  );
+  const options = {
+    base,
+    owned,
+    folders,
+    drift,
+    decision,
+    runtimeID,
+    tenant,
+    sealKey,
+    applications: admitted.applications,
+    setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside, ...admitted.setAside],
+    degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
+    mode: config.deletion.mode,
+    remembered: memory.published,
+    namespace,
+    now,
+  };
+  const canary = config.applications.canary
+    ? await watch.time("seal", () =>
+        sealCanary({
+          digest: plannedDigest({ ...options, canary: "unsealed" }),
+          namespace,
+          sealer,
+          fingerprints,
+          base,
+          owned: owned.files,
+          now,
+        }),
+      )
+    : undefined;
+  const plan = await watch.time("plan", async () => makePlan(canary === undefined ? options : { ...options, canary }));
   const suspension = suspensionOf(config.suspend, memory, instructions, asked.isSuspended);
   const notes = [
     ...(readable ? ["secrets.mode is plain: everybody who can read the repository can read the credentials"] : []),
@@ -610,9 +667,10 @@ async function remember({
   readonly clock: Clock;
   readonly log: Logger;
   readonly labels: ToldLabels["set"];
-  readonly count: (kept: readonly KeptCounter[]) => Promise<readonly KeptCounter[]>;
+  readonly count?: (kept: readonly KeptCounter[]) => Promise<readonly KeptCounter[]>;
 }): Promise<void> {
   const { applications, commit, digest, failure, result } = outcome;
+  const applied = appliedOf(outcome);
   const now = clock.now();
   try {
     // Read again: a person may have approved something meanwhile.
@@ -622,7 +680,8 @@ async function remember({
       ...(reached === null ? {} : learn(memory, reached.plan, { ...reached, isPublished: !reached.isSuspended, now })),
       certificate: { ...memory.certificate, ...contactOf(memory, outcome, session, now) },
       labels: { ...memory.labels, ...labels },
-      counters: await count(memory.counters),
+      counters: (await count?.(memory.counters)) ?? memory.counters,
+      ...(applied === null ? {} : { applied: rememberedOf(applied) }),
       lastCycle: {
         finishedAt: now.toISOString(),
         result,
@@ -640,6 +699,15 @@ async function remember({
   } catch (thrown) {
     log.warn("the memory of this cycle could not be kept", { code: asFailure(thrown, "report").code });
   }
+}
+
+/** Names of Applications that the memory holds. */
+const REMEMBERED_NAMES = 100;
+
+function rememberedOf(applied: Applied): AppliedMemory {
+  const { at, since, revision, missing } = applied;
+  const obstacle = notAppliedText(applied) || null;
+  return { at, since, revision, missing: missing.slice(0, REMEMBERED_NAMES), obstacle };
 }
 
 /** No Director answered at its address: an outage, or it is elsewhere by now. */

@@ -10,7 +10,7 @@ export interface RightsSettings {
   readonly istioNamespace: string;
 }
 
-interface Rule {
+export interface Rule {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
   readonly resourceNames?: readonly string[];
@@ -27,6 +27,7 @@ const CERTIFICATE = "cluster-client-certificates";
 const STATE = "runtime-agent-state";
 const CONFIGURATION = "runtime-agent-configuration";
 const AUTHORITY = "kyma-gateway-certs-cacert";
+const REVISION = "runtime-agent-revision";
 
 const secrets = (names: readonly string[], verbs: readonly string[]): Rule => ({
   apiGroups: [""],
@@ -48,6 +49,8 @@ export function rights(chart: Chart, { namespace, istioNamespace }: RightsSettin
     // What the Go agent is configured by, to take it over.
     secrets(["compass-agent-configuration"], ["get"]),
     { apiGroups: ["coordination.k8s.io"], resources: ["leases"], resourceNames: [NAME], verbs: ["get", "update"] },
+    // What was applied.
+    { apiGroups: [""], resources: ["configmaps"], resourceNames: [REVISION], verbs: ["get"] },
     // Whether the Go agent runs.
     { apiGroups: ["apps"], resources: ["deployments"], resourceNames: ["compass-runtime-agent"], verbs: ["get"] },
   ]);
@@ -58,23 +61,29 @@ export function rights(chart: Chart, { namespace, istioNamespace }: RightsSettin
     { ...CONNECTIONS, resourceNames: ["compass-connection"], verbs: ["get", "update"] },
     // The API server does not know the name yet when it decides this.
     { ...CONNECTIONS, verbs: ["create"] },
-    // What the Go agent owns, for `doctor`.
+    // Which of them carry the digest of what is in Git, by their metadata alone; and what the Go agent owns, for `doctor`.
     { apiGroups: ["applicationconnector.kyma-project.io"], resources: ["applications"], verbs: ["list"] },
   ]);
 }
 
 /** A Role of a namespace, or a ClusterRole, with its binding. */
-function role(scope: Construct, where: string | null, accountNamespace: string, rules: readonly Rule[]): void {
+export function role(
+  scope: Construct,
+  where: string | null,
+  accountNamespace: string,
+  rules: readonly Rule[],
+  name = NAME,
+): void {
   const kind = where === null ? "ClusterRole" : "Role";
   const apiVersion = "rbac.authorization.k8s.io/v1";
-  const metadata = { name: NAME, ...(where === null ? {} : { namespace: where }) };
+  const metadata = { name, ...(where === null ? {} : { namespace: where }) };
   const id = where ?? "cluster";
   add(scope, `role-${id}`, { apiVersion, kind, metadata, rules });
   add(scope, `binding-${id}`, {
     apiVersion,
     kind: `${kind}Binding`,
     metadata,
-    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind, name: NAME },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind, name },
     subjects: [{ kind: "ServiceAccount", name: NAME, namespace: accountNamespace }],
   });
 }

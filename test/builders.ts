@@ -26,6 +26,7 @@ import {
   memoryFor,
   type Plan,
   type PlanOptions,
+  plannedDigest,
   publishedBefore,
 } from "../src/plan/index.js";
 import {
@@ -41,6 +42,7 @@ import {
   type Fingerprinter,
   type Sealing,
   type SealMode,
+  sealCanary,
   sealEstate,
 } from "../src/seal/index.js";
 import type { Memory } from "../src/state/index.js";
@@ -208,6 +210,7 @@ export const noMemory: Memory = {
   labels: {},
   counters: [],
   lastCycle: null,
+  applied: null,
   certificate: {
     renewal: null,
     lastIssuance: null,
@@ -224,6 +227,8 @@ export const TARGET = "target";
 
 export interface CycleChanges {
   readonly rules?: DeletionRules;
+  /** A canary is written. @default none is */
+  readonly canary?: boolean;
   readonly memory?: Memory;
   /** In place of what the memory has. */
   readonly missing?: Memory["missing"];
@@ -350,7 +355,20 @@ export async function cycle(
     namespace: NAMESPACE,
     now,
   };
-  const plan = makePlan(options);
+  const wanted = { ...options, canary: "unsealed" as const };
+  const canary =
+    changes.canary === true
+      ? await sealCanary({
+          digest: plannedDigest(wanted),
+          namespace: NAMESPACE,
+          sealer,
+          fingerprints,
+          base,
+          owned: owned.files,
+          now,
+        })
+      : null;
+  const plan = makePlan(canary === null ? options : { ...options, canary });
   return {
     estate,
     rendering,

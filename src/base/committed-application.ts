@@ -27,10 +27,13 @@ export type Route = readonly [application: string, service: string, entry: strin
 const DIGEST_LINE = /^ {4}runtime-agent\.kyma-project\.io\/digest: sha256:([0-9a-f]{64})\n/m;
 
 /** True for bytes that the agent wrote: any version of any Application carries its own digest. */
-export function isOurs(bytes: Buffer): boolean {
+export const isOurs = (bytes: Buffer): boolean => ownDigest(bytes) !== null;
+
+/** The digest that an Application carries, where it is right; else null. */
+export function ownDigest(bytes: Buffer): string | null {
   const text = bytes.toString("utf8");
   const digest = DIGEST_LINE.exec(text)?.[1];
-  return digest === sha256(text.replace(DIGEST_LINE, ""));
+  return digest === sha256(text.replace(DIGEST_LINE, "")) ? `sha256:${digest}` : null;
 }
 
 /** Reads as far as it can be read: a person's half-finished edit says nothing. */

@@ -26,6 +26,8 @@ export interface InventoryFile {
   readonly former?: readonly string[];
   /** Digest of what the file was rendered from. */
   readonly input?: string;
+  /** Of an Application: the digest that it carries as an annotation, by which it is known again in the cluster. */
+  readonly digest?: string;
   /** Keyed fingerprint of a Secret's values. */
   readonly fingerprint?: string;
   /** Of a Secret: what the Application says of it. */
@@ -88,7 +90,7 @@ const NAME = "(?!.*\\.\\.)[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?";
 
 /** Everything the agent ever writes (design, layout). A path outside of it was not written by us. */
 const LAYOUT = new RegExp(
-  `^(?:kustomization\\.yaml|revision\\.yaml|\\.runtime-agent/\\.gitattributes` +
+  `^(?:kustomization\\.yaml|revision\\.yaml|canary\\.yaml|\\.runtime-agent/\\.gitattributes` +
     `|applications/${NAME}/(?:application|[a-z]+/${NAME})\\.yaml)$`,
 );
 
@@ -117,6 +119,7 @@ const fileSchema = z.strictObject({
   absent: z.literal(true).optional(),
   former: z.array(blobID).optional(),
   input: word.optional(),
+  digest: word.optional(),
   fingerprint: word.optional(),
   reference: referenceSchema.optional(),
 });
@@ -259,7 +262,7 @@ function formatBody({ owner, tenant, serial, deletions, sealKey, formerSealKeys,
   const lines = [...files]
     .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
     // The order of the keys is fixed here; what is undefined is left out.
-    .map(({ path, id, blob, sha256, written, absent, former, input, fingerprint, reference }) =>
+    .map(({ path, id, blob, sha256, written, absent, former, input, digest, fingerprint, reference }) =>
       JSON.stringify({
         path,
         id,
@@ -269,6 +272,7 @@ function formatBody({ owner, tenant, serial, deletions, sealKey, formerSealKeys,
         absent,
         former,
         input,
+        digest,
         fingerprint,
         reference: ordered(reference),
       }),

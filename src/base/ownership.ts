@@ -3,7 +3,7 @@
 import { Failure } from "../common/failure.js";
 import { sha256 } from "../common/sha256.js";
 import type { DeletionRecord } from "../state/index.js";
-import { isOurs, type Route, readApplication, resourcesOf } from "./committed-application.js";
+import { isOurs, ownDigest, type Route, readApplication, resourcesOf } from "./committed-application.js";
 import {
   applicationOf,
   applicationPath,
@@ -115,7 +115,9 @@ function rowOf(
   reference: SecretReference | undefined,
 ): InventoryFile {
   const row = { path, id, blob: listing.get(path) ?? "", sha256: sha256(bytes) };
-  return reference === undefined ? row : { ...row, reference };
+  const digest = isApplication(path) ? ownDigest(bytes) : null;
+  const shown = digest === null ? row : { ...row, digest };
+  return reference === undefined ? shown : { ...shown, reference };
 }
 
 /**

@@ -29,6 +29,9 @@ export function daemonCommand(register: Register): void {
 /** A complete cycle within so many intervals makes it ready. */
 const INTERVALS = 3;
 
+/** How long a cycle waits to tell that what it committed is applied, in milliseconds: Flux and Argo CD take a second when they are asked. */
+const UNTIL_APPLIED = 10_000;
+
 async function run(context: Context): Promise<number> {
   const { env, clock, log, signal: stop } = context;
   const version = packageVersion();
@@ -66,7 +69,7 @@ async function run(context: Context): Promise<number> {
     }
     token = await tokenOf(config, env);
     const onHost = (host: string) => log.info("pairing", { host });
-    const ended = await runCycle({ config, env, clock, signal, log, version, onHost, tokens });
+    const ended = await runCycle({ config, env, clock, signal, log, version, onHost, tokens, wait: UNTIL_APPLIED });
     const { outcome } = ended;
     if (outcome.result !== "failed") completeAt = clock.now();
     metrics.observe({ ...ended.facts, outcome, finishedAt: clock.now() });

@@ -18,7 +18,7 @@ import { movedConnector, renewalDue } from "../identity.js";
 import { renewalOf } from "../maintain.js";
 import { EXIT, named, paint, wrongClock } from "../report/index.js";
 import { openState } from "../setup.js";
-import type { Approval, HeldSet, Memory, State, Suspension } from "../state/index.js";
+import type { AppliedMemory, Approval, HeldSet, Memory, State, Suspension } from "../state/index.js";
 import type { Context } from "./context.js";
 import type { Register } from "./run.js";
 
@@ -33,6 +33,13 @@ const why = ({ reason }: Suspension) => (reason === null ? "" : ` (${forTerminal
 
 const approvedUntil = ({ hash }: HeldSet, approvals: readonly Approval[], now: Date) =>
   approvals.find((each) => each.hash === hash && new Date(each.expires) > now)?.expires ?? null;
+
+function appliedText({ at, since, obstacle }: AppliedMemory, good: Paint, bad: Paint): string {
+  if (since === null) return `${good("all that is committed")}, seen ${at}`;
+  return `${bad("not all that is committed")}, since ${since}, seen ${at}: ${forTerminal(obstacle ?? "")}`;
+}
+
+type Paint = (text: string) => string;
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -152,7 +159,7 @@ async function status(context: Context): Promise<number> {
   const state = openState(config, context.env);
   const now = context.clock.now();
   const memory = await state.memory();
-  const { lastCycle, hold, approvals, suspended, reverted } = memory;
+  const { lastCycle, hold, approvals, suspended, reverted, applied } = memory;
   const { word, connection, certificate, problems, isValid, rejected } = await connectionOf(config, state, memory, now);
   const wrong = [...(failure === null ? [] : [{ problem: failure.message, mend: failure.hint }]), ...problems];
   const data = {
@@ -163,6 +170,7 @@ async function status(context: Context): Promise<number> {
     certificate,
     problems: wrong,
     lastCycle,
+    applied: applied && { current: applied.since === null, ...applied },
     suspended,
     held: hold && {
       hash: hold.hash,
@@ -205,6 +213,7 @@ async function status(context: Context): Promise<number> {
     const { total, held, setAside, degraded } = lastCycle.applications;
     rows.push(["Applications", `${total}, of them ${held} held, ${setAside} set aside, ${degraded} remarks`]);
   }
+  if (applied !== null) rows.push(["applied", appliedText(applied, good, bad)]);
   const { everything, applications } = suspended;
   if (everything !== null) rows.push(["suspended", `everything, since ${everything.since}${why(everything)}`]);
   for (const [name, each] of Object.entries(applications)) {

@@ -74,6 +74,8 @@ export type FailureCode =
   | "TemplateBroken"
   | "Drifted"
   | "SealingImpossible"
+  // sync --wait
+  | "NotApplied"
   // approve, suspend, resume
   | "NothingHeld"
   // anything else

@@ -53,6 +53,8 @@ const parseRecipient = (given: string): Parsed<string> => {
 const KIND = /^[A-Z][A-Za-z0-9]{0,62}$/;
 const parseKind = (given: string): Parsed<string> => (KIND.test(given) ? { value: given } : { wrong: "is not a kind" });
 
+const OBJECT_NAME = /^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
+
 const namespace = (description: string) => text(description, "a namespace such as kyma-system", parseNamespace);
 
 const runtime = section("The runtime this agent speaks for.", {
@@ -156,6 +158,9 @@ const applications = section("What is written for each Application.", {
     "Secret",
     "ConfigMap",
   ]),
+  canary: flag(
+    "Writes a Secret runtime-agent-canary, sealed as the others, to see in the cluster that it could be opened.",
+  ).prefault(false),
   admission: choice("dry-run: every change is tried against the API server first.", ["off", "dry-run"]).prefault("off"),
   admissionAs: namespacedName(
     "The service account that it is tried as: the one that applies what is in Git; default: the agent's own.",
@@ -173,6 +178,21 @@ const deletion = section("When what vanished from Compass is deleted.", {
     observations: integer("Complete fetches in which they must be missing.", 1, 1000).prefault(2),
     over: duration("The time that these are spread over, at least.").prefault("0s"),
   }).prefault({}),
+}).prefault({});
+
+const gitops = section("Who applies what is committed, and whether the cluster is asked what was applied.", {
+  kind: choice("flux: a Kustomization; argocd: an Application; none: nobody that the agent knows.", [
+    "none",
+    "flux",
+    "argocd",
+  ]).prefault("none"),
+  namespace: namespace("Of that object; default: flux-system, or argocd.").nullable().prefault(null),
+  name: pattern("Its name.", "a name such as runtime-agent", OBJECT_NAME, "is not a name of Kubernetes").prefault(
+    "runtime-agent",
+  ),
+  observe: flag("Asks the cluster what is applied; default: with state.kubernetes, or when kind is flux or argocd.")
+    .nullable()
+    .prefault(null),
 }).prefault({});
 
 const port = (description: string) => integer(description, 0, 65_535);
@@ -201,6 +221,7 @@ export const schema = z
     pullRequest: pullRequestSection,
     secrets,
     applications,
+    gitops,
     deletion,
     drift: choice("When a person changed a file of the agent's.", ["overwrite", "preserve", "fail"]).prefault(
       "overwrite",

@@ -42,6 +42,7 @@ export async function installFiles(settings: InstallSettings): Promise<ManifestF
       "What the agent may do in a cluster, and the empty objects that spare it the right to create them.",
       (chart) => charts.rights(chart, settings),
     ),
+    ...observing(settings),
     ...(settings.admission
       ? [
           file(
@@ -62,6 +63,32 @@ export async function installFiles(settings: InstallSettings): Promise<ManifestF
       : [file(`${gitops}.yaml`, `${wiring}, wired to what the agent commits.`, wiringOf(settings))]),
   ];
 }
+
+/** What the agent may do beside, to see what was applied. */
+function observing(settings: InstallSettings): ManifestFile[] {
+  const { gitops, canary, mode, namespace, applicationsNamespace } = settings;
+  const words = [
+    ...(gitops === "none" ? [] : [gitops]),
+    ...(canary ? (["canary"] as const) : []),
+    ...(mode === "sealed-secrets" ? (["sealed-secrets"] as const) : []),
+  ];
+  const names = {
+    namespace,
+    applicationsNamespace,
+    flux: { namespace: charts.FLUX_NAMESPACE, kustomization: charts.AGENT, repository: charts.AGENT },
+    argocd: { namespace: charts.ARGOCD_NAMESPACE, application: charts.AGENT },
+  };
+  return words.map((word) =>
+    file(`rbac-${word}.yaml`, OBSERVING[word], (chart) => charts.optionalRights[word](chart, names)),
+  );
+}
+
+const OBSERVING = {
+  flux: "For gitops.kind: flux. The names are those of the Kustomization and of the GitRepository that it reads.",
+  argocd: "For gitops.kind: argocd. The name is that of the Argo CD Application.",
+  canary: "For applications.canary: true.",
+  "sealed-secrets": "For secrets.mode: sealed-secrets.",
+} as const;
 
 type Draw = (chart: Chart) => void;
 

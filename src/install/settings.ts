@@ -21,6 +21,8 @@ export interface InstallSettings extends InstallOptions {
   readonly mode: Config["secrets"]["mode"];
   /** Changes are tried by the API server first. */
   readonly admission: boolean;
+  /** A Secret that is read to see that sealing works. */
+  readonly canary: boolean;
   readonly agentFile: AgentFile;
   /** With the time between two cycles that was wished for, in milliseconds. */
   readonly schedule: CronSchedule & { readonly wished: number };
@@ -68,6 +70,7 @@ export function installSettings(loaded: LoadedConfig, options: InstallOptions): 
   const said = [
     ...(isExample ? withExample(explicit, secrets.mode) : explicit),
     ...ownCertificate(explicit, namespace),
+    ...observed(explicit, options.gitops),
   ];
   const file = agentFile({ settings: said, namespace });
   const git = config.git ?? EXAMPLE_GIT;
@@ -78,6 +81,7 @@ export function installSettings(loaded: LoadedConfig, options: InstallOptions): 
     applicationsNamespace: applications.namespace,
     mode: secrets.mode,
     admission: applications.admission === "dry-run",
+    canary: applications.canary,
     agentFile: file,
     schedule: { ...cronSchedule(schedule.every), wished: schedule.every },
     ports: { health: listening(server.health), metrics: listening(server.metrics) },
@@ -116,6 +120,13 @@ function ownCertificate(explicit: readonly ExplicitSetting[], namespace: string)
   const path = ["certificate", "secret"];
   if (namespace === GO_AGENT_NAMESPACE || explicit.some((each) => each.path.join() === path.join())) return [];
   return [{ path, value: `${namespace}/${CERTIFICATE}`, isReference: false }];
+}
+
+/** Who applies is asked what was applied, by the names that the charts give. */
+function observed(explicit: readonly ExplicitSetting[], gitops: InstallOptions["gitops"]): ExplicitSetting[] {
+  const path = ["gitops", "kind"];
+  if (gitops === "none" || explicit.some((each) => each.path.join() === path.join())) return [];
+  return [{ path, value: gitops, isReference: false }];
 }
 
 /** A port that nobody knows before the agent runs cannot be probed. */

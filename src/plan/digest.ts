@@ -2,13 +2,16 @@
 
 import { createHash } from "node:crypto";
 import { INVENTORY_PATH, type InventoryFile } from "../base/index.js";
-import { REVISION_PATH } from "../render/index.js";
+import { CANARY_PATH, REVISION_PATH } from "../render/index.js";
 
-/** `sha256:` over the sorted lines `path NUL sha256(bytes)` of all files but the revision, which holds it, and the inventory. */
+/** What holds the digest itself, or is made of it. */
+const OUTSIDE: ReadonlySet<string> = new Set([REVISION_PATH, CANARY_PATH, INVENTORY_PATH]);
+
+/** `sha256:` over the sorted lines `path NUL sha256(bytes)` of all files but revision and canary, which hold it, and the inventory. */
 export function revisionDigest(files: readonly Pick<InventoryFile, "path" | "sha256" | "absent">[]): string {
   const hash = createHash("sha256");
   const lines = files
-    .filter(({ path, absent }) => path !== REVISION_PATH && path !== INVENTORY_PATH && absent !== true)
+    .filter(({ path, absent }) => !OUTSIDE.has(path) && absent !== true)
     .map(({ path, sha256 }) => `${path}\0${sha256}\n`);
   for (const line of lines.sort()) hash.update(line);
   return `sha256:${hash.digest("hex")}`;

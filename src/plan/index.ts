@@ -13,5 +13,5 @@ export type { DeletionRules } from "./deletion.js";
 export type { DestinationChange } from "./destination.js";
 export { revisionDigest } from "./digest.js";
 export { deletedBefore, learn, memoryFor, publishedBefore } from "./memory.js";
-export { makePlan, type Plan, type PlanOptions } from "./plan.js";
+export { makePlan, type Plan, type PlanOptions, plannedDigest } from "./plan.js";
 export { suspendedNames, suspensionOf } from "./suspension.js";

@@ -14,7 +14,7 @@ export function memoryFor(target: string, memory: Memory): Memory {
   const published = { target, serial: 0, deletions: [], applications: {}, others: {} };
   // Before the first one there is nothing that could be of another.
   const isFirst = memory.published.target === "";
-  return { ...memory, published, reverted: {}, ...(isFirst ? {} : { missing: {}, hold: null }) };
+  return { ...memory, published, reverted: {}, applied: null, ...(isFirst ? {} : { missing: {}, hold: null }) };
 }
 
 /** Ids of Applications that the agent deleted, by the names that they had. */

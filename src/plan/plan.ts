@@ -19,12 +19,13 @@ import type { Degraded, SetAside } from "../model/index.js";
 import {
   ATTRIBUTES_PATH,
   ATTRIBUTES_TEXT,
+  CANARY_PATH,
   KUSTOMIZATION_PATH,
   kustomizationText,
   REVISION_PATH,
   revisionText,
 } from "../render/index.js";
-import type { SealedApplication } from "../seal/index.js";
+import type { SealedApplication, SealedFile } from "../seal/index.js";
 import type { DeletionRecord, HeldSet, Memory, PublishedApplication } from "../state/index.js";
 import type { ApprovalState } from "./approval.js";
 import type { Decision, Hold } from "./decision.js";
@@ -67,6 +68,10 @@ export interface Plan {
   readonly others: Readonly<Record<string, string>>;
   /** That the plan leads to: for the memory. */
   readonly inventory: Pick<Inventory, "serial" | "deletions">;
+  /** All files of the tree that the plan leads to, by which it is known again in the cluster. */
+  readonly files: readonly InventoryFile[];
+  /** Likewise of the tree as it is. */
+  readonly committedFiles: readonly InventoryFile[];
   /** When it was made. */
   readonly at: Date;
 }
@@ -77,6 +82,8 @@ export interface PlanOptions extends SettleOptions {
   readonly tenant: string | null;
   readonly sealKey: Buffer;
   readonly degraded: readonly Degraded[];
+  /** The canary to be written (sealed over `plannedDigest`); "unsealed" before that. @default none is wanted */
+  readonly canary?: SealedFile | "unsealed";
   /** Namespace of the revision ConfigMap. */
   readonly namespace: string;
   /** What is remembered of earlier commits. */
@@ -89,7 +96,7 @@ export function makePlan(options: PlanOptions): Plan {
   const { base, owned, folders, decision, drift } = options;
   const settled = settle(options);
   const { published, staying } = settled;
-  const tree = assemble(settled, options);
+  const tree = assembleAll(settled, options);
   const gone = owned.files.map(({ path }) => path).filter((path) => !tree.rows.has(path) && base.listing.has(path));
   const approval = outcomeOfApproval(settled, tree.rows, options);
   const used = approval.used !== null && base.listing.has(APPROVE_PATH) ? [APPROVE_PATH] : [];
@@ -130,9 +137,14 @@ export function makePlan(options: PlanOptions): Plan {
     },
     others: othersThan(published, tree.rows),
     inventory: tree.inventory,
+    files: [...tree.rows.values()],
+    committedFiles: owned.files,
     at: options.now,
   };
 }
+
+/** What `makePlan` will give as `digest`: what a canary tells must be known before it is sealed. */
+export const plannedDigest = (options: PlanOptions): string => assemble(settle(options), options).digest;
 
 /** An approval is used up when something passes by it, and void when a second look contradicts it. */
 function outcomeOfApproval(
@@ -189,19 +201,26 @@ function othersThan(
   );
 }
 
-interface Tree {
-  readonly rows: ReadonlyMap<string, InventoryFile>;
-  readonly writes: ReadonlyMap<string, Buffer>;
+interface Files {
+  readonly rows: Map<string, InventoryFile>;
+  readonly writes: Map<string, Buffer>;
   readonly digest: string;
-  readonly inventory: Inventory;
 }
 
 /** Blob ids kept of what stood in a place before. */
 const FORMER = 5;
 
-/** The tree that is to be: what stays, what is published, and the files over all of it, which always fit. */
-function assemble(settled: Settlement, options: PlanOptions): Tree {
-  const { base, owned, drift, namespace } = options;
+/** The tree that is to be with its inventory. */
+function assembleAll(settled: Settlement, options: PlanOptions): Files & { readonly inventory: Inventory } {
+  const files = assemble(settled, options);
+  const { inventory, bytes } = inventoryOf(files.rows, settled, options);
+  if (bytes !== null) files.writes.set(INVENTORY_PATH, bytes);
+  return { ...files, inventory };
+}
+
+/** What stays, what is published, and the files over all of it, which always fit. */
+function assemble(settled: Settlement, options: PlanOptions): Files {
+  const { base, owned, drift, namespace, canary } = options;
   const rows = new Map<string, InventoryFile>();
   const writes = new Map<string, Buffer>();
   const before = new Map(owned.files.map((row) => [row.path, row]));
@@ -224,13 +243,11 @@ function assemble(settled: Settlement, options: PlanOptions): Tree {
   const manifests = there()
     .map(({ path }) => path)
     .filter((path) => applicationOf(path) !== null);
-  addCommon(KUSTOMIZATION_PATH, kustomizationText(manifests));
+  addCommon(KUSTOMIZATION_PATH, kustomizationText(canary === undefined ? manifests : [...manifests, CANARY_PATH]));
   const digest = revisionDigest(there());
   addCommon(REVISION_PATH, revisionText(digest, namespace));
-
-  const { inventory, bytes } = inventoryOf(rows, settled, options);
-  if (bytes !== null) writes.set(INVENTORY_PATH, bytes);
-  return { rows, writes, digest, inventory };
+  if (canary !== undefined && canary !== "unsealed") add(canary.row, canary.content);
+  return { rows, writes, digest };
 }
 
 /**

@@ -3,8 +3,12 @@
 export {
   ATTRIBUTES_PATH,
   ATTRIBUTES_TEXT,
+  CANARY_NAME,
+  CANARY_PATH,
+  canaryObject,
   KUSTOMIZATION_PATH,
   kustomizationText,
+  REVISION_NAME,
   REVISION_PATH,
   revisionText,
 } from "./common-files.js";

@@ -6,7 +6,7 @@ import { formatYaml } from "../adapters/yaml/index.js";
 import { DIGEST_ANNOTATION } from "../base/index.js";
 import { sha256 } from "../common/sha256.js";
 import { type ApplicationModel, NO_DESCRIPTION, type SetAside } from "../model/index.js";
-import { REVISION_NAME } from "./common-files.js";
+import { CANARY_NAME, REVISION_NAME } from "./common-files.js";
 import { type LoadedTemplate, loadTemplate } from "./load-template.js";
 import { type KubernetesObject, type Manifest, manifestPath, SUBSTITUTION_OPT_OUT } from "./manifest.js";
 import { loadApplicationSchema, type SchemaCheck } from "./schema.js";
@@ -159,6 +159,9 @@ function objectsFault(
     );
   if (objects.some(({ kind, metadata }) => kind === "ConfigMap" && metadata.name === REVISION_NAME)) {
     return byTemplate(`its template gives the ConfigMap ${REVISION_NAME}, which is the agent's own`);
+  }
+  if (objects.some(({ kind, metadata }) => kind === "Secret" && metadata.name === CANARY_NAME)) {
+    return byTemplate(`its template gives the Secret ${CANARY_NAME}, which is the agent's own`);
   }
   const place = checkSchema(applications[0]);
   return place === null

@@ -147,11 +147,12 @@ function certificateStatus(
 function synchronizationStatus(
   { error: _former, ...before }: SynchronizationStatus,
   { synchronizationError, state }: Verdict,
-  { failure, isSuspended, now }: ConnectionReport,
+  { failure, isSuspended, isApplied: isInCluster = null, now }: ConnectionReport,
 ): object {
   if (synchronizationError === undefined) return {};
   const isFetched = failure === null || !BEFORE_FETCHED.has(failure.stage);
-  const isApplied = state === "Synchronized" && !isSuspended;
+  // Where nobody can tell, what is in Git counts as applied.
+  const isApplied = state === "Synchronized" && !isSuspended && isInCluster !== false;
   return {
     synchronizationStatus: {
       ...before,

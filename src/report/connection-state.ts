@@ -22,6 +22,8 @@ export interface ConnectionReport {
   readonly applications: Pick<Outcome["applications"], "total" | "setAside">;
   /** True: a person wants nothing to be written, so nothing was. */
   readonly isSuspended: boolean;
+  /** What is committed is applied in the cluster; null when it was not asked. @default null */
+  readonly isApplied?: boolean | null;
   /** Of the identity in use; null when there is none, or none that can be read. */
   readonly certificate: { readonly notBefore: Date; readonly notAfter: Date } | null;
   readonly connection: Connection | null;

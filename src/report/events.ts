@@ -1,8 +1,9 @@
 /** Events about the CompassConnection: what its schema has no room for (docs/reference/compass-connection.md). Pure. */
 
 import { forEvent } from "../common/quote.js";
+import { isLate, notAppliedText } from "./applied.js";
 import { reasonsText, setAsideText } from "./connection-state.js";
-import type { Outcome, OutcomeFailure } from "./outcome.js";
+import { appliedOf, type Outcome, type OutcomeFailure } from "./outcome.js";
 import { count } from "./terminal.js";
 
 /** Why there is an Event. A failure has its own code instead. Documented, never renamed. */
@@ -16,6 +17,7 @@ export type EventReason =
   | "ApplicationsHeld"
   | "ApplicationsSetAside"
   | "ApplicationsDegraded"
+  | "NotApplied"
   | "WritingSuspended";
 
 export interface ReportedEvent {
@@ -59,8 +61,12 @@ export const madeAgain = (): ReportedEvent =>
   anEvent("Normal", "ConnectionMadeAgain", "it was missing, and was made again from the agent's state");
 
 /** Of a cycle: at most one of each reason, whatever the number of Applications. */
-export function outcomeEvents({ applications, approval, suspended, failure }: Outcome): ReportedEvent[] {
+export function outcomeEvents(outcome: Outcome): ReportedEvent[] {
+  const { applications, approval, suspended, failure, commit } = outcome;
   if (failure !== null) return [failureEvent(failure)];
+  const applied = appliedOf(outcome);
+  // What was committed a moment ago has its time.
+  const late = applied !== null && commit === null && isLate(applied) ? applied : null;
   const { held, setAside, degraded } = applications;
   const mend = approval === null ? "" : `; \`${approval.command}\` lets ${approval.count} of them pass`;
   return [
@@ -77,6 +83,9 @@ export function outcomeEvents({ applications, approval, suspended, failure }: Ou
             `published as far as possible, ${count(degraded.length, "remark")}: ${reasonsText(degraded)}`,
           ),
         ]),
+    ...(late === null
+      ? []
+      : [anEvent("Warning", "NotApplied", `what is committed is not applied: ${notAppliedText(late)}`)]),
     ...(suspended ? [anEvent("Warning", "WritingSuspended", "nothing is written to Git: a person suspended it")] : []),
   ];
 }

@@ -1,6 +1,15 @@
 /** Stage report: one `Outcome`, and its views. */
 
 export { againstClusterText, hasUndocumented, type PlanAgainstCluster } from "./against-cluster.js";
+export {
+  type Applied,
+  type AppliedTarget,
+  type AppliedView,
+  appliedTarget,
+  judgeApplied,
+  notApplied,
+  notAppliedText,
+} from "./applied.js";
 export { commitMessage } from "./commit-message.js";
 export {
   APPROVE_ANNOTATION,
@@ -18,6 +27,6 @@ export { EXIT, exitCode, exitCodeOfFailure } from "./exit-code.js";
 export type { KeptCounter } from "./kept-counters.js";
 export { createMetrics, type Metrics, type ObservedCycle } from "./metrics.js";
 export { planNotes, wrongClock } from "./notes.js";
-export { buildOutcome, describeFailure, type Outcome, type OutcomeFailure } from "./outcome.js";
+export { appliedOf, buildOutcome, describeFailure, type Outcome, type OutcomeFailure } from "./outcome.js";
 export { decideLabels, type LabelDecision, type LabelState } from "./runtime-labels.js";
 export { count, diffText, failureText, named, outcomeText, paint, type TextOptions } from "./terminal.js";

@@ -3,7 +3,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Asking } from "../fetch/index.js";
 import { addCounters, countersOf, type KeptCounter } from "./kept-counters.js";
-import type { Outcome } from "./outcome.js";
+import { appliedOf, type Outcome } from "./outcome.js";
 
 /** A cycle as it ended, with what the outcome does not tell. */
 export interface ObservedCycle {
@@ -74,6 +74,10 @@ export function createMetrics(version: string, { withProcess = true } = {}): Met
   const pushes = counter("git_pushes_total", "Commits by what came of their push.", ["result"]);
   const retries = counter("git_push_retries_total", "Pushes that began anew, since the branch had moved.");
   const opened = gauge("pull_request_opened_timestamp_seconds", "Since when the pull request is open; 0 for none.");
+  const unapplied = gauge(
+    "unapplied_since_timestamp_seconds",
+    "Since when what is on the branch is not applied; 0: it is.",
+  );
   const suspended = gauge("suspended", "1 while a person wants nothing to be written.");
   const leader = gauge("leader", "1 for the agent that works.");
   gauge("build_info", "The version of the agent.", ["version"]).labels(version).set(1);
@@ -86,7 +90,7 @@ export function createMetrics(version: string, { withProcess = true } = {}): Met
     renewals.inc({ result }, 0);
     pushes.inc({ result }, 0);
   }
-  for (const each of [complete, heldOldest, notAfter, skew, opened, suspended]) each.set(0);
+  for (const each of [complete, heldOldest, notAfter, skew, opened, unapplied, suspended]) each.set(0);
   leader.set(1);
 
   return {
@@ -123,6 +127,9 @@ export function createMetrics(version: string, { withProcess = true } = {}): Met
       changes.inc({ kind: "updated" }, isWritten ? all.updated.length : 0);
       changes.inc({ kind: "deleted" }, isWritten ? all.deleted.length : 0);
       heldOldest.set(outcome.approval === null ? 0 : seconds(new Date(outcome.approval.heldSince)));
+      const applied = appliedOf(outcome);
+      // What the cluster did not say stays as it was known.
+      if (applied !== null) unapplied.set(applied.since === null ? 0 : seconds(new Date(applied.since)));
       suspended.set(outcome.suspended ? 1 : 0);
     },
     collect: async () => ({ type: registry.contentType, text: await registry.metrics() }),

@@ -4,6 +4,7 @@ import { secretNameOf } from "../base/index.js";
 import { asFailure, type Failure, type FailureCode, type Stage } from "../common/failure.js";
 import type { DegradedReason, SetAsideReason } from "../model/index.js";
 import type { ApprovalState, DestinationChange, HoldReason, Plan } from "../plan/index.js";
+import type { Applied } from "./applied.js";
 import type { LabelState } from "./runtime-labels.js";
 
 export interface Outcome {
@@ -20,13 +21,18 @@ export interface Outcome {
   readonly suspended: boolean;
   /** What became of the labels by which Compass is told of the runtime, by their keys. */
   readonly labels: Readonly<Record<string, LabelState>>;
-  readonly applied: { readonly current: boolean; readonly missing: readonly string[] };
+  /** With `current` and `missing` alone the cluster was not asked, or could not be. */
+  readonly applied: Applied | Pick<Applied, "current" | "missing">;
   readonly requests: { readonly director: number; readonly connector: number; readonly git: number };
   readonly durationSeconds: Readonly<Record<string, number>>;
   /** What the user should know beside, one sentence each. */
   readonly notes: readonly string[];
   readonly failure: OutcomeFailure | null;
 }
+
+/** What the cluster showed; null when it was not asked, or could not be. */
+export const appliedOf = ({ applied }: Pick<Outcome, "applied">): Applied | null =>
+  "revision" in applied ? applied : null;
 
 export interface OutcomeApproval {
   /** Names exactly this held set, this time. */
@@ -90,11 +96,13 @@ export interface OutcomeOptions {
   readonly durations: ReadonlyMap<string, number>;
   readonly notes: readonly string[];
   readonly failure: Failure | null;
+  /** @default the cluster was not asked */
+  readonly applied?: Applied | null;
 }
 
 /** Puts the outcome together; views compute nothing further. */
 export function buildOutcome(options: OutcomeOptions): Outcome {
-  const { result, plan, commit, requests, durations, failure } = options;
+  const { result, plan, commit, requests, durations, failure, applied = null } = options;
   const seconds = [...durations].map(([stage, milliseconds]) => [stage, Math.round(milliseconds) / 1000] as const);
   const total = [...durations.values()].reduce((sum, each) => sum + each, 0);
   const reached = result === "published" || result === "unchanged";
@@ -106,7 +114,7 @@ export function buildOutcome(options: OutcomeOptions): Outcome {
     digest: {
       planned: plan?.digest ?? null,
       target: plan === null ? null : reached ? plan.digest : plan.committedDigest,
-      applied: null,
+      applied: applied?.revision ?? null,
     },
     commit: commit === null ? null : { ...commit, url: null },
     pullRequest: null,
@@ -114,7 +122,7 @@ export function buildOutcome(options: OutcomeOptions): Outcome {
     approval: options.approval && approvalOf(options.approval),
     suspended: options.suspended,
     labels: options.labels ?? {},
-    applied: { current: false, missing: [] },
+    applied: applied ?? { current: false, missing: [] },
     requests,
     durationSeconds: { ...Object.fromEntries(seconds), total: Math.round(total) / 1000 },
     notes: options.notes,

@@ -2,8 +2,9 @@
 
 import { styleText } from "node:util";
 import { forTerminal } from "../common/quote.js";
+import { type Applied, notAppliedText } from "./applied.js";
 import type { FileDiff } from "./diff.js";
-import type { Outcome, OutcomeApplications, OutcomeFailure } from "./outcome.js";
+import { appliedOf, type Outcome, type OutcomeApplications, type OutcomeFailure } from "./outcome.js";
 
 export interface TextOptions {
   readonly color: boolean;
@@ -75,7 +76,14 @@ export function outcomeText(outcome: Outcome, options: TextOptions): string {
     lines.push(
       `Commit ${commit.id.slice(0, 12)} on ${forTerminal(commit.branch, 100)}, ${digest.planned?.slice(0, 19)}…`,
     );
+  const applied = appliedOf(outcome);
+  if (applied !== null) lines.push(appliedLine(applied, options));
   return `${lines.join("\n")}\n`;
+}
+
+function appliedLine(applied: Applied, options: TextOptions): string {
+  if (applied.current) return `${paint(options, "green", "Applied")} in the cluster`;
+  return `${paint(options, "yellow", "Not applied")} in the cluster since ${applied.since}: ${notAppliedText(applied)}`;
 }
 
 function destination(

@@ -4,6 +4,7 @@ import { createPlainSealer } from "./plain.js";
 import type { Sealer } from "./sealer.js";
 import { createSopsSealer } from "./sops.js";
 
+export { CANARY_KEY, sealCanary } from "./canary.js";
 export { createFingerprinter, type Fingerprinter } from "./fingerprint.js";
 export { createGate } from "./gate.js";
 export { type OpenObject, openObjects } from "./open-objects.js";

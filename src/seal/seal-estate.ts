@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { readPlaceholder } from "../../templates/index.js";
-import type { Base, InventoryFile } from "../base/index.js";
+import { type Base, DIGEST_ANNOTATION, type InventoryFile } from "../base/index.js";
 import { Failure } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
 import { sha256 } from "../common/sha256.js";
@@ -127,7 +127,9 @@ function leakMessage(
 function openFile({ path, text, object }: Manifest, { id }: ApplicationModel, input: string, base: Base): SealedFile {
   const content = Buffer.from(text);
   const row = { path, id, ...identified(content, base) };
-  return { row: object.kind === "Application" ? { ...row, input } : row, content };
+  if (object.kind !== "Application") return { row, content };
+  const digest = object.metadata.annotations?.[DIGEST_ANNOTATION];
+  return { row: { ...row, input, ...(digest === undefined ? {} : { digest }) }, content };
 }
 
 async function sealSecret(

@@ -3,6 +3,7 @@
 export { openFileState } from "./files.js";
 export { type KubernetesStateOptions, openKubernetesState } from "./kubernetes.js";
 export type {
+  AppliedMemory,
   Approval,
   CertificateMemory,
   Connection,

@@ -101,6 +101,16 @@ export const memorySchema = z.object({
     })
     .nullable()
     .default(null),
+  applied: z
+    .object({
+      at: z.string(),
+      since: z.string().nullable(),
+      revision: z.string().nullable(),
+      missing: z.array(z.string()),
+      obstacle: z.string().nullable(),
+    })
+    .nullable()
+    .default(null),
   certificate: z
     .object({
       renewal: attemptsSchema.nullable(),

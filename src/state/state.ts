@@ -63,6 +63,8 @@ export interface Memory {
   /** Values of counters, where metrics are kept over runs that end. */
   readonly counters: readonly { name: string; labels: Readonly<Record<string, string>>; value: number }[];
   readonly lastCycle: LastCycle | null;
+  /** What the cluster showed when it was asked last; null when it never was. */
+  readonly applied: AppliedMemory | null;
   readonly certificate: CertificateMemory;
 }
 
@@ -198,6 +200,20 @@ export interface LastCycle {
     readonly setAside: number;
     readonly degraded: number;
   };
+}
+
+/** What of the target branch was applied. */
+export interface AppliedMemory {
+  /** When the cluster was asked, ISO 8601. */
+  readonly at: string;
+  /** Since when it is not all applied, ISO 8601; null when it is. */
+  readonly since: string | null;
+  /** The digest that the cluster shows; null for none. */
+  readonly revision: string | null;
+  /** Names of Applications that are missing or another version, as far as they are known; some of many. */
+  readonly missing: readonly string[];
+  /** What else speaks against it, in the words of those who apply it; null for nothing. */
+  readonly obstacle: string | null;
 }
 
 export interface State {

@@ -1,6 +1,7 @@
 /** The charts of an installation; `src/install` decides which of them a cluster gets. */
 
 export { admissionRights } from "../admission-rights.js";
+export { optionalRights } from "../optional-rights.js";
 export { rights } from "../rights.js";
 export { ARGOCD_GIT_SECRET, ARGOCD_NAMESPACE, argoCD } from "./argocd.js";
 export { FLUX_GIT_SECRET, FLUX_NAMESPACE, FLUX_SOPS_SECRET, flux } from "./flux.js";

@@ -34,17 +34,28 @@ export const enoughForCommands = (place: KubernetesPlace): Pick<AccountRights, "
     resourceNames: ["compass-runtime-agent"],
     verbs: ["get"],
   };
+  const revision = {
+    apiGroups: [""],
+    resources: ["configmaps"],
+    resourceNames: ["runtime-agent-revision"],
+    verbs: ["get"],
+  };
+  const applications = {
+    apiGroups: ["applicationconnector.kyma-project.io"],
+    resources: ["applications"],
+    verbs: ["list"],
+  };
   const events = { apiGroups: [""], resources: ["events"], verbs: ["create", "patch"] };
   const { resourceNames: _any, ...creating } = aboutConnection("create");
-  const listing = { apiGroups: ["applicationconnector.kyma-project.io"], resources: ["applications"], verbs: ["list"] };
   const [own, ...others] = enough(place);
   return {
     rights: [
       ...(own === undefined ? [] : [{ ...own, rules: [...own.rules, goAgent] }]),
       ...others,
       { namespace: "default", rules: [events] },
+      { namespace: "kyma-system", rules: [revision] },
     ],
-    clusterRules: [aboutConnection("get", "update"), creating, listing],
+    clusterRules: [aboutConnection("get", "update"), creating, applications],
   };
 };
 

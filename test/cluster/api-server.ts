@@ -7,7 +7,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:https";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -37,6 +37,37 @@ export function binaries(): string {
   if (!isComplete(tools))
     throw new Error(`no kube-apiserver, kubectl and etcd in ${tools}: run scripts/get-cluster.sh`);
   return tools;
+}
+
+/** Beside them, where scripts/get-gitops.sh puts what it gets: the kustomize-controller and definitions of objects. */
+export function toolOf(name: string): string {
+  const { RUNTIME_AGENT_TOOLS, XDG_CACHE_HOME } = process.env;
+  const tools = RUNTIME_AGENT_TOOLS || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "runtime-agent-tools");
+  const path = join(tools, name);
+  if (!existsSync(path)) throw new Error(`no ${path}: run scripts/get-gitops.sh`);
+  return path;
+}
+
+/** Makes the kinds of objects that published definitions of these names define, and waits until they are served. */
+export async function define(access: Access, ...names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const file = toolOf(join("definitions", `${name}.yaml`));
+    // The largest would not fit into the annotation that a plain apply keeps.
+    await kubectl(access, "apply", "--server-side", "--force-conflicts", "-f", file);
+    const [, definition = ""] = /^ {2}name: (\S+)$/m.exec(await readFile(file, "utf8")) ?? [];
+    await untilEstablished(access, definition);
+  }
+}
+
+async function untilEstablished(access: Access, definition: string): Promise<void> {
+  const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${definition}`;
+  for (let waited = 0; waited < 300; waited++) {
+    const { body } = await call(access, "GET", path);
+    const conditions: { type: string; status: string }[] = body.status?.conditions ?? [];
+    if (conditions.some(({ type, status }) => type === "Established" && status === "True")) return;
+    await delay(100);
+  }
+  throw new Error(`${definition} was not established within 30 s`);
 }
 
 /** What the real kubectl prints, as the admin. */
@@ -265,7 +296,7 @@ export async function requestsOf({ folder }: Access, user: string): Promise<Audi
     }));
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
@@ -273,7 +304,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-interface Program {
+export interface Program {
   throwIfEnded(): void;
   log(): Promise<string>;
   stop(): Promise<void>;
@@ -282,11 +313,22 @@ interface Program {
 // Ends the program when its own input does: also when whoever started it was killed and could not see to it.
 const GUARD = `exec 3<&0; "$@" </dev/null & child=$!; (cat <&3 >/dev/null; kill -9 $child) 2>/dev/null & wait $child`;
 
-async function startProgram(folder: string, name: string, args: readonly string[]): Promise<Program> {
+const startProgram = (folder: string, name: string, args: readonly string[]) =>
+  startAt(folder, join(binaries(), name), args);
+
+/** Starts a program with its output in a file of the folder. */
+export async function startAt(
+  folder: string,
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Program> {
+  const name = basename(program);
   const log = join(folder, `${name}.log`);
   const redirected = `exec >"$0" 2>&1; ${GUARD}`;
-  const child: ChildProcess = spawn("sh", ["-c", redirected, log, join(binaries(), name), ...args], {
+  const child: ChildProcess = spawn("sh", ["-c", redirected, log, program, ...args], {
     stdio: ["pipe", "ignore", "ignore"],
+    env: { ...process.env, ...env },
   });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const tail = async () => (await readFile(log, "utf8").catch(() => "")).slice(-2000);

@@ -65,9 +65,10 @@ describe("a runtime that is paired anew", () => {
       synchronizationStatus: {
         lastAttempt: moment,
         lastSuccessfulFetch: moment,
-        lastSuccessfulApplication: moment,
       },
     });
+    // Nobody here applies what was committed.
+    expect(synchronized?.status.synchronizationStatus).not.toHaveProperty("lastSuccessfulApplication");
     expect(await reasonsOf(runtime)).toEqual(["Normal Paired"]);
   });
 

@@ -52,6 +52,7 @@ const COMPANIONS: readonly (readonly [string, Record<string, string>])[] = [
 const VALUES: Record<string, string> = {
   version: "1",
   "runtime.id": "0e4d6f0a-6e6c-4c8a-9b0a-0123456789ab",
+  "gitops.kind": "argocd",
   "secrets.mode": "cluster",
   "secrets.sops.age": RECIPIENT,
   "git.publish": "pull-request",

@@ -92,9 +92,11 @@ describe("the configuration", () => {
         gatewayURL: "http://central-application-gateway.kyma-system.svc.cluster.local:8082",
         templates: join(cwd, "templates"),
         allowedKinds: ["Application", "Secret", "ConfigMap"],
+        canary: false,
         admission: "off",
         admissionAs: null,
       },
+      gitops: { kind: "none", namespace: null, name: "runtime-agent", observe: null },
       deletion: {
         mode: "sync",
         observations: 3,
@@ -161,9 +163,11 @@ describe("the configuration", () => {
         gatewayURL: "http://central-application-gateway.kyma-system.svc.cluster.local:8082",
         templates: null,
         allowedKinds: ["Application", "Secret", "ConfigMap"],
+        canary: false,
         admission: "off",
         admissionAs: null,
       },
+      gitops: { kind: "none", namespace: null, name: "runtime-agent", observe: null },
       deletion: {
         mode: "sync",
         observations: 3,

@@ -15,6 +15,7 @@ export interface APIRequest {
   /** Whom it is made as; "" for who sends it. */
   readonly impersonated: string;
   readonly body: string;
+  readonly accept: string;
 }
 
 /**
@@ -93,6 +94,7 @@ export async function startFakeAPIServer(): Promise<FakeAPIServer> {
       contentType: headers["content-type"] ?? "",
       impersonated: String(headers["impersonate-user"] ?? ""),
       body: await text(request),
+      accept: headers.accept ?? "",
     };
     const { body } = received;
     requests.push(received);

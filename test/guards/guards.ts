@@ -59,6 +59,8 @@ const estate = of("src/model/build-estate.ts", "test/model/build-estate.test.ts"
 const application = of("src/model/application.ts", "test/model/build-estate.test.ts");
 const vanished = of("src/model/vanished.ts", "test/model/vanished.test.ts");
 const pages = of("src/fetch/pages.ts", "test/fetch/pages.test.ts");
+const canary = of("src/seal/canary.ts", "test/seal/canary.test.ts");
+const applied = of("src/report/applied.ts", "test/report/applied.test.ts");
 const isolate = of("src/fetch/isolate.ts", "test/fetch/isolate.test.ts");
 
 export const guards: readonly Guard[] = [
@@ -821,4 +823,21 @@ export const guards: readonly Guard[] = [
     "a token that was answered is remembered as spent",
     instead("await rememberSpent(state, token.digest);\n    else", "void 0;\n    else"),
   ),
+
+  // What is told of the cluster is so.
+  canary(
+    "the canary is not written over somebody else's file",
+    instead("if (committed === undefined) await refuseForeign(options);", ""),
+  ),
+  canary("an unchanged canary keeps its bytes", instead("if (isSame) return", "if (false) return")),
+  applied(
+    "applied means that the revision is there, too",
+    instead("revision === target.digest && isComplete", "isComplete"),
+  ),
+  applied(
+    "applied means that the Applications carry their digests",
+    instead("shown === undefined || (digest !== null && shown !== digest)", "shown === undefined"),
+  ),
+  applied("what was not asked is not applied", instead("view.applications !== null && missing", "missing")),
+  applied("words of others are made harmless", instead("message: forTerminal(message.trim(), SENTENCE)", "message")),
 ];

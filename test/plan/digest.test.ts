@@ -15,10 +15,12 @@ describe("the digest of what is applied", () => {
     expect(digest).toBe(`sha256:${sha(lines)}`);
   });
 
-  it("leaves out the revision, which holds it, and the inventory", () => {
+  it("leaves out the revision and the canary, which hold it, and the inventory", () => {
     const files = [file("kustomization.yaml"), file("applications/a/application.yaml")];
 
-    expect(revisionDigest([...files, file("revision.yaml"), file(INVENTORY_PATH)])).toBe(revisionDigest(files));
+    expect(revisionDigest([...files, file("revision.yaml"), file("canary.yaml"), file(INVENTORY_PATH)])).toBe(
+      revisionDigest(files),
+    );
   });
 
   it("leaves out what a person removed, since nobody applies it", () => {

@@ -2,7 +2,7 @@
 
 import { Failure } from "../../src/common/failure.js";
 import type { Decision, Plan } from "../../src/plan/index.js";
-import { buildOutcome, type Outcome } from "../../src/report/index.js";
+import { type Applied, buildOutcome, type Outcome } from "../../src/report/index.js";
 import { noon } from "../builders.js";
 
 export const aDecision = (changes: Partial<Decision> = {}): Decision => ({
@@ -46,6 +46,8 @@ export const aPlan = (changes: Partial<Plan> = {}): Plan => ({
   published: {},
   others: {},
   inventory: { serial: 1, deletions: [] },
+  files: [],
+  committedFiles: [],
   at: noon,
   ...changes,
 });
@@ -69,6 +71,18 @@ export const anOutcome = (plan: Plan | null, changes: Partial<OutcomeOptions> = 
     failure: null,
     ...changes,
   });
+
+/** All of it. */
+export const anApplied: Applied = {
+  current: true,
+  missing: [],
+  revision: `sha256:${"1".repeat(64)}`,
+  at: noon.toISOString(),
+  since: null,
+  controller: null,
+  canary: null,
+  unsealed: [],
+};
 
 export const aFailure = (code: Failure["code"] = "ServerError", retryable = false) =>
   new Failure("Director is not available", { code, stage: "fetch", hint: "Wait.", retryable });

@@ -292,6 +292,14 @@ describe("the fields of the CompassConnection", () => {
     });
   });
 
+  it("keep the last application while the cluster shows that it is not applied", () => {
+    const { lastSuccessfulApplication } = left.status.synchronizationStatus ?? {};
+    const shown = (isApplied: boolean | null) =>
+      next(left, { isApplied }).status.synchronizationStatus?.lastSuccessfulApplication;
+
+    expect([shown(true), shown(null), shown(false)]).toEqual([NOW, NOW, lastSuccessfulApplication]);
+  });
+
   it("keep the last application while something is set aside, and while a person wants nothing to be written", () => {
     const { lastSuccessfulApplication } = left.status.synchronizationStatus ?? {};
 

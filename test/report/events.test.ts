@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { certificateEvents, failureEvent, outcomeEvents } from "../../src/report/index.js";
-import { aFailure, anOutcome, aPlan } from "./an-outcome.js";
+import { type Applied, certificateEvents, failureEvent, outcomeEvents } from "../../src/report/index.js";
+import { noon } from "../builders.js";
+import { aFailure, anApplied, anOutcome, aPlan, type OutcomeOptions } from "./an-outcome.js";
 
 const held = (name: string) => ({ name, id: name, secret: null, reason: "OverLimit", until: null }) as const;
 
@@ -39,6 +40,20 @@ describe("the Events of a cycle", () => {
       },
       { type: "Warning", reason: "WritingSuspended", message: "nothing is written to Git: a person suspended it" },
     ]);
+  });
+
+  it("are one for what is not applied, when it is late and nothing was committed in this cycle", () => {
+    const since = new Date(noon.getTime() - 10 * 60_000).toISOString();
+    const applied = { ...anApplied, current: false, missing: ["mp-a"], since };
+    const told = (changes: Partial<Applied>, commit: OutcomeOptions["commit"] = null) =>
+      outcomeEvents(anOutcome(aPlan(), { commit, applied: { ...applied, ...changes } }));
+
+    expect(told({})).toEqual([
+      { type: "Warning", reason: "NotApplied", message: "what is committed is not applied: not as in Git: mp-a" },
+    ]);
+    expect(told({ since: noon.toISOString() })).toEqual([]);
+    expect(told({}, { id: "c", branch: "main" })).toEqual([]);
+    expect(told({ current: true, since: null })).toEqual([]);
   });
 
   it("are the failure alone when it failed, by its own code", () => {

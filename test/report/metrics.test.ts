@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { Failure } from "../../src/common/failure.js";
 import { createMetrics, type ObservedCycle } from "../../src/report/index.js";
 import { noon } from "../builders.js";
-import { anOutcome, aPlan } from "./an-outcome.js";
+import { anApplied, anOutcome, aPlan } from "./an-outcome.js";
 
 const calm: Omit<ObservedCycle, "outcome"> = {
   cycle: "id",
@@ -91,6 +91,19 @@ describe("the metrics", () => {
       last_complete_cycle_timestamp_seconds: noon.getTime() / 1000,
       'git_pushes_total{result="failed"}': 1,
       'certificate_renewals_total{result="failed"}': 1,
+    });
+  });
+
+  it("tell since when what is committed is not applied, and go on by what was known where the cluster does not say", async () => {
+    const since = new Date(noon.getTime() - 60_000);
+    const applied = { ...anApplied, current: false, since: since.toISOString() };
+    const late = { outcome: anOutcome(aPlan(), { applied }), ...calm };
+    const name = "unapplied_since_timestamp_seconds";
+
+    expect(await valuesAfter({ outcome: published, ...calm })).toMatchObject({ [name]: 0 });
+    expect(await valuesAfter(late, { outcome: published, ...calm })).toMatchObject({ [name]: since.getTime() / 1000 });
+    expect(await valuesAfter(late, { outcome: anOutcome(aPlan(), { applied: anApplied }), ...calm })).toMatchObject({
+      [name]: 0,
     });
   });
 

@@ -44,6 +44,13 @@ export const aMemory: Memory = {
   reverted: { "mp-a": { tree: "t", intent: "i", since, resumed: true } },
   labels: { runtime_consoleUrl: "https://console.example.com" },
   counters: [{ name: "runtime_agent_cycles_total", labels: { result: "published" }, value: 3 }],
+  applied: {
+    at: "2026-11-22T10:00:00.000Z",
+    since: "2026-11-22T09:00:00.000Z",
+    revision: null,
+    missing: ["mp-a"],
+    obstacle: "Kustomization flux-system/runtime-agent says BuildFailed",
+  },
   lastCycle: {
     finishedAt: since,
     result: "published",

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { App, Chart } from "cdk8s";
 import { describe, expect, it } from "vitest";
 import { formatYaml } from "../../src/adapters/yaml/index.js";
+import { optionalRights } from "../../templates/optional-rights.js";
 import { rights } from "../../templates/rights.js";
 
 interface Manifest {
@@ -25,6 +26,38 @@ function charted(namespace = "kyma-system", istioNamespace = "istio-system"): Ma
 
 const rules = charted().flatMap((manifest) => manifest.rules ?? []);
 
+const settings = {
+  namespace: "kyma-system",
+  applicationsNamespace: "kyma-system",
+  flux: { namespace: "flux-system", kustomization: "runtime-agent", repository: "runtime-agent" },
+  argocd: { namespace: "argocd", application: "runtime-agent" },
+};
+
+describe("the rights for one setting", () => {
+  it.each(Object.entries(optionalRights))("of %s are those of the file that is shipped", (word, add) => {
+    const chart = new Chart(new App(), "rights");
+    add(chart, settings);
+    const shipped = readFileSync(join(import.meta.dirname, "..", "..", "deploy", `rbac-${word}.yaml`), "utf8");
+
+    expect(shipped.split("---\n").slice(1)).toEqual(chart.toJson().map(formatYaml));
+  });
+
+  it.each(Object.entries(optionalRights))(
+    "of %s are bound to the agent's account, and reach one namespace",
+    (_, add) => {
+      const chart = new Chart(new App(), "rights");
+      add(chart, { ...settings, namespace: "agents" });
+      const [role, binding] = chart.toJson() as Manifest[];
+
+      expect([role?.kind, binding?.kind]).toEqual(["Role", "RoleBinding"]);
+      expect(binding?.subjects).toEqual([{ kind: "ServiceAccount", name: "runtime-agent", namespace: "agents" }]);
+      expect(
+        role?.rules?.flatMap(({ verbs }) => verbs).filter((verb) => !["get", "list", "patch"].includes(verb)),
+      ).toEqual([]);
+    },
+  );
+});
+
 describe("the rights", () => {
   it("are those of the file that is shipped", () => {
     const shipped = readFileSync(join(import.meta.dirname, "..", "..", "deploy", "rbac.yaml"), "utf8");
@@ -32,12 +65,12 @@ describe("the rights", () => {
     expect(shipped.split("---\n").slice(1)).toEqual(charted().map(formatYaml));
   });
 
-  it("let nothing be watched or deleted, and nothing be listed but Applications", () => {
+  it("let nothing be listed but Applications, and nothing be watched or deleted", () => {
     const verbs = new Set(rules.flatMap((rule) => rule.verbs));
-    const listed = rules.filter((rule) => rule.verbs.includes("list")).flatMap(({ resources }) => resources);
+    const listed = rules.filter((rule) => rule.verbs.includes("list"));
 
     expect([...verbs].sort()).toEqual(["create", "get", "list", "patch", "update"]);
-    expect(listed).toEqual(["applications"]);
+    expect(listed.flatMap(({ resources }) => resources)).toEqual(["applications"]);
   });
 
   it("name each object, but for what has no name yet", () => {

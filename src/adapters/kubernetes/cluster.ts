@@ -1,11 +1,13 @@
 /** The cluster, opened once for many calls. */
 
+import { type AppliedObjects, createAppliedObjects } from "./applied-objects.js";
 import { type ClusterOptions, createCalls } from "./calls.js";
 import { type ClusterCompassConnection, createCompassConnections } from "./compass-connections.js";
 import { type ClusterDeployment, createDeployments } from "./deployments.js";
 import { createTryApply, type TryApply } from "./dry-run.js";
 import { ClusterFailure } from "./errors.js";
 import { type ClusterEvent, createEvents } from "./events.js";
+import { createGitOps, type GitOps } from "./gitops.js";
 import { type ClusterLease, createLeases } from "./leases.js";
 import { createLists, type Lists } from "./lists.js";
 import type { Objects, Place } from "./objects.js";
@@ -15,6 +17,8 @@ export interface Cluster extends Lists {
   readonly secrets: Objects<ClusterSecret>;
   readonly leases: Objects<ClusterLease>;
   readonly compassConnections: Objects<ClusterCompassConnection>;
+  readonly applied: AppliedObjects;
+  readonly gitops: GitOps;
   /** The CompassConnection of that name, as it stands; null when there is none, or no such kind of object. */
   compassConnection(name: string): Promise<unknown>;
   /** Null when there is no such Deployment. */
@@ -38,6 +42,8 @@ export function openCluster(options: ClusterOptions): Cluster {
     secrets: createSecrets(send),
     leases: createLeases(send),
     compassConnections: createCompassConnections(send),
+    applied: createAppliedObjects(send),
+    gitops: createGitOps(send),
     deployment: createDeployments(send),
     tryApply: createTryApply(send),
     ...createLists(send),

@@ -107,7 +107,9 @@ function translateStatus(status: number, circumstances: Circumstances): ClusterF
         hint:
           verb === "create"
             ? `Apply deploy/rbac.yaml, which makes what can be made before, or give its account the verb create on ${resource} there: it cannot be limited to one name.`
-            : `Give its account the verb ${verb} on ${resource} for exactly this object, as deploy/rbac.yaml does.`,
+            : verb === "list"
+              ? `Give its account the verb list on ${resource}, as the files deploy/rbac*.yaml do.`
+              : `Give its account the verb ${verb} on ${resource} for exactly this object, as deploy/rbac.yaml does.`,
       });
     case 409:
     case 410:

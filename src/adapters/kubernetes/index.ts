@@ -6,6 +6,7 @@ export { type ClusterCompassConnection, COMPASS_CONNECTION } from "./compass-con
 export { isForbidden, type TriedObject } from "./dry-run.js";
 export { ClusterFailure, isConflict } from "./errors.js";
 export type { ClusterEvent } from "./events.js";
+export type { GitOpsState } from "./gitops.js";
 export type { ClusterLease } from "./leases.js";
 export type { ListedApplication, ListedSecret } from "./lists.js";
 export type { ClusterObject, Objects, Place } from "./objects.js";
