@@ -22,6 +22,7 @@ import { createStopwatch, type Stopwatch } from "./common/stopwatch.js";
 import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
 import { anotherFailure, inspectIdentity, openSession, type Session } from "./connect/index.js";
 import { createDirector, fetchSnapshot, type Snapshot } from "./fetch/index.js";
+import { publishesByRequest } from "./git-host.js";
 import { type Maintenance, maintainIdentity } from "./maintain.js";
 import { buildEstate, collisionsWith } from "./model/index.js";
 import {
@@ -35,7 +36,8 @@ import {
   suspendedNames,
   suspensionOf,
 } from "./plan/index.js";
-import { publishCommit } from "./publish/index.js";
+import { openProposing, type Proposing } from "./proposing.js";
+import { type ProposedPublication, publishCommit } from "./publish/index.js";
 import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
 import {
   buildOutcome,
@@ -44,6 +46,7 @@ import {
   type ObservedCycle,
   type Outcome,
   planNotes,
+  requestWords,
   wrongClock,
 } from "./report/index.js";
 import { createFingerprinter, createSealer, sealEstate } from "./seal/index.js";
@@ -141,6 +144,8 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
     runtime: config.runtime.id,
     plan: reached?.plan ?? null,
     commit: reached?.commit ?? null,
+    pullRequest: reached?.proposed?.pullRequest ?? null,
+    ...(reached?.proposed == null ? {} : { isOnTarget: reached.isOnTarget }),
     // A plan keeps nothing: a hash that it makes up could not be approved.
     approval: planOnly && reached?.isNewHold !== false ? null : (reached?.plan.approval ?? null),
     suspended: reached?.isSuspended ?? false,
@@ -185,6 +190,7 @@ const isUntold = (code: string | undefined) =>
 function resultOf(reached: Reached | null, planOnly: boolean): Outcome["result"] {
   if (reached === null) return "failed";
   if (planOnly || reached.isSuspended) return "planned";
+  if (reached.proposed !== null) return reached.proposed.result;
   return reached.commit === null ? "unchanged" : "published";
 }
 
@@ -210,6 +216,10 @@ interface Used {
 interface Reached {
   readonly plan: Plan;
   readonly commit: { readonly id: string; readonly branch: string } | null;
+  /** Null where nothing is proposed, but committed to the target branch. */
+  readonly proposed: ProposedPublication | null;
+  /** What was planned stands on the target branch. */
+  readonly isOnTarget: boolean;
   readonly changes: readonly FileChange[];
   /** A person wants nothing to be written. */
   readonly isSuspended: boolean;
@@ -257,31 +267,51 @@ async function reconcile(running: Running): Promise<Reached> {
   );
   const nonce = randomBytes(16).toString("hex");
 
-  const onBase = async (base: Base, repository: Repository | null): Promise<Reached> => {
-    const planning = { ...running, base, looks, memory, sealKey, renderer, settings, nonce };
+  const onBase = async (base: Base, repository: Repository | null, proposing: Proposing | null): Promise<Reached> => {
+    const planning = { ...running, proposing, base, looks, memory, sealKey, renderer, settings, nonce };
     const { plan, isSuspended, notes } = await planOn(planning);
     running.notes.splice(0, Infinity, ...running.lasting, ...notes);
     const changes = planOnly || running.withChanges ? await changesOf(plan, base) : [];
     const isNewHold = plan.hold?.set !== memory.hold?.set;
-    const reached = { plan, changes, isSuspended, isNewHold, target };
+    const reached = { plan, changes, isSuspended, isNewHold, target, proposed: null, isOnTarget: !isSuspended };
     if (planOnly || isSuspended || repository === null || settings.git === null) return { ...reached, commit: null };
-    const message = commitMessage(
-      buildOutcome({
-        result: "planned",
-        runtime: settings.runtimeID,
-        plan,
-        commit: null,
-        approval: plan.approval,
-        suspended: false,
-        requests: { director: 0, connector: 0, git: 0 },
-        durations: new Map(),
-        notes: [],
-        failure: null,
-      }),
-      { runtime: settings.runtimeID, digest: plan.digest, version },
-    );
+    const planned = buildOutcome({
+      result: "planned",
+      runtime: settings.runtimeID,
+      plan,
+      commit: null,
+      approval: plan.approval,
+      suspended: false,
+      requests: { director: 0, connector: 0, git: 0 },
+      durations: new Map(),
+      notes: [],
+      failure: null,
+    });
+    const message = commitMessage(planned, { runtime: settings.runtimeID, digest: plan.digest, version });
     const { writes, deletes } = plan;
-    const { author } = settings.git;
+    const { author, path } = settings.git;
+    if (proposing !== null) {
+      const [subject = ""] = message.split("\n");
+      const proposed = await watch.time("publish", () =>
+        proposing.publish(plan, message, async (limits) =>
+          requestWords({
+            outcome: planned,
+            subject,
+            changes: await changesOf(plan, base),
+            rows: plan.rows,
+            runtime: settings.runtimeID,
+            path,
+            title: config.pullRequest.title,
+            limits,
+          }),
+        ),
+      );
+      running.notes.push(...proposed.notes);
+      log.info(proposed.result, { commit: proposed.commit?.id, request: proposed.pullRequest?.number });
+      // What only the agent's own bookkeeping lacks is not there either: the memory must not run ahead of Git.
+      const isOnTarget = writes.size === 0 && deletes.length === 0;
+      return { ...reached, commit: proposed.commit, proposed, isOnTarget };
+    }
     const publication = await watch.time("publish", () =>
       publishCommit({ repository, base, writes, deletes, message, author, date: clock.now(), signal }),
     );
@@ -290,19 +320,26 @@ async function reconcile(running: Running): Promise<Reached> {
     return { ...reached, commit };
   };
 
-  if (running.baseFolder !== undefined) return onBase(await folderBase(running.baseFolder, sealKey), null);
+  if (running.baseFolder !== undefined) return onBase(await folderBase(running.baseFolder, sealKey), null, null);
   const { git } = settings;
   if (git === null) throw settingMissing("git.url", "the repository to write to");
   // After a rejected push back to the base and no further: what Director said still holds.
   return retry(
     async () => {
       const repository = await targetRepository(config, git, { env: running.env, signal, cache: state.cache });
+      let proposing: Proposing | null = null;
       try {
         const base = await watch.time("base", () =>
           openBase({ repository, branch: git.branch, path: git.path, sealKey }),
         );
-        return await onBase(base, repository);
+        if (publishesByRequest(config) && !planOnly) {
+          const { runtimeID } = settings;
+          const given = { config, git, runtimeID, repository, base, state, sealKey, env: running.env, clock, signal };
+          proposing = await watch.time("base", () => openProposing(given));
+        }
+        return await onBase(base, repository, proposing);
       } finally {
+        await proposing?.end();
         used.git += repository.requests;
         await repository.close();
       }
@@ -312,7 +349,10 @@ async function reconcile(running: Running): Promise<Reached> {
       signal,
       attempts: PUBLISH_ATTEMPTS,
       when: ({ code, retryable, stage }, attempt) =>
-        retryable && stage !== "fetch" && (code === "PushRejected" || attempt < HOST_ATTEMPTS),
+        retryable &&
+        stage !== "fetch" &&
+        code !== "RateLimited" &&
+        (code === "PushRejected" || attempt < HOST_ATTEMPTS),
       onRetry: (failure, attempt) => {
         if (failure.code === "PushRejected") used.pushRetries += 1;
         log.warn("back to the base", { code: failure.code, attempt });
@@ -388,6 +428,7 @@ interface Planning extends Running {
   readonly renderer: Renderer;
   readonly settings: CycleSettings;
   readonly nonce: string;
+  readonly proposing: Proposing | null;
 }
 
 interface Planned {
@@ -473,6 +514,7 @@ async function planOn(planning: Planning): Promise<Planned> {
       fingerprint,
       now,
       constants: renderer.constants,
+      before: planning.proposing?.sealed,
       signal,
       onProgress: progress("seal"),
     }),
@@ -539,7 +581,7 @@ async function remember(
     const memory = await state.memory();
     await state.saveMemory({
       ...memory,
-      ...(reached === null ? {} : learn(memory, reached.plan, { ...reached, isPublished: !reached.isSuspended, now })),
+      ...(reached === null ? {} : learn(memory, reached.plan, { ...reached, isPublished: reached.isOnTarget, now })),
       certificate: { ...memory.certificate, ...contactOf(memory, outcome, session, now) },
       lastCycle: {
         finishedAt: now.toISOString(),

@@ -158,11 +158,16 @@ async function authoritiesFile(reference: SecretReference, env: Environment, cac
   return file;
 }
 
-async function reveal(reference: SecretReference, env: Environment, stage: Stage, purpose: string): Promise<string> {
+export async function reveal(
+  reference: SecretReference,
+  env: Environment,
+  stage: Stage,
+  purpose: string,
+): Promise<string> {
   return (await readSecret(reference, { env, stage, purpose })).reveal();
 }
 
-function proxyOf(proxy: Config["proxy"], env: Environment): { https: string | null; no: readonly string[] } {
+export function proxyOf(proxy: Config["proxy"], env: Environment): { https: string | null; no: readonly string[] } {
   const https = proxy.https ?? (env.HTTPS_PROXY || env.https_proxy || null);
   const no =
     proxy.no.length > 0 ? proxy.no : (env.NO_PROXY ?? env.no_proxy ?? "").split(",").filter((host) => host !== "");

@@ -68,6 +68,10 @@ export type FailureCode =
   | "TwoAgents"
   | "PushRejected"
   | "GitFailed"
+  // the Git host
+  | "HostAuthentication"
+  | "HostForbidden"
+  | "HostRefused"
   // render, seal, plan
   | "TemplateBroken"
   | "Drifted"

@@ -16,7 +16,9 @@ export type EventReason =
   | "ApplicationsHeld"
   | "ApplicationsSetAside"
   | "ApplicationsDegraded"
-  | "WritingSuspended";
+  | "WritingSuspended"
+  | "ChangesProposed"
+  | "ProposalBlocked";
 
 export interface ReportedEvent {
   readonly type: "Normal" | "Warning";
@@ -59,11 +61,25 @@ export const madeAgain = (): ReportedEvent =>
   anEvent("Normal", "ConnectionMadeAgain", "it was missing, and was made again from the agent's state");
 
 /** Of a cycle: at most one of each reason, whatever the number of Applications. */
-export function outcomeEvents({ applications, approval, suspended, failure }: Outcome): ReportedEvent[] {
+export function outcomeEvents({
+  applications,
+  approval,
+  suspended,
+  failure,
+  result,
+  pullRequest,
+}: Outcome): ReportedEvent[] {
   if (failure !== null) return [failureEvent(failure)];
   const { held, setAside, degraded } = applications;
   const mend = approval === null ? "" : `; \`${approval.command}\` lets ${approval.count} of them pass`;
+  const request = pullRequest === null ? "its branch" : pullRequest.url;
   return [
+    ...(result === "proposed"
+      ? [anEvent("Normal", "ChangesProposed", `what Compass asks for waits for a review: ${request}`)]
+      : []),
+    ...(result === "blocked"
+      ? [anEvent("Warning", "ProposalBlocked", `a commit that is not the agent's keeps it from proposing: ${request}`)]
+      : []),
     ...(held.length === 0
       ? []
       : [anEvent("Warning", "ApplicationsHeld", `${held.length} held: ${reasonsText(held)}${mend}`)]),

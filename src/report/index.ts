@@ -17,4 +17,5 @@ export { EXIT, exitCode, exitCodeOfFailure } from "./exit-code.js";
 export { createMetrics, type Metrics, type ObservedCycle } from "./metrics.js";
 export { planNotes, wrongClock } from "./notes.js";
 export { buildOutcome, describeFailure, type Outcome, type OutcomeFailure } from "./outcome.js";
+export { requestWords } from "./pull-request.js";
 export { count, diffText, failureText, named, outcomeText, paint, type TextOptions } from "./terminal.js";

@@ -86,7 +86,8 @@ export function createMetrics(version: string, { withProcess = true } = {}): Met
       if (renewal !== null) renewals.inc({ result: renewal });
       if (clockSkew !== null) skew.set(clockSkew / 1000);
       retries.inc(pushRetries);
-      if (result === "published") pushes.inc({ result: "succeeded" });
+      if (result === "published" || (result === "proposed" && outcome.commit !== null))
+        pushes.inc({ result: "succeeded" });
       if (failure?.stage === "publish") pushes.inc({ result: "failed" });
       // What is known of the Applications stays as the last complete cycle knew it.
       if (failure !== null) return;
@@ -103,6 +104,8 @@ export function createMetrics(version: string, { withProcess = true } = {}): Met
       changes.inc({ kind: "deleted" }, isWritten ? all.deleted.length : 0);
       heldOldest.set(outcome.approval === null ? 0 : seconds(new Date(outcome.approval.heldSince)));
       suspended.set(outcome.suspended ? 1 : 0);
+      const { pullRequest } = outcome;
+      opened.set(pullRequest?.state === "open" ? seconds(new Date(pullRequest.openedAt)) : 0);
     },
     collect: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   };

@@ -15,8 +15,11 @@ export type {
   Memory,
   Missing,
   PendingIdentity,
+  Proposal,
+  ProposedRequest,
   PublishedApplication,
   Reverted,
   State,
   Suspension,
+  WrittenProposal,
 } from "./state.js";
