@@ -51,7 +51,8 @@ export async function startGitea(): Promise<Gitea> {
   const environment = { PATH: process.env.PATH, HOME: folder, USER: userInfo().username, GITEA_WORK_DIR: folder };
   const run = async (...args: string[]) => {
     const { stdout } = await execute(program, ["--config", config, ...args], { env: environment, cwd: folder });
-    return stdout.trim();
+    // Before its answer it may log that it runs as root.
+    return stdout.trim().split("\n").at(-1) ?? "";
   };
   await run("migrate");
   const password = randomBytes(12).toString("hex");
