@@ -34,14 +34,7 @@ const { goAgentLayer } = await load("config/go-agent.js");
 // --- configuration.md -------------------------------------------------------------------------------------------------
 
 /** Read and checked, without any effect so far; below `pullRequest` and the like, everything. */
-const withoutEffect = [
-  "runtime.consoleURL",
-  "runtime.eventsURL",
-  "pullRequest",
-  "secrets.sealedSecrets",
-  "schedule",
-  "server",
-];
+const withoutEffect = ["runtime.consoleURL", "runtime.eventsURL", "secrets.sealedSecrets", "schedule", "server"];
 
 /** @type {NotBuilt[]} */
 const notBuilt = [...source("src/config/not-built-yet.ts").matchAll(/\[\s*"([^"]+)",\s*"([^"]+)",\s*\(/g)].map(

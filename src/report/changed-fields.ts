@@ -8,7 +8,7 @@ const MOST = 200;
 /** What every change changes. */
 const UNTOLD = "metadata.annotations.runtime-agent.kyma-project.io/digest";
 
-/** `spec.services[orders].entries[API].targetUrl`, in the order of the file; empty where one of both cannot be read. */
+/** `spec.services.Orders.entries.API.targetUrl`, in the order of the file; empty where one of both cannot be read. */
 export function changedFields(before: string, after: string): string[] {
   const [old, now] = [read(before), read(after)];
   if (old === null || now === null) return [];
@@ -37,7 +37,7 @@ function collect(before: unknown, after: unknown, path: string, names: Set<strin
   if (Array.isArray(before) && Array.isArray(after)) {
     const [old, now] = [named(before), named(after)];
     for (const name of new Set([...old.keys(), ...now.keys()])) {
-      collect(old.get(name), now.get(name), `${path}[${name}]`, names);
+      collect(old.get(name), now.get(name), `${path}.${name}`, names);
     }
     return;
   }

@@ -62,7 +62,8 @@ type Details = ReadonlyMap<string, string>;
 
 function detailsOf({ changes, rows, outcome }: RequestWordsOptions): Details {
   const groups = Map.groupBy(changes, ({ path }) => applicationOf(path) ?? "");
-  const isNew = new Set(outcome.applications.created);
+  const { updated } = outcome.applications;
+  const isUpdated = new Set(updated);
   const details = new Map<string, string>();
   for (const [name, files] of groups) {
     const own = files.find(({ path }) => path === applicationPath(name));
@@ -74,7 +75,7 @@ function detailsOf({ changes, rows, outcome }: RequestWordsOptions): Details {
       ...listed(secrets),
       ...listed(others.map(({ path }) => forMarkdown(path.replace(/^applications\/[^/]+\//, ""), 100))),
     ];
-    details.set(name, parts.length === 0 && !isNew.has(name) ? "bookkeeping" : parts.join(", "));
+    details.set(name, parts.length === 0 && isUpdated.has(name) ? "bookkeeping" : parts.join(", "));
   }
   return details;
 }

@@ -30,7 +30,13 @@ async function aHostedWorld(kind: FakeKind, pullRequest: object = {}, options: W
   await world.pair();
   const branch = `runtime-agent/${world.sandbox.runtimeID}`;
   const files = async () => {
-    const listed = await git(world.repository, "ls-tree", "-r", "--format=%(path) %(objectname)", `${branch}:${GIT_PATH}`);
+    const listed = await git(
+      world.repository,
+      "ls-tree",
+      "-r",
+      "--format=%(path) %(objectname)",
+      `${branch}:${GIT_PATH}`,
+    );
     return new Map(listed.split("\n").map((line) => line.split(" ") as [string, string]));
   };
   const sync = async () => {
@@ -60,7 +66,9 @@ describe("git.publish: pull-request", () => {
     const merged = await world.sync();
     const idle = await world.sync();
 
-    expect([first, again, updated, merged, idle].map(({ code, outcome }) => [code, outcome.result, outcome.failure])).toEqual([
+    expect(
+      [first, again, updated, merged, idle].map(({ code, outcome }) => [code, outcome.result, outcome.failure]),
+    ).toEqual([
       [0, "proposed", null],
       [0, "proposed", null],
       [0, "proposed", null],
@@ -83,7 +91,9 @@ describe("git.publish: pull-request", () => {
     const secrets = [...sealed].filter(([path]) => path.includes("/secrets/"));
     expect(secrets.length).toBeGreaterThan(0);
     expect(secrets.filter(([path, blob]) => resealed.get(path) !== blob)).toEqual([]);
-    expect(world.host.requests.map(({ state, labels, draft }) => [state, labels, draft])).toEqual([["merged", ["compass"], true]]);
+    expect(world.host.requests.map(({ state, labels, draft }) => [state, labels, draft])).toEqual([
+      ["merged", ["compass"], true],
+    ]);
     expect(status.stdout).toContain("pull request");
     expect(status.stdout).toContain("/pull/1");
     expect(await git(world.repository, "branch", "--list", world.branch)).toBe("");
@@ -92,14 +102,18 @@ describe("git.publish: pull-request", () => {
   it("tells a reviewer what changes by names alone: no value of a secret, no length", async () => {
     const world = await aHostedWorld("gitlab");
     const landscape = JSON.parse(await readFile(world.sandbox.snapshotFile, "utf8"));
-    const values = [...JSON.stringify(landscape).matchAll(/"(?:password|clientSecret)":"([^"]+)"/g)].map(([, value]) => value ?? "");
+    const values = [...JSON.stringify(landscape).matchAll(/"(?:password|clientSecret)":"([^"]+)"/g)].map(
+      ([, value]) => value ?? "",
+    );
 
     await world.sync();
 
     const [request] = world.host.requests;
     const sent = JSON.stringify(world.host.calls.map(({ body, path }) => [path, body]));
     expect(values.length).toBeGreaterThan(0);
-    expect(values.filter((value) => sent.includes(value) || sent.includes(Buffer.from(value).toString("base64")))).toEqual([]);
+    expect(
+      values.filter((value) => sent.includes(value) || sent.includes(Buffer.from(value).toString("base64"))),
+    ).toEqual([]);
     expect(sent).not.toContain(TOKEN);
     expect(request?.title).toBe(`Add 5 Applications (${GIT_PATH})`);
     expect(request?.body).toMatch(/\| `mp-[^`]+` \| added \| new Secret `[^`]+` \(`[a-zA-Z]+`/);

@@ -111,14 +111,18 @@ export async function startGitHost({ kind, name, repository, token }: GitHostFak
       throw new Refusal(limits.status, { message: "Validation Failed", errors: [{ message: "is too long" }] });
     }
   };
-  const create = async (given: Pick<FakeRequest, "branch" | "base" | "title" | "body" | "draft">): Promise<FakeRequest> => {
+  const create = async (
+    given: Pick<FakeRequest, "branch" | "base" | "title" | "body" | "draft">,
+  ): Promise<FakeRequest> => {
     checkText(given);
     const head = await tipOf(given.branch);
     if (head === null || (await tipOf(given.base)) === null) {
       const missing = { github: 422, gitlab: 400, gitea: 404, forgejo: 404 }[kind];
       throw new Refusal(missing, { message: "the branch does not exist" });
     }
-    if (requests.some(({ state, branch, base }) => state === "open" && branch === given.branch && base === given.base)) {
+    if (
+      requests.some(({ state, branch, base }) => state === "open" && branch === given.branch && base === given.base)
+    ) {
       const status = { github: 422, gitlab: 409, gitea: 409, forgejo: 409 }[kind];
       throw new Refusal(status, { message: ["Another open merge request already exists for this source branch"] });
     }
@@ -148,7 +152,9 @@ export async function startGitHost({ kind, name, repository, token }: GitHostFak
   const context = { requests, labels, create, byNumber, edit, conflicts, newestFirst, name, tipOf };
   const front = kind === "github" ? github(context) : kind === "gitlab" ? gitlab(context) : gitea(context);
 
-  const serve = async (request: IncomingMessage): Promise<{ status: number; headers: Record<string, string>; body: unknown }> => {
+  const serve = async (
+    request: IncomingMessage,
+  ): Promise<{ status: number; headers: Record<string, string>; body: unknown }> => {
     const url = new URL(request.url ?? "/", "http://localhost");
     const method = request.method ?? "GET";
     const body = (method === "GET" || method === "DELETE" ? {} : await json(request).catch(() => ({}))) as Body;
@@ -156,16 +162,23 @@ export async function startGitHost({ kind, name, repository, token }: GitHostFak
     calls.push({ method, path: `${path}${url.search}`, authorization: request.headers.authorization ?? "", body });
     const index = answers.findIndex((each) => (each.method ?? method) === method && (each.path?.test(path) ?? true));
     const [forced] = index < 0 ? [] : answers.splice(index, 1);
-    const told = forced && { status: forced.status, headers: { ...forced.headers }, body: forced.body ?? { message: "forced" } };
+    const told = forced && {
+      status: forced.status,
+      headers: { ...forced.headers },
+      body: forced.body ?? { message: "forced" },
+    };
     if (told !== undefined && forced?.afterwards !== true) return told;
-    if (request.headers.authorization !== `Bearer ${token}`) return { status: 401, headers: {}, body: { message: "401 Unauthorized" } };
+    if (request.headers.authorization !== `Bearer ${token}`)
+      return { status: 401, headers: {}, body: { message: "401 Unauthorized" } };
     await refresh();
     try {
       for (const [pattern, handle] of front.routes) {
         const match = pattern.exec(`${method} ${path}`);
         if (match === null) continue;
         const answer = await handle({ match, body, query: url.searchParams });
-        return told ?? { status: method === "POST" ? 201 : answer === undefined ? 204 : 200, headers: {}, body: answer };
+        return (
+          told ?? { status: method === "POST" ? 201 : answer === undefined ? 204 : 200, headers: {}, body: answer }
+        );
       }
       return { status: 404, headers: {}, body: { message: "Not Found" } };
     } catch (thrown) {
@@ -314,7 +327,8 @@ function github({ create, byNumber, edit, conflicts, newestFirst, name, requests
         /^POST \/graphql$/,
         ({ body }) => {
           const found = requests.find(({ number }) => `PR_${number}` === body.variables.id);
-          if (found === undefined || !/enablePullRequestAutoMerge/.test(body.query)) return { errors: [{ message: "no" }] };
+          if (found === undefined || !/enablePullRequestAutoMerge/.test(body.query))
+            return { errors: [{ message: "no" }] };
           found.autoMerge = true;
           return { data: {} };
         },
@@ -411,7 +425,12 @@ function gitea({ labels, create, byNumber, edit, conflicts, newestFirst, name, t
       [
         new RegExp(`^GET ${repo}/pulls$`),
         // There is no filter by branch.
-        ({ query }) => Promise.all(newestFirst().filter((each) => each.base === (query.get("base_branch") ?? each.base)).map(show)),
+        ({ query }) =>
+          Promise.all(
+            newestFirst()
+              .filter((each) => each.base === (query.get("base_branch") ?? each.base))
+              .map(show),
+          ),
       ],
       [new RegExp(`^GET ${repo}/pulls/(\\d+)$`), ({ match }) => show(byNumber(match[1]))],
       [
@@ -473,4 +492,3 @@ function gitea({ labels, create, byNumber, edit, conflicts, newestFirst, name, t
     ],
   };
 }
-

@@ -5,14 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, onTestFinished } from "vitest";
 import type { Clock } from "../../src/common/clock.js";
-import { commitAs, createBareRepository, git, startGitServer } from "../fakes/git-server.js";
 import { type FakeKind, type GitHostFake, startGitHost } from "../fakes/git-hosts.js";
+import { commitAs, createBareRepository, git, startGitServer } from "../fakes/git-server.js";
 import { followsOneRequest, gitSettings, type HostStage } from "./scenarios.js";
 
 const TOKEN = "the-token-of-the-host";
 
 /** Waits pass at once, and are told. */
-export function aClock(): Clock & { readonly slept: number[] } {
+function aClock(): Clock & { readonly slept: number[] } {
   let now = Date.parse("2026-03-01T12:00:00Z");
   const slept: number[] = [];
   return {
@@ -25,7 +25,9 @@ export function aClock(): Clock & { readonly slept: number[] } {
   };
 }
 
-async function aFakeStage(kind: FakeKind): Promise<HostStage & { readonly host: GitHostFake; readonly clock: ReturnType<typeof aClock> }> {
+async function aFakeStage(
+  kind: FakeKind,
+): Promise<HostStage & { readonly host: GitHostFake; readonly clock: ReturnType<typeof aClock> }> {
   const folder = await mkdtemp(join(tmpdir(), `host-${kind}-`));
   onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   await mkdir(join(folder, "team"));
@@ -52,7 +54,16 @@ async function aFakeStage(kind: FakeKind): Promise<HostStage & { readonly host: 
       const made = await commitAs(repository, { branch, files });
       const tree = await git(repository, "rev-parse", `${made}^{tree}`);
       const message = ["-c", "user.name=Runtime Agent", "-c", "user.email=runtime-agent@example.com"];
-      const again = await git(repository, ...message, "commit-tree", tree, "-p", `${made}~1`, "-m", `Amended ${author}`);
+      const again = await git(
+        repository,
+        ...message,
+        "commit-tree",
+        tree,
+        "-p",
+        `${made}~1`,
+        "-m",
+        `Amended ${author}`,
+      );
       await git(repository, "update-ref", `refs/heads/${branch}`, again);
       return again;
     },

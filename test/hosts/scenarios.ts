@@ -73,7 +73,18 @@ export function cyclesOn({ folder, settings, clock }: HostStage): Cycle {
     const repository = await targetRepository(config, git, { env, signal, cache: state.cache });
     try {
       const base = await openBase({ repository, branch: git.branch, path: git.path, sealKey });
-      const proposing = await openProposing({ config, git, runtimeID, repository, base, state, sealKey, env, clock, signal });
+      const proposing = await openProposing({
+        config,
+        git,
+        runtimeID,
+        repository,
+        base,
+        state,
+        sealKey,
+        env,
+        clock,
+        signal,
+      });
       try {
         const plan = planOf(files, base);
         const words = async () => ({ title: "Update Applications", body });
@@ -122,7 +133,10 @@ export function followsOneRequest(open: () => Promise<HostStage>): void {
       const requests = await stage.requests();
       expect(first).toMatchObject({ result: "proposed", commit: { id: tip, branch: BRANCH } });
       expect(first.pullRequest).toMatchObject({ number: requests[0]?.number, state: "open", branch: BRANCH });
-      expect(again.map(({ result, commit }) => [result, commit])).toEqual([["proposed", null], ["proposed", null]]);
+      expect(again.map(({ result, commit }) => [result, commit])).toEqual([
+        ["proposed", null],
+        ["proposed", null],
+      ]);
       expect(Math.max(...again.map(({ calls }) => calls))).toBeLessThanOrEqual(2);
       expect(requests).toHaveLength(1);
       expect(requests[0]?.body.slice(0, 200)).toContain(`<!-- runtime-agent runtime=${RUNTIME} intent=`);

@@ -57,14 +57,22 @@ export async function startGitea(): Promise<Gitea> {
   await run("migrate");
   const password = randomBytes(12).toString("hex");
   const addUser = (name: string) =>
-    run(...["admin", "user", "create", "--username", name, "--password", password], `--email=${name}@example.com`, "--must-change-password=false");
+    run(
+      ...["admin", "user", "create", "--username", name, "--password", password],
+      `--email=${name}@example.com`,
+      "--must-change-password=false",
+    );
   await addUser("ada");
   await addUser("runtime-agent");
   const tokenOf = (name: string, scopes: string) =>
     run("admin", "user", "generate-access-token", "--username", name, "--scopes", scopes, "--raw");
   const person = await tokenOf("ada", "all");
   const agent = await tokenOf("runtime-agent", SCOPES);
-  const server: ChildProcess = spawn(program, ["--config", config, "web"], { env: environment, cwd: folder, stdio: "pipe" });
+  const server: ChildProcess = spawn(program, ["--config", config, "web"], {
+    env: environment,
+    cwd: folder,
+    stdio: "pipe",
+  });
   const ended = once(server, "exit");
   let said = "";
   for (const stream of [server.stdout, server.stderr]) {
@@ -90,7 +98,8 @@ export async function startGitea(): Promise<Gitea> {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await answer.text();
-    if (!answer.ok) throw Object.assign(new Error(`${method} ${path}: ${answer.status} ${text}`), { status: answer.status });
+    if (!answer.ok)
+      throw Object.assign(new Error(`${method} ${path}: ${answer.status} ${text}`), { status: answer.status });
     return text === "" ? null : JSON.parse(text);
   };
   let stages = 0;
@@ -160,7 +169,10 @@ async function aStage({ url, folder, name, agent, password, api }: StageOptions)
     repository: `ada/${name}`,
     url: `${url}/ada/${name}.git`,
     token,
-    clock: { now: () => new Date(), sleep: async (milliseconds, signal) => delay(milliseconds, undefined, signal ? { signal } : {}) },
+    clock: {
+      now: () => new Date(),
+      sleep: async (milliseconds, signal) => delay(milliseconds, undefined, signal ? { signal } : {}),
+    },
     settings: gitSettings(`${url}/ada/${name}.git`, token, { host: "gitea", api: `${url}/api/v1` }),
     tip,
     commit: async (branch, files, amend = false) => {
@@ -175,7 +187,12 @@ async function aStage({ url, folder, name, agent, password, api }: StageOptions)
           await git("add", path);
         }
       }
-      await git("commit", "--quiet", "--allow-empty", ...(amend ? ["--amend", "--no-edit"] : ["-m", "A person's commit"]));
+      await git(
+        "commit",
+        "--quiet",
+        "--allow-empty",
+        ...(amend ? ["--amend", "--no-edit"] : ["-m", "A person's commit"]),
+      );
       await git("push", "--quiet", "--force", "origin", `HEAD:refs/heads/${branch}`);
       return git("rev-parse", "HEAD");
     },
@@ -207,7 +224,9 @@ async function aStage({ url, folder, name, agent, password, api }: StageOptions)
     },
     approvals: async (number) => {
       const reviews = (await api("GET", `${repo}/pulls/${number}/reviews`)) as Record<string, unknown>[];
-      return reviews.filter(({ state, stale, dismissed }) => state === "APPROVED" && stale !== true && dismissed !== true).length;
+      return reviews.filter(
+        ({ state, stale, dismissed }) => state === "APPROVED" && stale !== true && dismissed !== true,
+      ).length;
     },
   };
 }

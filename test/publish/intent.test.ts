@@ -50,7 +50,10 @@ describe("the intent of a proposal", () => {
 
   it("takes no part in what follows from the rest: revision and inventory, which hold times and sealed bytes", () => {
     const rows = [{ sha256: "1" }];
-    const more = [{ path: "revision.yaml", sha256: "x" }, { path: ".runtime-agent/inventory.json", sha256: "y" }];
+    const more = [
+      { path: "revision.yaml", sha256: "x" },
+      { path: ".runtime-agent/inventory.json", sha256: "y" },
+    ];
     const other = more.map((row) => ({ ...row, sha256: "z" }));
 
     expect(digest({ rows: [...rows, ...more] })).toBe(digest({ rows: [...rows, ...other] }));
@@ -59,7 +62,11 @@ describe("the intent of a proposal", () => {
   it("is none for the inventory alone, which nobody should have to review, unless it does not verify", () => {
     const rows = [{ path: ".runtime-agent/inventory.json" }];
 
-    expect([digest({}), digest({ rows }), digest({ rows, inventory: "unverified" })]).toEqual([null, null, expect.any(String)]);
+    expect([digest({}), digest({ rows }), digest({ rows, inventory: "unverified" })]).toEqual([
+      null,
+      null,
+      expect.any(String),
+    ]);
   });
 });
 

@@ -26,7 +26,13 @@ describe("calls of a Git host", () => {
   const client = () => {
     const signal = new AbortController().signal;
     const { port } = server.address() as AddressInfo;
-    const http = createHTTPClient({ stage: "publish", peer: "the Git host", timeout: 5_000, maxBytes: 1_000_000, signal });
+    const http = createHTTPClient({
+      stage: "publish",
+      peer: "the Git host",
+      timeout: 5_000,
+      maxBytes: 1_000_000,
+      signal,
+    });
     const clock = {
       now: () => new Date(now),
       sleep: async (milliseconds: number) => {
@@ -77,15 +83,31 @@ describe("calls of a Git host", () => {
   });
 
   it.each([
-    ["GitHub's hourly limit", { status: 403, headers: { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(START / 1000 + 1_800) } }, 1_800],
-    ["GitLab's limit", { status: 429, headers: { "retry-after": "600", "ratelimit-reset": String(START / 1000 + 600) } }, 600],
-    ["a secondary limit without a time", { status: 403, body: { message: "You have exceeded a secondary rate limit" } }, 60],
+    [
+      "GitHub's hourly limit",
+      { status: 403, headers: { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(START / 1000 + 1_800) } },
+      1_800,
+    ],
+    [
+      "GitLab's limit",
+      { status: 429, headers: { "retry-after": "600", "ratelimit-reset": String(START / 1000 + 600) } },
+      600,
+    ],
+    [
+      "a secondary limit without a time",
+      { status: 403, body: { message: "You have exceeded a secondary rate limit" } },
+      60,
+    ],
   ])("leaves %s to a later cycle, and says when", async (_name, answer, seconds) => {
     answers = [answer];
 
     const failure = await failureOf(client().call(write({})));
 
-    expect([failure.code, failure.retryable, waitUntil(failure)]).toEqual(["RateLimited", true, new Date(START + seconds * 1000)]);
+    expect([failure.code, failure.retryable, waitUntil(failure)]).toEqual([
+      "RateLimited",
+      true,
+      new Date(START + seconds * 1000),
+    ]);
     expect([slept, seen.length]).toEqual([[], 1]);
     expect(seconds * 1000).toBeGreaterThan(LONGEST_WAIT);
   });
@@ -102,10 +124,28 @@ describe("calls of a Git host", () => {
 
   it.each([
     [401, {}, { message: "Bad credentials" }, "HostAuthentication", "Bad credentials"],
-    [403, { "x-accepted-github-permissions": "pull_requests=write" }, { message: "Resource not accessible by personal access token" }, "HostForbidden", "it lacks pull_requests=write"],
+    [
+      403,
+      { "x-accepted-github-permissions": "pull_requests=write" },
+      { message: "Resource not accessible by personal access token" },
+      "HostForbidden",
+      "it lacks pull_requests=write",
+    ],
     [403, {}, { error: "insufficient_scope", scope: "api" }, "HostForbidden", "it lacks api"],
-    [403, {}, { message: "token does not have at least one of required scope(s): [write:issue]" }, "HostForbidden", "it lacks write:issue"],
-    [422, {}, { message: "Validation Failed", errors: [{ message: "title is too long" }] }, "HostRefused", "title is too long"],
+    [
+      403,
+      {},
+      { message: "token does not have at least one of required scope(s): [write:issue]" },
+      "HostForbidden",
+      "it lacks write:issue",
+    ],
+    [
+      422,
+      {},
+      { message: "Validation Failed", errors: [{ message: "title is too long" }] },
+      "HostRefused",
+      "title is too long",
+    ],
     [409, {}, { message: ["Another open merge request already exists"] }, "HostRefused", "already exists"],
   ])("tells a refusal %i %j with the host's reason", async (status, headers, body, code, words) => {
     answers = [{ status, headers: headers as Record<string, string>, body }];

@@ -13,17 +13,31 @@ describe("the host of a repository", () => {
     expect([hostPlace(url, guessed), knownHost(url)]).toEqual([{ kind, api, repository }, kind]);
   });
 
-  it.each(["/srv/git/clusters.git", "file:///srv/git/clusters.git", "https://git.example.com/team/clusters.git", "https://github.com.evil.example/team/clusters"])(
-    "is not guessed for %s",
-    (url) => {
-      expect([hostPlace(url, guessed), knownHost(url)]).toEqual([null, null]);
-    },
-  );
+  it.each([
+    "/srv/git/clusters.git",
+    "file:///srv/git/clusters.git",
+    "https://git.example.com/team/clusters.git",
+    "https://github.com.evil.example/team/clusters",
+  ])("is not guessed for %s", (url) => {
+    expect([hostPlace(url, guessed), knownHost(url)]).toEqual([null, null]);
+  });
 
   it.each([
-    ["https://git.example.com/team/clusters.git", { kind: "github" as const, api: null }, "https://git.example.com/api/v3"],
-    ["ssh://git@git.example.com:2222/team/clusters.git", { kind: "gitea" as const, api: null }, "https://git.example.com/api/v1"],
-    ["https://git.example.com/team/clusters.git", { kind: "gitlab" as const, api: "https://api.example.com/v4/" }, "https://api.example.com/v4"],
+    [
+      "https://git.example.com/team/clusters.git",
+      { kind: "github" as const, api: null },
+      "https://git.example.com/api/v3",
+    ],
+    [
+      "ssh://git@git.example.com:2222/team/clusters.git",
+      { kind: "gitea" as const, api: null },
+      "https://git.example.com/api/v1",
+    ],
+    [
+      "https://git.example.com/team/clusters.git",
+      { kind: "gitlab" as const, api: "https://api.example.com/v4/" },
+      "https://api.example.com/v4",
+    ],
   ])("that is one's own has its API in its usual place, or where it is told: %s", (url, given, api) => {
     expect(hostPlace(url, given)).toEqual({ kind: given.kind, api, repository: "team/clusters" });
   });
