@@ -187,20 +187,25 @@ interface Found {
 }
 
 /** At most two calls: the request that the agent remembers, and the list of all where that one is not open any more. */
-async function lookUp({ host, base, own, intent }: ProposeOptions, { request }: Proposal): Promise<Found> {
+async function lookUp({ host, base, own, intent }: ProposeOptions, { request, blocked }: Proposal): Promise<Found> {
   const known = request === null ? null : await host.get(request.number);
-  if (known?.state === "open") return { open: known, last: null, isRefused: false };
+  if (known?.state === "open" && own.tip !== null) return { open: known, last: null, isRefused: false };
+  // Who deleted the branch closed the request. Some hosts do that themselves, a moment later, and would close what is pushed then.
+  if (known?.state === "open") await host.close(known.number);
+  const former: HostRequest | null = known?.state === "open" ? { ...known, state: "closed" } : known;
+  // To delete a branch with one's own commit on it is the way to let the agent go on.
+  const isLetGo = (each: HostRequest) => blocked !== null && own.tip === null && each.number === request?.number;
   const isRefusedBy = (each: HostRequest) =>
-    each.state === "closed" && intent !== null && readMarker(each.body)?.intent === intent;
-  if (known !== null && (intent === null || isRefusedBy(known))) {
-    return { open: null, last: known, isRefused: intent !== null };
+    each.state === "closed" && intent !== null && !isLetGo(each) && readMarker(each.body)?.intent === intent;
+  if (former !== null && (intent === null || isRefusedBy(former))) {
+    return { open: null, last: former, isRefused: intent !== null };
   }
   const all = await host.find(own.branch, base.branch);
-  const open = all.find(({ state }) => state === "open") ?? null;
+  const open = all.find(({ state, number }) => state === "open" && number !== former?.number) ?? null;
   const merged = all.findIndex(({ state }) => state === "merged");
   const since = merged < 0 ? all : all.slice(0, merged);
   const refusal = since.find(isRefusedBy);
-  return { open, last: refusal ?? known ?? all[0] ?? null, isRefused: open === null && refusal !== undefined };
+  return { open, last: refusal ?? former ?? all[0] ?? null, isRefused: open === null && refusal !== undefined };
 }
 
 /** A person took the label off; or what stands on the branch was merged with its request. */

@@ -72,6 +72,7 @@ async function aFakeStage(
     },
     requests: async () => host.requests.map((each) => ({ ...each })),
     merge: (number) => host.merge(number),
+    untilConflict: async () => {},
     close: async (number) => {
       for (const request of host.requests) if (request.number === number) request.state = "closed";
     },

@@ -34,6 +34,8 @@ export interface HostStage {
   /** Of all requests, the newest last. */
   requests(): Promise<readonly StagedRequest[]>;
   merge(number: number): Promise<void>;
+  /** Until the host has found out that it cannot be merged. */
+  untilConflict(number: number): Promise<void>;
   close(number: number): Promise<void>;
   unlabel(number: number, label: string): Promise<void>;
 }
@@ -168,6 +170,7 @@ export function followsOneRequest(open: () => Promise<HostStage>): void {
       const moved = await cycle({ a: "1\n" });
       const stood = await stage.tip(BRANCH);
       await stage.commit("main", { [`${PATH}/a`]: "somebody's\n" });
+      await stage.untilConflict(moved.pullRequest?.number ?? 0);
       const conflicting = await cycle({ a: "1\n" });
       const settled = await cycle({ a: "1\n" });
 
@@ -223,14 +226,15 @@ export function followsOneRequest(open: () => Promise<HostStage>): void {
       expect((await stage.requests()).map(({ state }) => state)).toEqual(["closed", "closed"]);
     });
 
-    it("of which a person deleted the branch is opened again when something else is wanted", async () => {
+    it("of which a person deleted the branch counts as closed by that person", async () => {
       const { stage, cycle } = await aStage();
       await cycle({ a: "1" });
       await stage.deleteBranch(BRANCH);
 
-      const { result } = await cycle({ a: "2" });
+      const same = await cycle({ a: "1" });
+      const other = await cycle({ a: "2" });
 
-      expect(result).toBe("proposed");
+      expect([same.result, same.notes.length, other.result]).toEqual(["unchanged", 1, "proposed"]);
       expect((await stage.requests()).filter(({ state }) => state === "open")).toHaveLength(1);
       expect(await stage.tip(BRANCH)).not.toBeNull();
     });
@@ -285,18 +289,21 @@ export function followsOneRequest(open: () => Promise<HostStage>): void {
       expect((await last())?.labels).toEqual([]);
     });
 
-    it("is no obstacle once the branch is deleted", async () => {
-      const { stage, cycle } = await aStage();
-      await cycle({ a: "1" });
-      await stage.commit(BRANCH, { "notes.txt": "mine" });
-      await cycle({ a: "2" });
-      await stage.deleteBranch(BRANCH);
+    it.each(["1", "2"])(
+      "is no obstacle once the branch is deleted, with what was proposed before (1) or not: %s",
+      async (wanted) => {
+        const { stage, cycle } = await aStage();
+        await cycle({ a: "1" });
+        await stage.commit(BRANCH, { "notes.txt": "mine" });
+        await cycle({ a: wanted });
+        await stage.deleteBranch(BRANCH);
 
-      const { result, commit } = await cycle({ a: "2" });
+        const { result, commit } = await cycle({ a: wanted });
 
-      expect([result, commit?.id]).toEqual(["proposed", await stage.tip(BRANCH)]);
-      expect((await stage.requests()).filter(({ state }) => state === "open")).toHaveLength(1);
-    });
+        expect([result, commit?.id]).toEqual(["proposed", await stage.tip(BRANCH)]);
+        expect((await stage.requests()).filter(({ state }) => state === "open")).toHaveLength(1);
+      },
+    );
 
     it("merged with the request frees the branch, which stays as it is until it is needed", async () => {
       const { stage, cycle, last } = await aStage();

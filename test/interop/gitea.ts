@@ -212,6 +212,14 @@ async function aStage({ url, folder, name, agent, password, api }: StageOptions)
         }
       }
     },
+    untilConflict: async (number) => {
+      for (let look = 1; look <= 60; look++) {
+        const { mergeable } = (await api("GET", `${repo}/pulls/${number}`)) as { mergeable: boolean };
+        if (!mergeable) return;
+        await delay(500);
+      }
+      throw new Error("Gitea finds no conflict");
+    },
     close: async (number) => {
       await api("PATCH", `${repo}/pulls/${number}`, { state: "closed" });
     },
