@@ -60,11 +60,17 @@ export async function publishProposal(options: ProposeOptions): Promise<Proposed
   const { memory, keep, clock } = options;
   const { notBefore } = memory;
   if (notBefore !== null && new Date(notBefore) > clock.now()) throw tooEarly(notBefore);
+  // What was pushed before the host refused stays known.
+  let latest = memory;
+  const keeping = async (next: Proposal) => {
+    await keep(next);
+    latest = next;
+  };
   try {
-    return await propose(options);
+    return await propose({ ...options, keep: keeping });
   } catch (thrown) {
     const until = waitUntil(thrown);
-    if (until !== null) await keep({ ...memory, notBefore: until.toISOString() });
+    if (until !== null) await keep({ ...latest, notBefore: until.toISOString() });
     throw thrown;
   }
 }
