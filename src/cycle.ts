@@ -22,7 +22,7 @@ import { createStopwatch, type Stopwatch } from "./common/stopwatch.js";
 import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
 import { anotherFailure, inspectIdentity, openSession, type Session } from "./connect/index.js";
 import { createDirector, fetchSnapshot, type Snapshot } from "./fetch/index.js";
-import { publishesByRequest } from "./git-host.js";
+import { publishesByRequest, requireHost } from "./git-host.js";
 import { type Maintenance, maintainIdentity } from "./maintain.js";
 import { buildEstate, collisionsWith } from "./model/index.js";
 import {
@@ -116,6 +116,7 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
   const cluster = openClusterReport(options);
   try {
     requireBuilt(config);
+    requireHost(config);
     state = openState(config, options.env);
     if (!planOnly) {
       await cluster?.refuseBesideGoAgent();

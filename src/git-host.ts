@@ -33,13 +33,12 @@ export interface GitHostOptions {
   readonly signal: AbortSignal;
 }
 
-/** Throws `ConfigurationInvalid` where the host, its repository or a token for its API is not to be told. The caller ends it. */
-export async function openGitHost(
-  config: Config,
-  git: GitConfig,
-  { env, clock, signal }: GitHostOptions,
-): Promise<GitHost> {
-  const { pullRequest } = config;
+/** Throws `ConfigurationInvalid` where proposals are asked for, but the host, its repository or a token for its API is not told. */
+export function requireHost(config: Config): void {
+  if (config.git !== null && publishesByRequest(config)) accessOf(config, config.git);
+}
+
+function accessOf({ pullRequest }: Config, git: GitConfig) {
   const place = hostPlace(git.url, { kind: pullRequest.host, api: pullRequest.api });
   if (place === null) {
     throw invalid(
@@ -53,7 +52,17 @@ export async function openGitHost(
       "Set git.auth.token; docs/tutorials/ lists the permissions that it needs. Or set git.publish to direct.",
     );
   }
-  const token = await readSecret(git.auth.token, { env, stage: "publish", purpose: "Git access token" });
+  return { place, reference: git.auth.token };
+}
+
+/** Throws as `requireHost`. The caller ends it. */
+export async function openGitHost(
+  config: Config,
+  git: GitConfig,
+  { env, clock, signal }: GitHostOptions,
+): Promise<GitHost> {
+  const { place, reference } = accessOf(config, git);
+  const token = await readSecret(reference, { env, stage: "publish", purpose: "Git access token" });
   const ca = git.ca === null ? undefined : await reveal(git.ca, env, "publish", "authorities of the Git host");
   const http = createHTTPClient({
     stage: "publish",

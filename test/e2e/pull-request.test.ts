@@ -124,7 +124,6 @@ describe("git.publish: pull-request", () => {
     const settings = parseYaml(await readFile(world.config, "utf8"), { file: "", stage: "config", code: "Internal" });
     const { git: given, ...others } = settings as { git: object };
     await writeFile(world.config, formatDocument({ ...others, git: { ...given, publish: "pull-request" } }));
-    await world.pair();
 
     const { code, stderr } = await world.run(["sync"]);
 
