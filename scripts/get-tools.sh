@@ -9,4 +9,22 @@ get() { # name, module with version
 }
 get sops github.com/getsops/sops/v3/cmd/sops@v3.13.3
 get kustomize sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
+# The Git host that pull requests are tried on. It has replace directives of its own, which `go install` refuses: they are
+# repeated. Its templates and the like are read from a folder.
+gitea=1.26.0
+if [ ! -x "$tools/gitea" ] || [ ! -d "$tools/gitea-files/templates" ]; then
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  source=$(cd "$work" && go mod download -json "code.gitea.io/gitea@v$gitea" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+  mkdir -p "$tools/gitea-files"
+  cp -R "$source/templates" "$source/options" "$source/public" "$tools/gitea-files/"
+  chmod -R u+w "$tools/gitea-files"
+  if [ ! -x "$tools/gitea" ]; then
+    { sed -e 's#^module .*#module tools#' -e '/=>[[:space:]]*\.\.\?\//d' "$source/go.mod"; echo "require code.gitea.io/gitea v$gitea"; } >"$work/go.mod"
+    cp "$source/go.sum" "$work/"
+    chmod u+w "$work/go.sum"
+    (cd "$work" && GOFLAGS='-buildvcs=false -mod=mod' CGO_ENABLED=1 go build -trimpath -tags 'sqlite sqlite_unlock_notify' \
+      -ldflags "-s -w -X main.Version=$gitea" -o "$tools/gitea" code.gitea.io/gitea) >&2
+  fi
+fi
 echo "$tools"

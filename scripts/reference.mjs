@@ -34,7 +34,7 @@ const { goAgentLayer } = await load("config/go-agent.js");
 // --- configuration.md -------------------------------------------------------------------------------------------------
 
 /** Read and checked, without any effect so far; below `pullRequest` and the like, everything. */
-const withoutEffect = ["pullRequest", "secrets.sealedSecrets"];
+const withoutEffect = ["secrets.sealedSecrets"];
 
 /** @type {NotBuilt[]} */
 const notBuilt = [...source("src/config/not-built-yet.ts").matchAll(/\[\s*"([^"]+)",\s*"([^"]+)",\s*\(/g)].map(

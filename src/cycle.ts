@@ -32,6 +32,7 @@ import {
   type Snapshot,
   setRuntimeLabel,
 } from "./fetch/index.js";
+import { publishesByRequest, requireHost } from "./git-host.js";
 import { type Maintenance, maintainIdentity } from "./maintain.js";
 import { buildEstate, collisionsWith } from "./model/index.js";
 import {
@@ -46,7 +47,8 @@ import {
   suspendedNames,
   suspensionOf,
 } from "./plan/index.js";
-import { publishCommit } from "./publish/index.js";
+import { openProposing, type Proposing } from "./proposing.js";
+import { type ProposedPublication, publishCommit } from "./publish/index.js";
 import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
 import {
   type Applied,
@@ -61,6 +63,7 @@ import {
   type ObservedCycle,
   type Outcome,
   planNotes,
+  requestWords,
   wrongClock,
 } from "./report/index.js";
 import { type ToldLabels, tellLabels } from "./runtime-labels.js";
@@ -140,6 +143,7 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
   const cluster = openClusterReport(options);
   try {
     requireBuilt(config);
+    requireHost(config);
     state = openState(config, options.env);
     if (!planOnly) {
       await cluster?.refuseBesideGoAgent();
@@ -173,6 +177,8 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
       runtime: config.runtime.id,
       plan: reached?.plan ?? null,
       commit: reached?.commit ?? null,
+      pullRequest: reached?.proposed?.pullRequest ?? null,
+      ...(reached?.proposed == null ? {} : { isOnTarget: reached.isOnTarget }),
       // A plan keeps nothing: a hash that it makes up could not be approved.
       approval: planOnly && reached?.isNewHold !== false ? null : (reached?.plan.approval ?? null),
       suspended: reached?.isSuspended ?? false,
@@ -247,6 +253,7 @@ const isUntold = (code: string | undefined) =>
 function resultOf(reached: Reached | null, planOnly: boolean): Outcome["result"] {
   if (reached === null) return "failed";
   if (planOnly || reached.isSuspended) return "planned";
+  if (reached.proposed !== null) return reached.proposed.result;
   return reached.commit === null ? "unchanged" : "published";
 }
 
@@ -275,6 +282,10 @@ const nothingUsed = (): Used => ({ session: null, git: 0, connector: 0, pushRetr
 interface Reached {
   readonly plan: Plan;
   readonly commit: { readonly id: string; readonly branch: string } | null;
+  /** Null where nothing is proposed, but committed to the target branch. */
+  readonly proposed: ProposedPublication | null;
+  /** What was planned stands on the target branch. */
+  readonly isOnTarget: boolean;
   readonly changes: readonly FileChange[];
   /** A person wants nothing to be written. */
   readonly isSuspended: boolean;
@@ -327,8 +338,8 @@ async function reconcile(running: Running): Promise<Reached> {
   const nonce = randomBytes(16).toString("hex");
   const admit = openAdmission(running);
 
-  const onBase = async (base: Base, repository: Repository | null): Promise<Reached> => {
-    const planning = { ...running, base, looks, memory, sealKey, renderer, settings, nonce, admit };
+  const onBase = async (base: Base, repository: Repository | null, proposing: Proposing | null): Promise<Reached> => {
+    const planning = { ...running, proposing, base, looks, memory, sealKey, renderer, settings, nonce, admit };
     const { plan, isSuspended, notes } = await planOn(planning);
     running.notes.splice(0, Infinity, ...running.lasting, ...notes);
     const changes = planOnly || running.withChanges ? await changesOf(plan, base) : [];
@@ -341,27 +352,54 @@ async function reconcile(running: Running): Promise<Reached> {
       isSuspended,
       isNewHold,
       target,
+      proposed: null,
+      isOnTarget: !isSuspended,
       unappliedSince: memory.applied?.since ?? null,
       tellLabels: () => tellLabels(labels, setLabel),
     };
     if (planOnly || isSuspended || repository === null || settings.git === null) return { ...reached, commit: null };
-    const message = commitMessage(
-      buildOutcome({
-        result: "planned",
-        runtime: settings.runtimeID,
-        plan,
-        commit: null,
-        approval: plan.approval,
-        suspended: false,
-        requests: { director: 0, connector: 0, git: 0 },
-        durations: new Map(),
-        notes: [],
-        failure: null,
-      }),
-      { runtime: settings.runtimeID, digest: plan.digest, version, ...settings.git.commit },
-    );
+    const planned = buildOutcome({
+      result: "planned",
+      runtime: settings.runtimeID,
+      plan,
+      commit: null,
+      approval: plan.approval,
+      suspended: false,
+      requests: { director: 0, connector: 0, git: 0 },
+      durations: new Map(),
+      notes: [],
+      failure: null,
+    });
+    const message = commitMessage(planned, {
+      runtime: settings.runtimeID,
+      digest: plan.digest,
+      version,
+      ...settings.git.commit,
+    });
     const { writes, deletes } = plan;
-    const { author } = settings.git;
+    const { author, path } = settings.git;
+    if (proposing !== null) {
+      const [subject = ""] = message.split("\n");
+      const proposed = await watch.time("publish", () =>
+        proposing.publish(plan, message, async (limits) =>
+          requestWords({
+            outcome: planned,
+            subject,
+            changes: await changesOf(plan, base),
+            rows: plan.rows,
+            runtime: settings.runtimeID,
+            path,
+            title: config.pullRequest.title,
+            limits,
+          }),
+        ),
+      );
+      running.notes.push(...proposed.notes);
+      log.info(proposed.result, { commit: proposed.commit?.id, request: proposed.pullRequest?.number });
+      // What only the agent's own bookkeeping lacks is not there either: the memory must not run ahead of Git.
+      const isOnTarget = writes.size === 0 && deletes.length === 0;
+      return { ...reached, commit: proposed.commit, proposed, isOnTarget };
+    }
     const publication = await watch.time("publish", () =>
       publishCommit({ repository, base, writes, deletes, message, author, date: clock.now(), signal }),
     );
@@ -370,7 +408,7 @@ async function reconcile(running: Running): Promise<Reached> {
     return { ...reached, commit };
   };
 
-  if (running.baseFolder !== undefined) return onBase(await folderBase(running.baseFolder, sealKey), null);
+  if (running.baseFolder !== undefined) return onBase(await folderBase(running.baseFolder, sealKey), null, null);
   const { git } = settings;
   if (git === null) throw settingMissing("git.url", "the repository to write to");
   const { tokens = createTokenKeeper() } = running;
@@ -385,14 +423,21 @@ async function reconcile(running: Running): Promise<Reached> {
         keeps: !planOnly,
       });
       let isWell = false;
+      let proposing: Proposing | null = null;
       try {
         const base = await watch.time("base", () =>
           openBase({ repository, branch: git.branch, path: git.path, sealKey }),
         );
-        const reached = await onBase(base, repository);
+        if (publishesByRequest(config) && !planOnly) {
+          const { runtimeID } = settings;
+          const given = { config, git, runtimeID, repository, base, state, sealKey, env: running.env, clock, signal };
+          proposing = await watch.time("base", () => openProposing(given));
+        }
+        const reached = await onBase(base, repository, proposing);
         isWell = true;
         return reached;
       } finally {
+        await proposing?.end();
         used.git += repository.requests;
         await repository.close(isWell);
       }
@@ -402,7 +447,11 @@ async function reconcile(running: Running): Promise<Reached> {
       signal,
       attempts: PUBLISH_ATTEMPTS,
       when: ({ code, retryable, stage }, attempt) =>
-        retryable && stage !== "fetch" && stage !== "plan" && (code === "PushRejected" || attempt < HOST_ATTEMPTS),
+        retryable &&
+        stage !== "fetch" &&
+        stage !== "plan" &&
+        code !== "RateLimited" &&
+        (code === "PushRejected" || attempt < HOST_ATTEMPTS),
       onRetry: (failure, attempt) => {
         if (failure.code === "PushRejected") used.pushRetries += 1;
         log.warn("back to the base", { code: failure.code, attempt });
@@ -493,6 +542,7 @@ interface Planning extends Running {
   readonly settings: CycleSettings;
   readonly nonce: string;
   readonly admit: Admit;
+  readonly proposing: Proposing | null;
 }
 
 interface Planned {
@@ -578,6 +628,7 @@ async function planOn(planning: Planning): Promise<Planned> {
       fingerprint,
       now,
       constants: renderer.constants,
+      before: planning.proposing?.sealed,
       signal,
       onProgress: progress("seal"),
     }),
@@ -677,7 +728,7 @@ async function remember({
     const memory = await state.memory();
     await state.saveMemory({
       ...memory,
-      ...(reached === null ? {} : learn(memory, reached.plan, { ...reached, isPublished: !reached.isSuspended, now })),
+      ...(reached === null ? {} : learn(memory, reached.plan, { ...reached, isPublished: reached.isOnTarget, now })),
       certificate: { ...memory.certificate, ...contactOf(memory, outcome, session, now) },
       labels: { ...memory.labels, ...labels },
       counters: (await count?.(memory.counters)) ?? memory.counters,

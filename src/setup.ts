@@ -238,7 +238,12 @@ async function authoritiesFile(reference: SecretReference, env: Environment, cac
   return file;
 }
 
-async function reveal(reference: SecretReference, env: Environment, stage: Stage, purpose: string): Promise<string> {
+export async function reveal(
+  reference: SecretReference,
+  env: Environment,
+  stage: Stage,
+  purpose: string,
+): Promise<string> {
   return (await readSecret(reference, { env, stage, purpose })).reveal();
 }
 

@@ -221,6 +221,7 @@ export const noMemory: Memory = {
     lastContact: null,
     clockSkew: null,
   },
+  proposal: null,
 };
 
 export const TARGET = "target";

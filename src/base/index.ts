@@ -23,6 +23,7 @@ export {
 } from "./inventory.js";
 export { overForeign } from "./obstacles.js";
 export { type Base, type BaseOptions, openBase } from "./open.js";
+export { type OwnBranch, openOwnBranch } from "./own-branch.js";
 export {
   bundlesOf,
   type Folder,

@@ -159,7 +159,7 @@ async function status(context: Context): Promise<number> {
   const state = openState(config, context.env);
   const now = context.clock.now();
   const memory = await state.memory();
-  const { lastCycle, hold, approvals, suspended, reverted, applied } = memory;
+  const { lastCycle, hold, approvals, suspended, reverted, applied, proposal } = memory;
   const { word, connection, certificate, problems, isValid, rejected } = await connectionOf(config, state, memory, now);
   const wrong = [...(failure === null ? [] : [{ problem: failure.message, mend: failure.hint }]), ...problems];
   const data = {
@@ -171,6 +171,8 @@ async function status(context: Context): Promise<number> {
     problems: wrong,
     lastCycle,
     applied: applied && { current: applied.since === null, ...applied },
+    pullRequest: proposal?.request ?? null,
+    blocked: proposal?.blocked !== null && proposal?.blocked !== undefined,
     suspended,
     held: hold && {
       hash: hold.hash,
@@ -214,6 +216,11 @@ async function status(context: Context): Promise<number> {
     rows.push(["Applications", `${total}, of them ${held} held, ${setAside} set aside, ${degraded} remarks`]);
   }
   if (applied !== null) rows.push(["applied", appliedText(applied, good, bad)]);
+  if (data.pullRequest !== null) {
+    const { number, state, openedAt, url } = data.pullRequest;
+    const waits = data.blocked ? ", waits for the person whose commit is on its branch" : "";
+    rows.push(["pull request", `${number}, ${state}, since ${openedAt}${waits}: ${forTerminal(url, 300)}`]);
+  }
   const { everything, applications } = suspended;
   if (everything !== null) rows.push(["suspended", `everything, since ${everything.since}${why(everything)}`]);
   for (const [name, each] of Object.entries(applications)) {
@@ -229,6 +236,6 @@ async function status(context: Context): Promise<number> {
     rows.push(["held", `${named([...new Set(units.map(({ name }) => name))])}, since ${since}; ${approved}`]);
   }
   for (const { problem, mend } of wrong) rows.push(["wrong", bad(problem)], ["mend", mend]);
-  context.answer(data, rows.map(([name, value]) => `${name.padEnd(13)}${value}\n`).join(""));
+  context.answer(data, rows.map(([name, value]) => `${name.padEnd(14)}${value}\n`).join(""));
   return word === "Connected" ? EXIT.done : EXIT.tokenNeeded;
 }

@@ -70,6 +70,10 @@ export type FailureCode =
   | "PushRejected"
   | "SigningImpossible"
   | "GitFailed"
+  // the Git host
+  | "HostAuthentication"
+  | "HostForbidden"
+  | "HostRefused"
   // render, seal, plan
   | "TemplateBroken"
   | "Drifted"

@@ -70,6 +70,18 @@ export function forCommitMessage(text: string, limit = 120): string {
   );
 }
 
+/** What would end a span of code or a cell of a table. */
+const ENDS_SPAN = /[`|]/g;
+
+/**
+ * A span of code in Markdown, wherever a line or a cell has room for one: nothing in it is drawn, linked, mentioned or
+ * carried out, and nothing ends it. It is safe as a commit message, too, which hosts make of such texts.
+ */
+export function forMarkdown(text: string, limit = 120): string {
+  const shown = cut(forCommitMessage(text, Number.POSITIVE_INFINITY).replace(ENDS_SPAN, escapeCharacter), limit);
+  return shown.trim() === "" ? "`(empty)`" : `\`${shown}\``;
+}
+
 function cut(text: string, limit: number): string {
   const characters = [...text];
   return characters.length > limit ? `${characters.slice(0, limit - 1).join("")}…` : text;

@@ -7,7 +7,6 @@ import type { Config } from "./schema.js";
 type Rule = readonly [setting: string, instead: string, asked: (config: Config) => boolean];
 
 const rules: readonly Rule[] = [
-  ["git.publish: pull-request", "set git.publish: direct", ({ git }) => git?.publish === "pull-request"],
   ["git.push", "leave it out", ({ git }) => git !== null && git.push !== null],
   ["secrets.mode: sealed-secrets", "use sops", ({ secrets }) => secrets.mode === "sealed-secrets"],
   ["secrets.mode: cluster", "use sops", ({ secrets }) => secrets.mode === "cluster"],

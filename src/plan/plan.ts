@@ -38,6 +38,8 @@ export interface Plan {
   /** Bytes by path, relative to `git.path`; only what differs from the base. */
   readonly writes: ReadonlyMap<string, Buffer>;
   readonly deletes: readonly string[];
+  /** All of the tree that the plan leads to, by path. */
+  readonly rows: ReadonlyMap<string, InventoryFile>;
   /** Names, sorted. */
   readonly created: readonly string[];
   readonly updated: readonly string[];
@@ -108,6 +110,7 @@ export function makePlan(options: PlanOptions): Plan {
   const stays = new Set(staying.map(({ path }) => path));
   return {
     writes: tree.writes,
+    rows: tree.rows,
     deletes: [...gone, ...used].sort(),
     created: names.filter((name) => !folders.has(name)),
     updated: names.filter((name) => folders.has(name) && touched.has(name)),

@@ -1,3 +1,5 @@
-/** The stage that writes to Git: a commit, or nothing. */
+/** The stage that writes to Git: a commit, a proposal, or nothing. */
 
 export { type Publication, type PublishOptions, publishCommit } from "./commit.js";
+export { intentDigest } from "./intent.js";
+export { type ProposedPublication, publishProposal } from "./propose.js";

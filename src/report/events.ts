@@ -18,7 +18,9 @@ export type EventReason =
   | "ApplicationsSetAside"
   | "ApplicationsDegraded"
   | "NotApplied"
-  | "WritingSuspended";
+  | "WritingSuspended"
+  | "ChangesProposed"
+  | "ProposalBlocked";
 
 export interface ReportedEvent {
   readonly type: "Normal" | "Warning";
@@ -62,14 +64,21 @@ export const madeAgain = (): ReportedEvent =>
 
 /** Of a cycle: at most one of each reason, whatever the number of Applications. */
 export function outcomeEvents(outcome: Outcome): ReportedEvent[] {
-  const { applications, approval, suspended, failure, commit } = outcome;
+  const { applications, approval, suspended, failure, commit, result, pullRequest } = outcome;
   if (failure !== null) return [failureEvent(failure)];
   const applied = appliedOf(outcome);
   // What was committed a moment ago has its time.
   const late = applied !== null && commit === null && isLate(applied) ? applied : null;
   const { held, setAside, degraded } = applications;
   const mend = approval === null ? "" : `; \`${approval.command}\` lets ${approval.count} of them pass`;
+  const request = pullRequest === null ? "its branch" : pullRequest.url;
   return [
+    ...(result === "proposed"
+      ? [anEvent("Normal", "ChangesProposed", `what Compass asks for waits for a review: ${request}`)]
+      : []),
+    ...(result === "blocked"
+      ? [anEvent("Warning", "ProposalBlocked", `a commit that is not the agent's keeps it from proposing: ${request}`)]
+      : []),
     ...(held.length === 0
       ? []
       : [anEvent("Warning", "ApplicationsHeld", `${held.length} held: ${reasonsText(held)}${mend}`)]),

@@ -28,5 +28,6 @@ export type { KeptCounter } from "./kept-counters.js";
 export { createMetrics, type Metrics, type ObservedCycle } from "./metrics.js";
 export { planNotes, wrongClock } from "./notes.js";
 export { appliedOf, buildOutcome, describeFailure, type Outcome, type OutcomeFailure } from "./outcome.js";
+export { requestWords } from "./pull-request.js";
 export { decideLabels, type LabelDecision, type LabelState } from "./runtime-labels.js";
 export { count, diffText, failureText, named, outcomeText, paint, type TextOptions } from "./terminal.js";

@@ -111,7 +111,8 @@ export function createMetrics(version: string, { withProcess = true } = {}): Met
         requests.inc({ operation, code });
         requestDuration.observe({ operation }, milliseconds / 1000);
       }
-      if (result === "published") pushes.inc({ result: "succeeded" });
+      if (result === "published" || (result === "proposed" && outcome.commit !== null))
+        pushes.inc({ result: "succeeded" });
       if (failure?.stage === "publish") pushes.inc({ result: "failed" });
       // What is known of the Applications stays as the last complete cycle knew it.
       if (result === "failed") return;
@@ -131,6 +132,8 @@ export function createMetrics(version: string, { withProcess = true } = {}): Met
       // What the cluster did not say stays as it was known.
       if (applied !== null) unapplied.set(applied.since === null ? 0 : seconds(new Date(applied.since)));
       suspended.set(outcome.suspended ? 1 : 0);
+      const { pullRequest } = outcome;
+      opened.set(pullRequest?.state === "open" ? seconds(new Date(pullRequest.openedAt)) : 0);
     },
     collect: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   };

@@ -14,7 +14,7 @@ export interface Outcome {
   readonly runtime: string | null;
   readonly digest: { readonly planned: string | null; readonly target: string | null; readonly applied: string | null };
   readonly commit: { readonly id: string; readonly branch: string; readonly url: string | null } | null;
-  readonly pullRequest: null;
+  readonly pullRequest: OutcomePullRequest | null;
   readonly applications: OutcomeApplications;
   /** What may be approved; null when nothing is held that an approval lets pass. */
   readonly approval: OutcomeApproval | null;
@@ -33,6 +33,14 @@ export interface Outcome {
 /** What the cluster showed; null when it was not asked, or could not be. */
 export const appliedOf = ({ applied }: Pick<Outcome, "applied">): Applied | null =>
   "revision" in applied ? applied : null;
+/** Of the agent's own branch; on GitLab a merge request. */
+export interface OutcomePullRequest {
+  readonly number: number;
+  readonly url: string;
+  readonly state: "open" | "closed" | "merged";
+  readonly openedAt: string;
+  readonly branch: string;
+}
 
 export interface OutcomeApproval {
   /** Names exactly this held set, this time. */
@@ -87,6 +95,10 @@ export interface OutcomeOptions {
   readonly runtime: string | null;
   readonly plan: Plan | null;
   readonly commit: { readonly id: string; readonly branch: string } | null;
+  /** Null, too, where nothing is proposed. @default null */
+  readonly pullRequest?: OutcomePullRequest | null;
+  /** False: what is planned is not on the target branch, whatever the result. @default by the result */
+  readonly isOnTarget?: boolean;
   readonly approval: ApprovalState | null;
   readonly suspended: boolean;
   readonly requests: Outcome["requests"];
@@ -105,7 +117,7 @@ export function buildOutcome(options: OutcomeOptions): Outcome {
   const { result, plan, commit, requests, durations, failure, applied = null } = options;
   const seconds = [...durations].map(([stage, milliseconds]) => [stage, Math.round(milliseconds) / 1000] as const);
   const total = [...durations.values()].reduce((sum, each) => sum + each, 0);
-  const reached = result === "published" || result === "unchanged";
+  const { isOnTarget: reached = result === "published" || result === "unchanged" } = options;
   return {
     kind: "SyncOutcome",
     version: 1,
@@ -117,7 +129,7 @@ export function buildOutcome(options: OutcomeOptions): Outcome {
       applied: applied?.revision ?? null,
     },
     commit: commit === null ? null : { ...commit, url: null },
-    pullRequest: null,
+    pullRequest: options.pullRequest ?? null,
     applications: applicationsOf(plan),
     approval: options.approval && approvalOf(options.approval),
     suspended: options.suspended,

@@ -72,6 +72,10 @@ export function outcomeText(outcome: Outcome, options: TextOptions): string {
     degraded.map(({ message, ...each }) => ({ ...each, text: message })),
   );
   for (const note of outcome.notes) lines.push(`${paint(options, "cyan", "Note:")} ${forTerminal(note, WHOLE)}`);
+  if (outcome.pullRequest !== null) {
+    const { number, state, url } = outcome.pullRequest;
+    lines.push(`Request ${number} (${state}): ${forTerminal(url, 300)}`);
+  }
   if (commit !== null)
     lines.push(
       `Commit ${commit.id.slice(0, 12)} on ${forTerminal(commit.branch, 100)}, ${digest.planned?.slice(0, 19)}…`,
@@ -113,6 +117,12 @@ function headline(outcome: Outcome, options: TextOptions): string {
       return `${paint(options, ["green", "bold"], "Published")} ${count(changes, "changed Application")} of ${total} (${took})`;
     case "unchanged":
       return `${paint(options, ["green", "bold"], "Nothing to commit")} (${took})`;
+    case "proposed":
+      return outcome.commit === null
+        ? `${paint(options, ["green", "bold"], "Proposed")} already: ${count(changes, "changed Application")} of ${total} (${took})`
+        : `${paint(options, ["green", "bold"], "Proposed")} ${count(changes, "changed Application")} of ${total} (${took})`;
+    case "blocked":
+      return `${paint(options, ["yellow", "bold"], "Blocked")}: ${count(changes, "changed Application")} of ${total} wait for a person (${took})`;
     case "planned":
       if (outcome.suspended)
         return `${paint(options, ["yellow", "bold"], "Suspended")}: ${count(changes, "changed Application")} of ${total} planned (${took}); nothing was written`;

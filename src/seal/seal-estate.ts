@@ -30,6 +30,12 @@ export interface Sealing {
   readonly setAside: readonly SetAside[];
 }
 
+/** A Secret as the agent sealed it before, where that is not merged yet. */
+export interface SealedBefore {
+  readonly row: InventoryFile;
+  readonly content: Buffer;
+}
+
 export interface SealOptions {
   readonly sealer: Sealer;
   /** Readable Secrets are what the user asked for (`plain`). */
@@ -40,6 +46,8 @@ export interface SealOptions {
   readonly committed: ReadonlyMap<string, readonly InventoryFile[]>;
   readonly fingerprint: Fingerprinter["secret"];
   readonly now: Date;
+  /** What stands at a path on the agent's own branch; asked only for what would be sealed anew. @default nothing */
+  readonly before?: ((path: string) => Promise<SealedBefore | null>) | undefined;
   /** Text that the shipped templates write for every Application: a value in it is not a leak. */
   readonly constants: string;
   readonly signal: AbortSignal;
@@ -137,7 +145,7 @@ async function sealSecret(
   application: ApplicationModel,
   values: SecretValues,
   committed: InventoryFile | undefined,
-  { sealer, base, fingerprint, now }: SealOptions,
+  { sealer, base, fingerprint, now, before }: SealOptions,
 ): Promise<SealedFile> {
   // Over the manifest with its placeholders: a changed label is a change, too.
   const input = sha256(text);
@@ -151,6 +159,16 @@ async function sealSecret(
     base.listing.get(path) === committed.blob;
   const reference = referenceOf(places, application);
   if (unchanged) return { row: { ...committed, ...reference }, content: null };
+
+  // What a person reviews already is proposed to the byte, or the review would begin anew with every cycle.
+  const proposed = current === null ? null : ((await before?.(path)) ?? null);
+  if (proposed?.row.fingerprint === current && proposed?.row.input === input && proposed.row.id === application.id) {
+    const { content } = proposed;
+    return {
+      row: { path, id: application.id, ...identified(content, base), input, ...reference, fingerprint: current },
+      content,
+    };
+  }
 
   const data: Record<string, string> = {};
   for (const [key, place] of places) {

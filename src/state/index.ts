@@ -16,8 +16,11 @@ export type {
   Memory,
   Missing,
   PendingIdentity,
+  Proposal,
+  ProposedRequest,
   PublishedApplication,
   Reverted,
   State,
   Suspension,
+  WrittenProposal,
 } from "./state.js";

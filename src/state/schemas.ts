@@ -45,6 +45,25 @@ const attemptsSchema = z.object({ since: z.string(), last: z.string(), times: z.
 const missingSchema = z.object({ observations: z.number(), waited: z.number(), lastSeenMissing: z.string() });
 const suspensionSchema = z.object({ since: z.string(), reason: z.string().nullable() });
 
+const writtenSchema = z.object({ commit: z.string(), base: z.string().nullable(), intent: z.string() });
+
+/** Of the `Proposal`. */
+const proposalSchema = z.object({
+  place: z.string(),
+  written: writtenSchema.nullable(),
+  pending: writtenSchema.nullable(),
+  request: z
+    .object({
+      number: z.int(),
+      url: z.string(),
+      state: z.enum(["open", "closed", "merged"]),
+      openedAt: z.string(),
+    })
+    .nullable(),
+  blocked: z.object({ tip: z.string(), isLabelled: z.boolean() }).nullable(),
+  notBefore: z.string().nullable(),
+});
+
 /** Of the `Memory`; each part that is not there begins empty. */
 export const memorySchema = z.object({
   spentTokens: z.array(z.string()).default([]),
@@ -132,4 +151,5 @@ export const memorySchema = z.object({
       lastContact: null,
       clockSkew: null,
     }),
+  proposal: proposalSchema.nullable().default(null),
 });

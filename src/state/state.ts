@@ -66,6 +66,40 @@ export interface Memory {
   /** What the cluster showed when it was asked last; null when it never was. */
   readonly applied: AppliedMemory | null;
   readonly certificate: CertificateMemory;
+  /** The request to merge that this agent has, or had last; null before the first. */
+  readonly proposal: Proposal | null;
+}
+
+/** What the agent knows of its own branch and of the request to merge it. */
+export interface Proposal {
+  /** Digest of repository and branch: what is known of one says nothing about another. */
+  readonly place: string;
+  /** What the agent wrote to its branch last; null when it wrote nothing, or removed the branch. */
+  readonly written: WrittenProposal | null;
+  /** What it was about to write when this was stored: the push may have been done or not. */
+  readonly pending: WrittenProposal | null;
+  /** Null before the first. */
+  readonly request: ProposedRequest | null;
+  /** The tip of a person for which the agent wrote its note, and whether it could set the label. */
+  readonly blocked: { readonly tip: string; readonly isLabelled: boolean } | null;
+  /** Until when the Git host wants to be left alone, ISO 8601. */
+  readonly notBefore: string | null;
+}
+
+export interface WrittenProposal {
+  readonly commit: string;
+  /** The tip of the target branch that it stands on; null for the first commit of a repository. */
+  readonly base: string | null;
+  /** Keyed digest of what it is to bring about. */
+  readonly intent: string;
+}
+
+export interface ProposedRequest {
+  readonly number: number;
+  readonly url: string;
+  readonly state: "open" | "closed" | "merged";
+  /** ISO 8601. */
+  readonly openedAt: string;
 }
 
 /** What is known of the certificate beyond what stands in it. */

@@ -27,6 +27,7 @@ export const aDecision = (changes: Partial<Decision> = {}): Decision => ({
 export const aPlan = (changes: Partial<Plan> = {}): Plan => ({
   writes: new Map(),
   deletes: [],
+  rows: new Map(),
   created: [],
   updated: [],
   deleted: [],

@@ -69,6 +69,14 @@ export const aMemory: Memory = {
     lastContact: since,
     clockSkew: -7000,
   },
+  proposal: {
+    place: "place",
+    written: { commit: "c", base: "b", intent: "i" },
+    pending: { commit: "d", base: null, intent: "j" },
+    request: { number: 7, url: "https://git.example.com/7", state: "open", openedAt: since },
+    blocked: { tip: "e", isLabelled: true },
+    notBefore: since,
+  },
 };
 
 export function behavesAsState(openPlace: OpenPlace): void {

@@ -95,6 +95,12 @@ export interface Repository {
   commit(options: CommitOptions): Promise<string>;
   /** Moves the branch from `expected` to `commit`, or throws a Failure `PushRejected`. */
   push(options: PushOptions): Promise<void>;
+  /** Removes the branch if its tip is still `expected`, or throws a Failure `PushRejected`. */
+  remove(branch: { readonly branch: string; readonly expected: string }): Promise<void>;
+  /** Fetches one commit by its id, as `fetch` does a tip. Throws where the server does not give it. */
+  fetchCommit(id: string): Promise<void>;
+  /** Paths in which the trees of two fetched commits differ. */
+  differing(one: string, other: string): Promise<ReadonlySet<string>>;
   /** The id that Git gives these bytes. */
   blobID(bytes: Uint8Array): string;
   /** Removes the temporary repository, or keeps it for the next one: only after work that went well. @default removes it */
@@ -346,6 +352,29 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
         `${commit}:${target}`,
       ]);
       fetched.set(branch, commit);
+    },
+
+    async remove({ branch, expected }) {
+      prepared();
+      const target = `refs/heads/${branch}`;
+      const lease = `--force-with-lease=${target}:${expected}`;
+      await remotely("publish", ["push", "--porcelain", lease, REMOTE, `:${target}`]);
+    },
+
+    async fetchCommit(id) {
+      prepared();
+      await remotely("base", ["fetch", "--depth=1", "--no-tags", "--no-write-fetch-head", REMOTE, id]);
+    },
+
+    async differing(one, other) {
+      prepared();
+      const { stdout } = await local("base", ["diff-tree", "-r", "-z", "--name-only", "--no-renames", one, other]);
+      return new Set(
+        stdout
+          .toString("latin1")
+          .split("\0")
+          .filter((path) => path !== ""),
+      );
     },
 
     blobID,

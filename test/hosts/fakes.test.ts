@@ -1,0 +1,197 @@
+/** The scenarios on stateful fakes of every host, with a real Git server beside them. */
+
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import type { Clock } from "../../src/common/clock.js";
+import { failureOf } from "../common/failure-of.js";
+import { type FakeKind, type GitHostFake, startGitHost } from "../fakes/git-hosts.js";
+import { commitAs, createBareRepository, git, startGitServer } from "../fakes/git-server.js";
+import { BRANCH, cyclesOn, followsOneRequest, gitSettings, type HostStage } from "./scenarios.js";
+
+// Each is several cycles, and each cycle a dozen processes of git.
+vi.setConfig({ testTimeout: 180_000 });
+
+const TOKEN = "the-token-of-the-host";
+
+/** Waits pass at once, and are told. */
+function aClock(): Clock & { readonly slept: number[] } {
+  let now = Date.parse("2026-03-01T12:00:00Z");
+  const slept: number[] = [];
+  return {
+    slept,
+    now: () => new Date(now),
+    sleep: async (milliseconds) => {
+      slept.push(milliseconds);
+      now += milliseconds;
+    },
+  };
+}
+
+async function aFakeStage(
+  kind: FakeKind,
+): Promise<HostStage & { readonly host: GitHostFake; readonly clock: ReturnType<typeof aClock> }> {
+  const folder = await mkdtemp(join(tmpdir(), `host-${kind}-`));
+  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  await mkdir(join(folder, "team"));
+  const repository = await createBareRepository(folder, "team/clusters.git");
+  await commitAs(repository, { files: { "README.md": "Hello\n" } });
+  const server = await startGitServer({ directory: folder, token: TOKEN });
+  onTestFinished(() => server.close());
+  const host = await startGitHost({ kind, name: "team/clusters", repository, token: TOKEN });
+  onTestFinished(() => host.close());
+  const token = join(folder, "token");
+  await writeFile(token, `${TOKEN}\n`);
+  const url = `${new URL(server.url("x")).origin}/team/clusters.git`;
+  return {
+    folder,
+    host,
+    clock: aClock(),
+    settings: gitSettings(url, token, { host: kind, api: host.api }),
+    tip: (branch) => git(repository, "rev-parse", "--verify", "--quiet", `refs/heads/${branch}`).catch(() => null),
+    commit: async (branch, files, amend = false) => {
+      if ((await git(repository, "branch", "--list", branch)) === "") await git(repository, "branch", branch, "main");
+      if (!amend) return commitAs(repository, { branch, files });
+      const author = await git(repository, "log", "-1", "--format=%an <%ae>", branch);
+      await git(repository, "update-ref", `refs/heads/${branch}`, `${branch}~1`);
+      const made = await commitAs(repository, { branch, files });
+      const tree = await git(repository, "rev-parse", `${made}^{tree}`);
+      const message = ["-c", "user.name=Runtime Agent", "-c", "user.email=runtime-agent@example.com"];
+      const again = await git(
+        repository,
+        ...message,
+        "commit-tree",
+        tree,
+        "-p",
+        `${made}~1`,
+        "-m",
+        `Amended ${author}`,
+      );
+      await git(repository, "update-ref", `refs/heads/${branch}`, again);
+      return again;
+    },
+    deleteBranch: async (branch) => {
+      await git(repository, "update-ref", "-d", `refs/heads/${branch}`);
+    },
+    requests: async () => host.requests.map((each) => ({ ...each })),
+    merge: (number) => host.merge(number),
+    untilConflict: async () => {},
+    close: async (number) => {
+      for (const request of host.requests) if (request.number === number) request.state = "closed";
+    },
+    unlabel: async (number, label) => {
+      const request = host.requests.find((each) => each.number === number);
+      if (request !== undefined) request.labels = request.labels.filter((each) => each !== label);
+    },
+  };
+}
+
+describe.each<FakeKind>(["github", "gitlab", "gitea", "forgejo"])("%s", (kind) => {
+  followsOneRequest(() => aFakeStage(kind));
+});
+
+describe("a host with a mind of its own", () => {
+  it("is asked for nothing but to read by cycles that find nothing new, restarts between", async () => {
+    const stage = await aFakeStage("github");
+    const cycle = cyclesOn(stage);
+    await cycle({ a: "1" });
+    const [tip, before] = [await stage.tip(BRANCH), stage.host.calls.length];
+
+    const rounds = Number(process.env.RUNTIME_AGENT_RUNS ?? 10);
+    for (let round = 0; round < rounds; round++) await cycle({ a: "1" });
+
+    const calls = stage.host.calls.slice(before);
+    expect(calls.filter(({ method }) => method !== "GET")).toEqual([]);
+    expect(calls.length).toBeLessThanOrEqual(2 * rounds);
+    expect(await stage.tip(BRANCH)).toBe(tip);
+  });
+
+  it("that limits for long is left alone until then, by later cycles, too", async () => {
+    const stage = await aFakeStage("github");
+    const cycle = cyclesOn(stage);
+    stage.host.answers.push({ method: "POST", path: /pulls$/, status: 403, headers: { "retry-after": "600" } });
+
+    const limited = await failureOf(cycle({ a: "1" }));
+    const before = stage.host.calls.length;
+    const early = await failureOf(cycle({ a: "1" }));
+    const asked = stage.host.calls.length - before;
+    await stage.clock.sleep(601_000);
+    const { result, commit } = await cycle({ a: "1" });
+
+    expect([limited.code, early.code, asked]).toEqual(["RateLimited", "RateLimited", 0]);
+    // What was pushed before is not pushed again.
+    expect([result, commit]).toEqual(["proposed", null]);
+    expect(stage.host.requests).toHaveLength(1);
+  });
+
+  it.each<FakeKind>(["github", "gitlab", "gitea"])(
+    "that made the request and lost its answer gets no second one: %s",
+    async (kind) => {
+      const stage = await aFakeStage(kind);
+      const cycle = cyclesOn(stage);
+      stage.host.answers.push({ method: "POST", path: /(?:pulls|merge_requests)$/, status: 502, afterwards: true });
+
+      const failure = await failureOf(cycle({ a: "1" }));
+      const again = await cycle({ a: "1" });
+
+      expect([failure.code, failure.retryable]).toEqual(["ServerError", true]);
+      expect([again.result, again.pullRequest?.number, stage.host.requests.length]).toEqual(["proposed", 1, 1]);
+    },
+  );
+
+  it("that allows no labels is told in a note, and keeps a person's commit safe without one", async () => {
+    const stage = await aFakeStage("github");
+    const cycle = cyclesOn(stage);
+    const refusal = { method: "POST", path: /labels$/, status: 403, body: { message: "Resource not accessible" } };
+    stage.host.answers.push(refusal);
+    const first = await cycle({ a: "1" }, { settings: { labels: ["compass"] } });
+    const theirs = await stage.commit(BRANCH, { "notes.txt": "mine" });
+    stage.host.answers.push(refusal);
+
+    const blocked = [await cycle({ a: "2" }), await cycle({ a: "2" })];
+
+    expect(first.notes).toEqual([expect.stringContaining("pullRequest.labels")]);
+    expect(blocked.map(({ result }) => result)).toEqual(["blocked", "blocked"]);
+    expect([await stage.tip(BRANCH), stage.host.requests[0]?.comments.length]).toEqual([theirs, 1]);
+  });
+
+  it.each<FakeKind>(["github", "gitlab", "gitea"])(
+    "gets labels, reviewers, draft and auto-merge in its own way: %s",
+    async (kind) => {
+      const stage = await aFakeStage(kind);
+      const settings = { labels: ["compass"], reviewers: ["ada"], draft: true, autoMerge: true };
+
+      const { notes } = await cyclesOn(stage)({ a: "1" }, { settings });
+
+      expect(notes).toEqual([]);
+      const reviewers = [kind === "gitlab" ? "user 42" : "ada"];
+      expect(stage.host.requests).toMatchObject([{ labels: ["compass"], reviewers, draft: true, autoMerge: true }]);
+      expect(stage.clock.slept.filter((each) => each === 1_000).length).toBeGreaterThanOrEqual(3);
+    },
+  );
+
+  it("has a request of another runtime on the agent's branch, which is not touched", async () => {
+    const stage = await aFakeStage("github");
+    const cycle = cyclesOn(stage);
+    const settings = { branch: "shared" };
+    await cycle({ a: "1" }, { settings });
+    const other = "ffffffff-6e6c-4c8a-9b0a-0123456789ab";
+    const tip = await stage.tip("shared");
+
+    const failure = await failureOf(cycle({ a: "2" }, { settings, runtimeID: other }));
+
+    expect([failure.code, await stage.tip("shared")]).toEqual(["TwoAgents", tip]);
+    expect(stage.host.requests).toHaveLength(1);
+  });
+
+  it("is never shown the token but in a header", async () => {
+    const stage = await aFakeStage("gitea");
+    await cyclesOn(stage)({ a: "1" });
+
+    const shown = stage.host.calls.map(({ path, body }) => `${path} ${JSON.stringify(body)}`).join("\n");
+
+    expect(shown).not.toContain(TOKEN);
+    expect(new Set(stage.host.calls.map(({ authorization }) => authorization))).toEqual(new Set([`Bearer ${TOKEN}`]));
+  });
+});
