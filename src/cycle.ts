@@ -35,6 +35,7 @@ import {
   suspendedNames,
   suspensionOf,
 } from "./plan/index.js";
+import { planFiles } from "./plan-files.js";
 import { publishCommit } from "./publish/index.js";
 import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
 import {
@@ -47,6 +48,7 @@ import {
   wrongClock,
 } from "./report/index.js";
 import { createFingerprinter, createSealer, sealEstate } from "./seal/index.js";
+import { openSealing, type Sealing } from "./sealing.js";
 import {
   type CycleSettings,
   compassTransport,
@@ -255,10 +257,11 @@ async function reconcile(running: Running): Promise<Reached> {
       settings: { namespace, skipVerify, gatewayURL: gatewayURL.replace(/\/+$/, "") },
     }),
   );
+  const sealing = await watch.time("seal", () => openSealing(config, { env: running.env, clock, signal }));
   const nonce = randomBytes(16).toString("hex");
 
   const onBase = async (base: Base, repository: Repository | null): Promise<Reached> => {
-    const planning = { ...running, base, looks, memory, sealKey, renderer, settings, nonce };
+    const planning = { ...running, base, looks, memory, sealKey, renderer, settings, sealing, nonce };
     const { plan, isSuspended, notes } = await planOn(planning);
     running.notes.splice(0, Infinity, ...running.lasting, ...notes);
     const changes = planOnly || running.withChanges ? await changesOf(plan, base) : [];
@@ -387,6 +390,7 @@ interface Planning extends Running {
   readonly sealKey: Buffer;
   readonly renderer: Renderer;
   readonly settings: CycleSettings;
+  readonly sealing: Sealing;
   readonly nonce: string;
 }
 
@@ -403,7 +407,8 @@ async function planOn(planning: Planning): Promise<Planned> {
   const { first } = looks;
   const progress = progressOf(log);
   const { namespace } = config.applications;
-  const { runtimeID, sealing: seal } = settings;
+  const { runtimeID } = settings;
+  const { mode: seal, notes: sealingNotes } = planning.sealing;
   const { tenant } = config.runtime;
   const now = clock.now();
   const [owned, drift, instructions] = await watch.time("base", async () => {
@@ -429,7 +434,6 @@ async function planOn(planning: Planning): Promise<Planned> {
   const sealer = createSealer(seal);
   const readable = seal.mode === "plain";
   const fingerprints = createFingerprinter({ sealKey, namespace, sealer: sealer.identity });
-  const fingerprint = fingerprints.secret;
   const bundles = bundlesOf(folders);
   const modelOf = (snapshot: Snapshot) => buildEstate(snapshot, { fingerprint: fingerprints.value, owners, bundles });
 
@@ -459,46 +463,64 @@ async function planOn(planning: Planning): Promise<Planned> {
   }
   const { estate } = decision;
   const staying = await watch.time("base", () => readStaying(base, folders, estate.applications));
-  const rendering = await watch.time("render", () =>
-    renderEstate({ renderer, estate, base, committed, fingerprint, signal, onProgress: progress("render") }),
-  );
-  const sealing = await watch.time("seal", () =>
-    sealEstate({
-      sealer,
-      readable,
-      snapshot: first,
-      rendered: rendering.applications,
-      base,
-      committed,
-      fingerprint,
-      now,
-      constants: renderer.constants,
-      signal,
-      onProgress: progress("seal"),
-    }),
-  );
-  const plan = await watch.time("plan", async () =>
-    makePlan({
-      base,
-      owned,
-      folders,
-      drift,
-      decision,
-      runtimeID,
-      tenant,
-      sealKey,
-      applications: sealing.applications,
-      setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
-      degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
-      mode: config.deletion.mode,
-      remembered: memory.published,
-      namespace,
-      now,
-    }),
-  );
+  const { plan } = await planFiles({
+    render: (again) =>
+      watch.time("render", () =>
+        renderEstate({
+          renderer,
+          estate,
+          base,
+          committed,
+          fingerprint: fingerprints.secret,
+          again,
+          signal,
+          onProgress: progress("render"),
+        }),
+      ),
+    seal: (rendering, reseal) =>
+      watch.time("seal", () =>
+        sealEstate({
+          sealer,
+          readable,
+          snapshot: first,
+          rendered: rendering.applications,
+          base,
+          committed,
+          fingerprints,
+          reseal,
+          now,
+          constants: renderer.constants,
+          signal,
+          onProgress: progress("seal"),
+        }),
+      ),
+    plan: (rendering, sealing, batch) =>
+      watch.time("plan", async () =>
+        makePlan({
+          base,
+          owned,
+          folders,
+          drift,
+          decision,
+          runtimeID,
+          tenant,
+          sealKey,
+          applications: sealing.applications,
+          setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
+          degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
+          sealing: fingerprints.sealing,
+          waiting: sealing.waiting,
+          batch,
+          mode: config.deletion.mode,
+          remembered: memory.published,
+          namespace,
+          now,
+        }),
+      ),
+  });
   const suspension = suspensionOf(config.suspend, memory, instructions, asked.isSuspended);
   const notes = [
-    ...(readable ? ["secrets.mode is plain: everybody who can read the repository can read the credentials"] : []),
+    ...sealingNotes,
     ...(owned.note === null ? [] : [owned.note]),
     ...(suspension === null ? [] : [`suspended by ${suspension}: nothing is written`]),
     ...planNotes(plan, {

@@ -25,9 +25,9 @@ import {
   makePlan,
   memoryFor,
   type Plan,
-  type PlanOptions,
   publishedBefore,
 } from "../src/plan/index.js";
+import { planFiles } from "../src/plan-files.js";
 import {
   loadRenderer,
   type Renderer,
@@ -296,7 +296,6 @@ export async function cycle(
   const committed = rowsByID(owned.files);
   const sealer = createSealer(mode);
   const fingerprints = createFingerprinter({ sealKey: key, namespace: NAMESPACE, sealer: sealer.identity });
-  const fingerprint = fingerprints.secret;
   const renderer = changes.renderer ?? (await shippedRenderer());
   const estateOf = (each: Snapshot) => buildEstate(each, { fingerprint: fingerprints.value, owners, bundles });
   const settings = {
@@ -318,37 +317,45 @@ export async function cycle(
   const decision = first.needsSecondLook ? decisionOn(changes.second ?? snapshot) : first;
   const { estate } = decision;
   const staying = await readStaying(base, folders, estate.applications);
-  const rendering = await renderEstate({ renderer, estate, base, committed, fingerprint, signal });
-  const sealing = await sealEstate({
-    sealer,
-    readable: mode.mode === "plain",
-    snapshot,
-    rendered: rendering.applications,
-    base,
-    committed,
-    fingerprint,
-    now,
-    constants: renderer.constants,
-    signal,
+  const { rendering, sealing, plan } = await planFiles({
+    render: (again) =>
+      renderEstate({ renderer, estate, base, committed, fingerprint: fingerprints.secret, again, signal }),
+    seal: (rendered, reseal) =>
+      sealEstate({
+        sealer,
+        readable: mode.mode === "plain",
+        snapshot,
+        rendered: rendered.applications,
+        base,
+        committed,
+        fingerprints,
+        reseal,
+        now,
+        constants: renderer.constants,
+        signal,
+      }),
+    plan: async (rendered, sealed, batch) =>
+      makePlan({
+        base,
+        owned,
+        folders,
+        drift,
+        decision,
+        runtimeID,
+        tenant,
+        sealKey: key,
+        applications: sealed.applications,
+        setAside: [...estate.setAside, ...rendered.setAside, ...sealed.setAside],
+        degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
+        sealing: fingerprints.sealing,
+        waiting: sealed.waiting,
+        batch,
+        mode: settings.deletion.mode,
+        remembered: memory.published,
+        namespace: NAMESPACE,
+        now,
+      }),
   });
-  const options: PlanOptions = {
-    base,
-    owned,
-    folders,
-    drift,
-    decision,
-    runtimeID,
-    tenant,
-    sealKey: key,
-    applications: sealing.applications,
-    setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
-    degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
-    mode: settings.deletion.mode,
-    remembered: memory.published,
-    namespace: NAMESPACE,
-    now,
-  };
-  const plan = makePlan(options);
   return {
     estate,
     rendering,

@@ -28,6 +28,10 @@ export interface InventoryFile {
   readonly input?: string;
   /** Keyed fingerprint of a Secret's values. */
   readonly fingerprint?: string;
+  /** Of a Secret: keyed name of the mode and the recipients that it was sealed for. */
+  readonly sealing?: string;
+  /** Of a Secret whose values are sealed one by one: their keyed fingerprints. */
+  readonly values?: Readonly<Record<string, string>>;
   /** Of a Secret: what the Application says of it. */
   readonly reference?: SecretReference;
 }
@@ -118,6 +122,8 @@ const fileSchema = z.strictObject({
   former: z.array(blobID).optional(),
   input: word.optional(),
   fingerprint: word.optional(),
+  sealing: word.optional(),
+  values: z.record(z.string(), word).optional(),
   reference: referenceSchema.optional(),
 });
 
@@ -245,7 +251,7 @@ function formatBody({ owner, tenant, serial, deletions, sealKey, formerSealKeys,
   const lines = [...files]
     .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
     // The order of the keys is fixed here; what is undefined is left out.
-    .map(({ path, id, blob, sha256, written, absent, former, input, fingerprint, reference }) =>
+    .map(({ path, id, blob, sha256, written, absent, former, input, fingerprint, sealing, values, reference }) =>
       JSON.stringify({
         path,
         id,
@@ -256,6 +262,8 @@ function formatBody({ owner, tenant, serial, deletions, sealKey, formerSealKeys,
         former,
         input,
         fingerprint,
+        sealing,
+        values: values === undefined ? undefined : Object.fromEntries(Object.entries(values).sort(byKey)),
         reference: ordered(reference),
       }),
     );
@@ -272,6 +280,8 @@ function formatBody({ owner, tenant, serial, deletions, sealKey, formerSealKeys,
     "",
   ].join("\n");
 }
+
+const byKey = ([left]: readonly [string, string], [right]: readonly [string, string]) => (left < right ? -1 : 1);
 
 const ordered = (reference: SecretReference | undefined) => {
   if (reference === undefined) return undefined;

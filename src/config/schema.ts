@@ -138,6 +138,9 @@ const secrets = section("How credentials are kept from being read in Git.", {
   sealedSecrets: section("For mode sealed-secrets.", {
     certificate: certificateSource.nullable().prefault(null),
     scope: choice("What a sealed value is bound to.", ["strict", "namespace-wide", "cluster-wide"]).prefault("strict"),
+    managed: flag(
+      "Marks the Secrets that come of it with sealedsecrets.bitnami.com/managed, so that a SealedSecret made anew takes them over.",
+    ).prefault(false),
   }).prefault({}),
   acknowledgePlain: flag(
     "Confirms that mode plain lets everybody who can read the repository read the credentials.",

@@ -6,4 +6,5 @@ export type { DeletionRules } from "./deletion.js";
 export type { DestinationChange } from "./destination.js";
 export { deletedBefore, learn, memoryFor, publishedBefore } from "./memory.js";
 export { makePlan, type Plan, type PlanOptions } from "./plan.js";
+export { nextBatch, type Reencryption } from "./reencryption.js";
 export { suspendedNames, suspensionOf } from "./suspension.js";

@@ -24,13 +24,14 @@ import {
   REVISION_PATH,
   revisionText,
 } from "../render/index.js";
-import type { SealedApplication } from "../seal/index.js";
+import type { SealedApplication, WaitingFile } from "../seal/index.js";
 import type { DeletionRecord, HeldSet, Memory, PublishedApplication } from "../state/index.js";
 import type { ApprovalState } from "./approval.js";
 import type { Decision, Hold } from "./decision.js";
 import { committedCounts, ofTheDay } from "./deletion.js";
 import type { DestinationChange } from "./destination.js";
 import { revisionDigest } from "./digest.js";
+import { type Reencryption, reencryptionOf } from "./reencryption.js";
 import { type Settlement, type SettleOptions, settle } from "./settle.js";
 
 export interface Plan {
@@ -50,6 +51,8 @@ export interface Plan {
   readonly held: readonly Hold[];
   readonly setAside: readonly SetAside[];
   readonly degraded: readonly Degraded[];
+  /** Of Secrets that are sealed for others than those configured; null when there is none. */
+  readonly reencryption: Reencryption | null;
   /** Of the tree that the plan leads to. */
   readonly digest: string;
   /** Of the tree as it is; null when nothing of ours is there. */
@@ -77,6 +80,12 @@ export interface PlanOptions extends SettleOptions {
   readonly tenant: string | null;
   readonly sealKey: Buffer;
   readonly degraded: readonly Degraded[];
+  /** Keyed name of mode and recipients in use. */
+  readonly sealing: string;
+  /** Secrets sealed for others, of which the values are known. */
+  readonly waiting: readonly WaitingFile[];
+  /** Paths of those that are sealed anew in this cycle. @default none */
+  readonly batch?: ReadonlySet<string>;
   /** Namespace of the revision ConfigMap. */
   readonly namespace: string;
   /** What is remembered of earlier commits. */
@@ -118,6 +127,7 @@ export function makePlan(options: PlanOptions): Plan {
     held: settled.held,
     setAside: settled.setAside,
     degraded: options.degraded.filter(({ id }) => ids.has(id)),
+    reencryption: reencryptionOf(tree.rows.values(), { ...options, batch: options.batch ?? new Set() }),
     digest: tree.digest,
     committedDigest: owned.files.length === 0 ? null : revisionDigest(owned.files),
     decision,

@@ -34,8 +34,19 @@ export function commitMessage(outcome: Outcome, { runtime, digest, version }: Co
     list("Set aside", setAside.map(withReason)),
     list("Degraded", [...new Set(degraded.map(withReason))]),
   ].filter((section) => section !== "");
-  const trailers = `Runtime: ${forCommitMessage(runtime)}\nDigest: ${digest}\nAgent-Version: ${version}`;
-  return `${[subject(outcome.applications), ...sections, trailers].join("\n\n")}\n`;
+  const label = reencryptionLabel(outcome);
+  const trailers = `Runtime: ${forCommitMessage(runtime)}\nDigest: ${digest}\nAgent-Version: ${version}${label?.trailer ?? ""}`;
+  return `${[label?.subject ?? subject(outcome.applications), ...sections, trailers].join("\n\n")}\n`;
+}
+
+/** Of a commit that seals files anew, and nothing else: to be found in a log. */
+function reencryptionLabel({ reencryption }: Outcome): { readonly subject: string; readonly trailer: string } | null {
+  if (reencryption === null || reencryption.done === 0) return null;
+  const { done, waiting, notReencrypted } = reencryption;
+  return {
+    subject: `Seal ${done} ${done === 1 ? "Secret" : "Secrets"} anew for the mode and recipients configured`,
+    trailer: `\nReencryption: ${done} done, ${waiting} waiting, ${notReencrypted.length} not possible`,
+  };
 }
 
 function subject({ created, updated, deleted }: OutcomeApplications): string {

@@ -14,6 +14,8 @@ export interface Outcome {
   readonly commit: { readonly id: string; readonly branch: string; readonly url: string | null } | null;
   readonly pullRequest: null;
   readonly applications: OutcomeApplications;
+  /** Of Secrets that are sealed for another mode or other recipients than those configured; null when there is none. */
+  readonly reencryption: OutcomeReencryption | null;
   /** What may be approved; null when nothing is held that an approval lets pass. */
   readonly approval: OutcomeApproval | null;
   readonly suspended: boolean;
@@ -24,6 +26,14 @@ export interface Outcome {
   /** What the user should know beside, one sentence each. */
   readonly notes: readonly string[];
   readonly failure: OutcomeFailure | null;
+}
+
+export interface OutcomeReencryption {
+  /** Secrets sealed anew in this cycle, and those that wait for the next ones. */
+  readonly done: number;
+  readonly waiting: number;
+  /** Secrets whose values are not known any more: who could open them before still can. Nothing is complete before. */
+  readonly notReencrypted: readonly { readonly name: string; readonly id: string | null; readonly secret: string }[];
 }
 
 export interface OutcomeApproval {
@@ -107,6 +117,7 @@ export function buildOutcome(options: OutcomeOptions): Outcome {
     commit: commit === null ? null : { ...commit, url: null },
     pullRequest: null,
     applications: applicationsOf(plan),
+    reencryption: plan?.reencryption ? reencryptionOf(plan.reencryption) : null,
     approval: options.approval && approvalOf(options.approval),
     suspended: options.suspended,
     labels: {},
@@ -140,6 +151,12 @@ function applicationsOf(plan: Plan | null): OutcomeApplications {
   const lists = { created, updated, deleted, replaced, held, setAside, degraded };
   return { total, unchanged: unchanged.length, ...lists, destinationChanges };
 }
+
+const reencryptionOf = ({ done, waiting, unable }: NonNullable<Plan["reencryption"]>): OutcomeReencryption => ({
+  done: done.length,
+  waiting: waiting.length,
+  notReencrypted: unable,
+});
 
 const approvalOf = ({ hold, expires }: ApprovalState): OutcomeApproval => ({
   hash: hold.hash,

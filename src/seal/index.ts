@@ -1,16 +1,34 @@
 /** Stage seal: the bytes of each file; the only stage that holds secret values. Pure but for randomness. */
 
 import { createPlainSealer } from "./plain.js";
+import { createSealedSecretsSealer, type SealedSecretsOptions } from "./sealed-secrets.js";
 import type { Sealer } from "./sealer.js";
 import { createSopsSealer } from "./sops.js";
 
 export { createFingerprinter, type Fingerprinter } from "./fingerprint.js";
 export { createGate } from "./gate.js";
-export { type SealedApplication, type SealedFile, type Sealing, sealEstate } from "./seal-estate.js";
+export {
+  type SealedApplication,
+  type SealedFile,
+  type Sealing,
+  sealEstate,
+  type WaitingFile,
+} from "./seal-estate.js";
 export type { Sealer } from "./sealer.js";
+export { expiryNote, readSealingCertificate, type SealingCertificate } from "./sealing-certificate.js";
 
-export type SealMode = { readonly mode: "sops"; readonly recipients: readonly string[] } | { readonly mode: "plain" };
+export type SealMode =
+  | { readonly mode: "sops"; readonly recipients: readonly string[] }
+  | ({ readonly mode: "sealed-secrets" } & SealedSecretsOptions)
+  | { readonly mode: "plain" };
 
 export function createSealer(options: SealMode): Sealer {
-  return options.mode === "sops" ? createSopsSealer(options.recipients) : createPlainSealer();
+  switch (options.mode) {
+    case "sops":
+      return createSopsSealer(options.recipients);
+    case "sealed-secrets":
+      return createSealedSecretsSealer(options);
+    case "plain":
+      return createPlainSealer();
+  }
 }

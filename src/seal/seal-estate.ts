@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { readPlaceholder } from "../../templates/index.js";
-import type { Base, InventoryFile } from "../base/index.js";
+import { type Base, type InventoryFile, isSecretPath } from "../base/index.js";
 import { Failure } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
 import { sha256 } from "../common/sha256.js";
@@ -28,6 +28,14 @@ export interface SealedApplication {
 export interface Sealing {
   readonly applications: readonly SealedApplication[];
   readonly setAside: readonly SetAside[];
+  /** Secrets whose values are as they were, and that are sealed for others than those configured: by path. */
+  readonly waiting: readonly WaitingFile[];
+}
+
+export interface WaitingFile {
+  readonly path: string;
+  /** Director's id of its Application. */
+  readonly id: string;
 }
 
 export interface SealOptions {
@@ -38,7 +46,9 @@ export interface SealOptions {
   readonly rendered: readonly RenderedApplication[];
   readonly base: Base;
   readonly committed: ReadonlyMap<string, readonly InventoryFile[]>;
-  readonly fingerprint: Fingerprinter["secret"];
+  readonly fingerprints: Pick<Fingerprinter, "secret" | "sealing">;
+  /** Paths of Secrets that are sealed anew though their values are as they were. @default none */
+  readonly reseal?: ReadonlySet<string>;
   readonly now: Date;
   /** Text that the shipped templates write for every Application: a value in it is not a leak. */
   readonly constants: string;
@@ -50,7 +60,7 @@ export interface SealOptions {
 const LARGEST_SECRET = 1024 * 1024;
 
 /**
- * Seals what changed and keeps the committed bytes of what did not. Then the gate: an Application of whose files one
+ * Seals what changed and keeps the committed bytes of what did not, whoever it is sealed for. Then the gate: an Application of whose files one
  * holds a readable value is set aside (`ReadableSecret`), so that the others go on.
  */
 export async function sealEstate(options: SealOptions): Promise<Sealing> {
@@ -102,8 +112,19 @@ export async function sealEstate(options: SealOptions): Promise<Sealing> {
       setAside.push({ name: application.name, id: application.id, reason: "ReadableSecret", message });
     }
   }
-  return { applications, setAside };
+  const sealed = applications.flatMap(({ application, files }) => files.map(({ row }) => ({ application, row })));
+  const waiting = sealed
+    .filter(({ application, row }) => isForOthers(row, options.fingerprints) && isKnown(application))
+    .map(({ application, row }) => ({ path: row.path, id: application.id }));
+  return { applications, setAside, waiting: waiting.sort((a, b) => (a.path < b.path ? -1 : 1)) };
 }
+
+const isForOthers = ({ path, sealing }: InventoryFile, fingerprints: Pick<Fingerprinter, "sealing">) =>
+  isSecretPath(path) && sealing !== fingerprints.sealing;
+
+/** False for one of a recording that left values out: it cannot be sealed anew. */
+const isKnown = ({ secrets }: ApplicationModel) =>
+  secrets.every(({ keys }) => keys.every(({ fingerprint }) => fingerprint !== null));
 
 /** A file that would hold secret values in readable form, and ids of the Applications whose they are. */
 interface Leak {
@@ -135,18 +156,21 @@ async function sealSecret(
   application: ApplicationModel,
   values: SecretValues,
   committed: InventoryFile | undefined,
-  { sealer, base, fingerprint, now }: SealOptions,
+  { sealer, base, fingerprints, reseal, now }: SealOptions,
 ): Promise<SealedFile> {
   // Over the manifest with its placeholders: a changed label is a change, too.
   const input = sha256(text);
   const places = placesOf(object);
-  const current = fingerprint(secretOf(object.metadata.name, places, application));
+  const secret = secretOf(object.metadata.name, places, application);
+  const current = fingerprints.secret(secret);
+  const isThere =
+    committed !== undefined && committed.written === undefined && base.listing.get(path) === committed.blob;
   const unchanged =
-    committed !== undefined &&
+    isThere &&
     committed.input === input &&
-    (current === null || committed.fingerprint === current) &&
-    committed.written === undefined &&
-    base.listing.get(path) === committed.blob;
+    // Values that are not known cannot be sealed for others either.
+    (current === null ||
+      (reseal?.has(path) !== true && committed.fingerprint === fingerprints.secret(secret, committed.sealing)));
   const reference = referenceOf(places, application);
   if (unchanged) return { row: { ...committed, ...reference }, content: null };
 
@@ -157,10 +181,23 @@ async function sealSecret(
     // A recording without its values: the file is new, but what will stand in it is not known here.
     data[key] = found.isRedacted ? "" : Buffer.from(found.reveal()).toString("base64");
   }
-  const content = Buffer.from(await sealer.seal(object, data, now));
+  const own = new Map(
+    secret.keys.flatMap(({ key, fingerprint }) => (fingerprint === null ? [] : [[key, fingerprint]])),
+  );
+  const isKept = sealer.byKey && isThere && committed.sealing === fingerprints.sealing && reseal?.has(path) !== true;
+  const former = isKept
+    ? { text: (await base.read(path)).toString("utf8"), keys: sameKeys(committed.values ?? {}, own) }
+    : null;
+  const content = Buffer.from(await sealer.seal(object, data, now, former));
   const row = { path, id: application.id, ...identified(content, base), input, ...reference };
-  return { row: current === null ? row : { ...row, fingerprint: current }, content };
+  if (current === null) return { row, content };
+  const each = sealer.byKey ? { values: Object.fromEntries(own) } : {};
+  return { row: { ...row, fingerprint: current, sealing: fingerprints.sealing, ...each }, content };
 }
+
+/** Keys of which the value is the one that was sealed. */
+const sameKeys = (sealed: Readonly<Record<string, string>>, now: ReadonlyMap<string, string>): ReadonlySet<string> =>
+  new Set([...now].flatMap(([key, fingerprint]) => (sealed[key] === fingerprint ? [key] : [])));
 
 type Places = readonly (readonly [key: string, place: ReturnType<typeof readPlaceholder>])[];
 

@@ -21,6 +21,7 @@ export function createSopsSealer(recipients: readonly string[]): Sealer {
   if (recipients.length === 0) throw unusable("secrets.sops.age names no age recipient");
   return {
     identity: JSON.stringify(["sops", ...[...recipients].sort()]),
+    byKey: false,
     seal: async (object, data, now) => {
       const dataKey = randomBytes(32);
       const lastmodified = `${now.toISOString().slice(0, 19)}Z`;

@@ -83,7 +83,7 @@ describe("the configuration", () => {
       secrets: {
         mode: "sops",
         sops: { age: [RECIPIENT] },
-        sealedSecrets: { certificate: { file: "/etc/sealing.pem" }, scope: "strict" },
+        sealedSecrets: { certificate: { file: "/etc/sealing.pem" }, scope: "strict", managed: false },
         acknowledgePlain: false,
       },
       applications: {
@@ -151,7 +151,7 @@ describe("the configuration", () => {
       secrets: {
         mode: "sops",
         sops: { age: [] },
-        sealedSecrets: { certificate: null, scope: "strict" },
+        sealedSecrets: { certificate: null, scope: "strict", managed: false },
         acknowledgePlain: false,
       },
       applications: {

@@ -37,6 +37,7 @@ export const aPlan = (changes: Partial<Plan> = {}): Plan => ({
   held: [],
   setAside: [],
   degraded: [],
+  reencryption: null,
   digest: `sha256:${"1".repeat(64)}`,
   committedDigest: `sha256:${"1".repeat(64)}`,
   decision: aDecision(),

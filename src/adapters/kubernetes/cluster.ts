@@ -8,6 +8,7 @@ import { type ClusterEvent, createEvents } from "./events.js";
 import { type ClusterLease, createLeases } from "./leases.js";
 import type { Objects, Place } from "./objects.js";
 import { type ClusterSecret, createSecrets } from "./secrets.js";
+import { createServices, type ServicePath } from "./services.js";
 
 export interface Cluster {
   readonly secrets: Objects<ClusterSecret>;
@@ -17,6 +18,8 @@ export interface Cluster {
   compassConnection(name: string): Promise<unknown>;
   /** Null when there is no such Deployment. */
   deployment(place: Place): Promise<ClusterDeployment | null>;
+  /** What a Service answers over http at its port `http`, asked through the API server. */
+  serviceText(service: ServicePath): Promise<string>;
   /** Tells an Event, or counts it once more when it was told before. */
   tell(event: ClusterEvent): Promise<void>;
   /** Rejects as the API would refuse an Event about an object; stores nothing. */
@@ -35,6 +38,7 @@ export function openCluster(options: ClusterOptions): Cluster {
     leases: createLeases(send),
     compassConnections: createCompassConnections(send),
     deployment: createDeployments(send),
+    serviceText: createServices(send),
     ...createEvents(send),
     compassConnection: async (name) => {
       const call = { verb: "get", resource: COMPASS_CONNECTIONS.plural, object: `CompassConnection ${name}` };
