@@ -4,9 +4,13 @@
 set -eu
 tools=${RUNTIME_AGENT_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/runtime-agent-tools}
 mkdir -p "$tools"
-get() { # name, module with version
-  [ -x "$tools/$1" ] || CGO_ENABLED=0 GOBIN="$tools" GOFLAGS=-buildvcs=false go install -trimpath -ldflags '-s -w' "$2" >&2
+get() { # name, module with version, what Go calls the program [the same]
+  [ -x "$tools/$1" ] && return
+  CGO_ENABLED=0 GOBIN="$tools" GOFLAGS=-buildvcs=false go install -trimpath -ldflags '-s -w' "$2" >&2
+  [ -z "${3:-}" ] || mv "$tools/$3" "$tools/$1"
 }
 get sops github.com/getsops/sops/v3/cmd/sops@v3.13.3
 get kustomize sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
+get kubeseal github.com/bitnami-labs/sealed-secrets/cmd/kubeseal@v0.27.1
+get sealed-secrets-controller github.com/bitnami-labs/sealed-secrets/cmd/controller@v0.27.1 controller
 echo "$tools"
