@@ -14,6 +14,7 @@ import {
   readStaying,
 } from "./base/index.js";
 import { type Asked, cycleWork, NOTHING_ASKED, openClusterReport } from "./cluster-report.js";
+import { applyClusterSecrets } from "./cluster-secrets.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure, Failure, type FailureCode, type Stage } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
@@ -47,7 +48,7 @@ import {
   planNotes,
   wrongClock,
 } from "./report/index.js";
-import { createFingerprinter, createSealer, sealEstate } from "./seal/index.js";
+import { createFingerprinter, createSealer, identityOf, sealEstate } from "./seal/index.js";
 import { openSealing, type Sealing } from "./sealing.js";
 import {
   type CycleSettings,
@@ -283,6 +284,10 @@ async function reconcile(running: Running): Promise<Reached> {
       }),
       { runtime: settings.runtimeID, digest: plan.digest, version },
     );
+    const applied = await watch.time("publish", () =>
+      applyClusterSecrets(plan.cluster, { env: running.env, clock, signal }),
+    );
+    running.notes.push(...applied);
     const { writes, deletes } = plan;
     const { author } = settings.git;
     const publication = await watch.time("publish", () =>
@@ -431,9 +436,9 @@ async function planOn(planning: Planning): Promise<Planned> {
     ({ id }) => id ?? "",
   );
 
-  const sealer = createSealer(seal);
+  const sealer = seal.mode === "cluster" ? null : createSealer(seal);
   const readable = seal.mode === "plain";
-  const fingerprints = createFingerprinter({ sealKey, namespace, sealer: sealer.identity });
+  const fingerprints = createFingerprinter({ sealKey, namespace, sealer: identityOf(seal) });
   const bundles = bundlesOf(folders);
   const modelOf = (snapshot: Snapshot) => buildEstate(snapshot, { fingerprint: fingerprints.value, owners, bundles });
 
@@ -463,6 +468,8 @@ async function planOn(planning: Planning): Promise<Planned> {
   }
   const { estate } = decision;
   const staying = await watch.time("base", () => readStaying(base, folders, estate.applications));
+  // What stands in no file is applied each time.
+  const everyone = new Set(estate.applications.map(({ id }) => id));
   const { plan } = await planFiles({
     render: (again) =>
       watch.time("render", () =>
@@ -472,7 +479,7 @@ async function planOn(planning: Planning): Promise<Planned> {
           base,
           committed,
           fingerprint: fingerprints.secret,
-          again,
+          again: seal.mode === "cluster" ? everyone : again,
           signal,
           onProgress: progress("render"),
         }),
@@ -481,6 +488,7 @@ async function planOn(planning: Planning): Promise<Planned> {
       watch.time("seal", () =>
         sealEstate({
           sealer,
+          namespace,
           readable,
           snapshot: first,
           rendered: rendering.applications,

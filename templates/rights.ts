@@ -61,18 +61,37 @@ export function rights(chart: Chart, { namespace, istioNamespace }: RightsSettin
   ]);
 }
 
+/**
+ * What mode `cluster` needs beyond that: to write the credential Secrets of one namespace and to delete them. Their names are
+ * not known before, so it is for all Secrets there; and the answer to a patch shows the Secret: who wants the agent to see no
+ * others gives it a namespace without others (`applications.namespace`).
+ */
+export function clusterSecretsRights(
+  chart: Chart,
+  { namespace, secretsNamespace }: Pick<RightsSettings, "namespace"> & { readonly secretsNamespace: string },
+): void {
+  const rules = [{ apiGroups: [""], resources: ["secrets"], verbs: ["create", "patch", "delete"] }];
+  role(chart, secretsNamespace, namespace, rules, `${NAME}-secrets`);
+}
+
 /** A Role of a namespace, or a ClusterRole, with its binding. */
-function role(scope: Construct, where: string | null, accountNamespace: string, rules: readonly Rule[]): void {
+function role(
+  scope: Construct,
+  where: string | null,
+  accountNamespace: string,
+  rules: readonly Rule[],
+  name = NAME,
+): void {
   const kind = where === null ? "ClusterRole" : "Role";
   const apiVersion = "rbac.authorization.k8s.io/v1";
-  const metadata = { name: NAME, ...(where === null ? {} : { namespace: where }) };
+  const metadata = { name, ...(where === null ? {} : { namespace: where }) };
   const id = where ?? "cluster";
   add(scope, `role-${id}`, { apiVersion, kind, metadata, rules });
   add(scope, `binding-${id}`, {
     apiVersion,
     kind: `${kind}Binding`,
     metadata,
-    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind, name: NAME },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind, name },
     subjects: [{ kind: "ServiceAccount", name: NAME, namespace: accountNamespace }],
   });
 }

@@ -34,6 +34,8 @@ export interface InventoryFile {
   readonly values?: Readonly<Record<string, string>>;
   /** Of a Secret: what the Application says of it. */
   readonly reference?: SecretReference;
+  /** The namespace of a Secret that stands in the cluster and not in Git; `blob` is of what stands for it here. */
+  readonly cluster?: string;
 }
 
 /** How an Application refers to a Secret; nothing in it is secret. */
@@ -125,6 +127,7 @@ const fileSchema = z.strictObject({
   sealing: word.optional(),
   values: z.record(z.string(), word).optional(),
   reference: referenceSchema.optional(),
+  cluster: word.optional(),
 });
 
 const number = z.int().nonnegative();
@@ -241,6 +244,17 @@ export const secretNameOf = (path: string): string => path.replace(/^.*\/|\.yaml
 /** True for the place of a sealed or readable Secret of an Application. */
 export const isSecretPath = (path: string): boolean => /^applications\/[^/]+\/secrets\//.test(path);
 
+/** Secrets that a verified inventory knows to stand in the cluster, by path: they are listed as if they stood in Git. */
+export function inCluster(
+  reading: InventoryReading,
+  listing: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const files = reading.state === "verified" ? reading.inventory.files : [];
+  return new Map(
+    files.flatMap(({ path, blob, cluster }) => (cluster === undefined || listing.has(path) ? [] : [[path, blob]])),
+  );
+}
+
 /** True for a path that the agent may write: everything it owns has one. */
 export function isInLayout(path: string): boolean {
   return LAYOUT.test(path);
@@ -251,21 +265,23 @@ function formatBody({ owner, tenant, serial, deletions, sealKey, formerSealKeys,
   const lines = [...files]
     .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
     // The order of the keys is fixed here; what is undefined is left out.
-    .map(({ path, id, blob, sha256, written, absent, former, input, fingerprint, sealing, values, reference }) =>
-      JSON.stringify({
-        path,
-        id,
-        blob,
-        sha256,
-        written,
-        absent,
-        former,
-        input,
-        fingerprint,
-        sealing,
-        values: values === undefined ? undefined : Object.fromEntries(Object.entries(values).sort(byKey)),
-        reference: ordered(reference),
-      }),
+    .map(
+      ({ path, id, blob, sha256, written, absent, former, input, fingerprint, sealing, values, reference, cluster }) =>
+        JSON.stringify({
+          path,
+          id,
+          blob,
+          sha256,
+          written,
+          absent,
+          former,
+          input,
+          fingerprint,
+          sealing,
+          values: values === undefined ? undefined : Object.fromEntries(Object.entries(values).sort(byKey)),
+          reference: ordered(reference),
+          cluster,
+        }),
     );
   return [
     "{",

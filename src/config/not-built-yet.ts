@@ -19,7 +19,6 @@ const rules: readonly Rule[] = [
     ({ git }) => git?.auth != null && "clientCertificate" in git.auth,
   ],
   ["git.auth.githubApp", "use git.auth.token", ({ git }) => git?.auth != null && "githubApp" in git.auth],
-  ["secrets.mode: cluster", "use sops", ({ secrets }) => secrets.mode === "cluster"],
   ["applications.admission: dry-run", "set it to off", ({ applications }) => applications.admission === "dry-run"],
   ["metrics.textfile", "leave it out", ({ metrics }) => metrics.textfile !== null],
   ["metrics.push", "leave it out", ({ metrics }) => metrics.push !== null],

@@ -11,6 +11,7 @@ import {
   type Inventory,
   type InventoryFile,
   sealKeyID,
+  secretNameOf,
   treeDigest,
 } from "../base/index.js";
 import { Failure } from "../common/failure.js";
@@ -24,7 +25,7 @@ import {
   REVISION_PATH,
   revisionText,
 } from "../render/index.js";
-import type { SealedApplication, WaitingFile } from "../seal/index.js";
+import type { ClusterManifest, SealedApplication, WaitingFile } from "../seal/index.js";
 import type { DeletionRecord, HeldSet, Memory, PublishedApplication } from "../state/index.js";
 import type { ApprovalState } from "./approval.js";
 import type { Decision, Hold } from "./decision.js";
@@ -38,6 +39,8 @@ export interface Plan {
   /** Bytes by path, relative to `git.path`; only what differs from the base. */
   readonly writes: ReadonlyMap<string, Buffer>;
   readonly deletes: readonly string[];
+  /** Secrets that stand in the cluster and not in Git: all that are to be there, and those that go. */
+  readonly cluster: ClusterChanges;
   /** Names, sorted. */
   readonly created: readonly string[];
   readonly updated: readonly string[];
@@ -74,6 +77,18 @@ export interface Plan {
   readonly at: Date;
 }
 
+export interface ClusterChanges {
+  readonly apply: readonly ClusterManifest[];
+  readonly remove: readonly ClusterPlace[];
+  /** Secrets that stand in Git from now on: whoever applies them from there may also take them away again. */
+  readonly release: readonly ClusterPlace[];
+}
+
+interface ClusterPlace {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 export interface PlanOptions extends SettleOptions {
   readonly drift: Drift;
   readonly runtimeID: string;
@@ -100,17 +115,20 @@ export function makePlan(options: PlanOptions): Plan {
   const { published, staying } = settled;
   const tree = assemble(settled, options);
   const gone = owned.files.map(({ path }) => path).filter((path) => !tree.rows.has(path) && base.listing.has(path));
+  const isInGit = (path: string) => base.listing.has(path) && !base.inCluster.has(path);
+  const moved = [...tree.rows.values()].flatMap(({ path, cluster }) => (cluster !== undefined ? path : []));
   const approval = outcomeOfApproval(settled, tree.rows, options);
   const used = approval.used !== null && base.listing.has(APPROVE_PATH) ? [APPROVE_PATH] : [];
 
-  const touched = new Set([...tree.writes.keys(), ...gone].map(applicationOf));
+  const touched = new Set([...tree.writes.keys(), ...tree.applied, ...gone].map(applicationOf));
   const names = published.map(({ application }) => application.name).sort();
   const ids = new Set(published.map(({ application }) => application.id));
   const deleted = settled.due.map(({ name }) => name);
   const stays = new Set(staying.map(({ path }) => path));
   return {
     writes: tree.writes,
-    deletes: [...gone, ...used].sort(),
+    deletes: [...gone.filter(isInGit), ...moved.filter(isInGit), ...used].sort(),
+    cluster: clusterChanges(published, tree.rows, options),
     created: names.filter((name) => !folders.has(name)),
     updated: names.filter((name) => folders.has(name) && touched.has(name)),
     unchanged: names.filter((name) => folders.has(name) && !touched.has(name)),
@@ -142,6 +160,28 @@ export function makePlan(options: PlanOptions): Plan {
     inventory: tree.inventory,
     at: options.now,
   };
+}
+
+/** What is published with values that are known; and of what the inventory knows, what is not to be there any more. */
+function clusterChanges(
+  published: readonly SealedApplication[],
+  rows: ReadonlyMap<string, InventoryFile>,
+  { owned, base }: PlanOptions,
+): ClusterChanges {
+  const apply = published.flatMap(({ files }) => files.flatMap(({ manifest }) => manifest ?? []));
+  const staying = new Set([...rows.values()].map(({ path }) => secretNameOf(path)));
+  const remove = owned.files.flatMap(({ path, cluster }) => {
+    const name = secretNameOf(path);
+    // Under another path it is the same Secret, as when its Application has another name and is cut alike.
+    const isGone = cluster !== undefined && base.inCluster.has(path) && !rows.has(path) && !staying.has(name);
+    return isGone ? [{ namespace: cluster, name }] : [];
+  });
+  const release = owned.files.flatMap(({ path, cluster }) => {
+    const now = rows.get(path);
+    const isInGit = cluster !== undefined && now !== undefined && now.cluster === undefined;
+    return isInGit ? [{ namespace: cluster, name: secretNameOf(path) }] : [];
+  });
+  return { apply, remove, release };
 }
 
 /** An approval is used up when something passes by it, and void when a second look contradicts it. */
@@ -202,6 +242,8 @@ function othersThan(
 interface Tree {
   readonly rows: ReadonlyMap<string, InventoryFile>;
   readonly writes: ReadonlyMap<string, Buffer>;
+  /** Paths of Secrets that are new or changed in the cluster. */
+  readonly applied: readonly string[];
   readonly digest: string;
   readonly inventory: Inventory;
 }
@@ -214,10 +256,13 @@ function assemble(settled: Settlement, options: PlanOptions): Tree {
   const { base, owned, drift, namespace } = options;
   const rows = new Map<string, InventoryFile>();
   const writes = new Map<string, Buffer>();
+  const applied: string[] = [];
   const before = new Map(owned.files.map((row) => [row.path, row]));
   const add = (row: InventoryFile, content: Buffer | null) => {
     rows.set(row.path, content === null ? row : withFormer(row, before.get(row.path)));
-    if (content !== null && base.listing.get(row.path) !== row.blob) writes.set(row.path, content);
+    if (content === null || base.listing.get(row.path) === row.blob) return;
+    if (row.cluster === undefined) writes.set(row.path, content);
+    else applied.push(row.path);
   };
   const addCommon = (path: string, text: string) => {
     const content = Buffer.from(text);
@@ -232,6 +277,7 @@ function assemble(settled: Settlement, options: PlanOptions): Tree {
   addCommon(ATTRIBUTES_PATH, ATTRIBUTES_TEXT);
   const there = () => [...rows.values()].filter(({ absent }) => absent !== true);
   const manifests = there()
+    .filter(({ cluster }) => cluster === undefined)
     .map(({ path }) => path)
     .filter((path) => applicationOf(path) !== null);
   addCommon(KUSTOMIZATION_PATH, kustomizationText(manifests));
@@ -240,7 +286,7 @@ function assemble(settled: Settlement, options: PlanOptions): Tree {
 
   const { inventory, bytes } = inventoryOf(rows, settled, options);
   if (bytes !== null) writes.set(INVENTORY_PATH, bytes);
-  return { rows, writes, digest, inventory };
+  return { rows, writes, applied, digest, inventory };
 }
 
 /**

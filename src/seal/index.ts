@@ -1,10 +1,12 @@
 /** Stage seal: the bytes of each file; the only stage that holds secret values. Pure but for randomness. */
 
+import { CLUSTER_IDENTITY } from "./cluster.js";
 import { createPlainSealer } from "./plain.js";
 import { createSealedSecretsSealer, type SealedSecretsOptions } from "./sealed-secrets.js";
 import type { Sealer } from "./sealer.js";
 import { createSopsSealer } from "./sops.js";
 
+export { type ClusterManifest, KEEP_ANNOTATIONS } from "./cluster.js";
 export { createFingerprinter, type Fingerprinter } from "./fingerprint.js";
 export { createGate } from "./gate.js";
 export {
@@ -20,9 +22,18 @@ export { expiryNote, readSealingCertificate, type SealingCertificate } from "./s
 export type SealMode =
   | { readonly mode: "sops"; readonly recipients: readonly string[] }
   | ({ readonly mode: "sealed-secrets" } & SealedSecretsOptions)
+  | { readonly mode: "cluster" }
   | { readonly mode: "plain" };
 
-export function createSealer(options: SealMode): Sealer {
+/** A mode in which Secrets stand in files. */
+export type FileMode = Exclude<SealMode, { mode: "cluster" }>;
+
+/** Mode and recipients as one text, which is part of every fingerprint. */
+export const identityOf = (options: SealMode): string =>
+  options.mode === "cluster" ? CLUSTER_IDENTITY : createSealer(options).identity;
+
+/** What seals files; in mode cluster there are none. */
+export function createSealer(options: FileMode): Sealer {
   switch (options.mode) {
     case "sops":
       return createSopsSealer(options.recipients);

@@ -9,6 +9,7 @@ import { sha256 } from "../common/sha256.js";
 import type { Snapshot } from "../fetch/index.js";
 import type { ApplicationModel, SetAside } from "../model/index.js";
 import type { Manifest, RenderedApplication } from "../render/index.js";
+import { type ClusterManifest, clusterManifest, standInFor } from "./cluster.js";
 import type { Fingerprinter } from "./fingerprint.js";
 import { createGate } from "./gate.js";
 import type { Sealer } from "./sealer.js";
@@ -18,6 +19,8 @@ import { guardedValues, type SecretValues, secretValues } from "./values.js";
 export interface SealedFile {
   readonly row: InventoryFile;
   readonly content: Buffer | null;
+  /** What is to stand in the cluster in place of a file; undefined for what stands in Git, or is not known. */
+  readonly manifest?: ClusterManifest;
 }
 
 export interface SealedApplication {
@@ -39,7 +42,10 @@ export interface WaitingFile {
 }
 
 export interface SealOptions {
-  readonly sealer: Sealer;
+  /** Null where Secrets are applied to the cluster. */
+  readonly sealer: Sealer | null;
+  /** Of Secrets whose template says none. */
+  readonly namespace: string;
   /** Readable Secrets are what the user asked for (`plain`). */
   readonly readable: boolean;
   readonly snapshot: Snapshot;
@@ -156,7 +162,7 @@ async function sealSecret(
   application: ApplicationModel,
   values: SecretValues,
   committed: InventoryFile | undefined,
-  { sealer, base, fingerprints, reseal, now }: SealOptions,
+  { sealer, base, fingerprints, reseal, namespace, now }: SealOptions,
 ): Promise<SealedFile> {
   // Over the manifest with its placeholders: a changed label is a change, too.
   const input = sha256(text);
@@ -172,7 +178,10 @@ async function sealSecret(
     (current === null ||
       (reseal?.has(path) !== true && committed.fingerprint === fingerprints.secret(secret, committed.sealing)));
   const reference = referenceOf(places, application);
-  if (unchanged) return { row: { ...committed, ...reference }, content: null };
+  // What is said of values that are not known stays as it is.
+  const told = current === null ? {} : reference;
+  const kept = unchanged ? { row: { ...committed, ...told }, content: null } : null;
+  if (kept !== null && (sealer !== null || committed?.cluster === undefined)) return kept;
 
   const data: Record<string, string> = {};
   for (const [key, place] of places) {
@@ -181,18 +190,35 @@ async function sealSecret(
     // A recording without its values: the file is new, but what will stand in it is not known here.
     data[key] = found.isRedacted ? "" : Buffer.from(found.reveal()).toString("base64");
   }
+  const row = { path, id: application.id, input, ...reference };
+  const known = current === null ? {} : { fingerprint: current, sealing: fingerprints.sealing };
+  if (sealer === null) {
+    const manifest = clusterManifest(object, data, namespace);
+    const shown = current === null ? {} : { manifest };
+    // Applied again though it is unchanged: nobody else would put it back.
+    if (kept !== null) return { ...kept, ...shown };
+    const content = Buffer.from(standInFor(text, current));
+    return {
+      row: { ...row, ...identified(content, base), ...known, cluster: manifest.namespace },
+      content,
+      ...shown,
+    };
+  }
   const own = new Map(
     secret.keys.flatMap(({ key, fingerprint }) => (fingerprint === null ? [] : [[key, fingerprint]])),
   );
-  const isKept = sealer.byKey && isThere && committed.sealing === fingerprints.sealing && reseal?.has(path) !== true;
+  const isKept =
+    sealer.byKey &&
+    isThere &&
+    committed.cluster === undefined &&
+    committed.sealing === fingerprints.sealing &&
+    reseal?.has(path) !== true;
   const former = isKept
     ? { text: (await base.read(path)).toString("utf8"), keys: sameKeys(committed.values ?? {}, own) }
     : null;
   const content = Buffer.from(await sealer.seal(object, data, now, former));
-  const row = { path, id: application.id, ...identified(content, base), input, ...reference };
-  if (current === null) return { row, content };
-  const each = sealer.byKey ? { values: Object.fromEntries(own) } : {};
-  return { row: { ...row, fingerprint: current, sealing: fingerprints.sealing, ...each }, content };
+  const each = sealer.byKey && current !== null ? { values: Object.fromEntries(own) } : {};
+  return { row: { ...row, ...identified(content, base), ...known, ...each }, content };
 }
 
 /** Keys of which the value is the one that was sealed. */

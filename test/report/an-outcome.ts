@@ -27,6 +27,7 @@ export const aDecision = (changes: Partial<Decision> = {}): Decision => ({
 export const aPlan = (changes: Partial<Plan> = {}): Plan => ({
   writes: new Map(),
   deletes: [],
+  cluster: { apply: [], remove: [], release: [] },
   created: [],
   updated: [],
   deleted: [],

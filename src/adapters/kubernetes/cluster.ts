@@ -1,5 +1,6 @@
 /** The cluster, opened once for many calls. */
 
+import { type AppliedSecrets, createAppliedSecrets } from "./applied-secrets.js";
 import { type ClusterOptions, createCalls } from "./calls.js";
 import { type ClusterCompassConnection, createCompassConnections } from "./compass-connections.js";
 import { type ClusterDeployment, createDeployments } from "./deployments.js";
@@ -12,6 +13,7 @@ import { createServices, type ServicePath } from "./services.js";
 
 export interface Cluster {
   readonly secrets: Objects<ClusterSecret>;
+  readonly appliedSecrets: AppliedSecrets;
   readonly leases: Objects<ClusterLease>;
   readonly compassConnections: Objects<ClusterCompassConnection>;
   /** The CompassConnection of that name, as it stands; null when there is none, or no such kind of object. */
@@ -35,6 +37,7 @@ export function openCluster(options: ClusterOptions): Cluster {
   const send = createCalls(options);
   return {
     secrets: createSecrets(send),
+    appliedSecrets: createAppliedSecrets(send),
     leases: createLeases(send),
     compassConnections: createCompassConnections(send),
     deployment: createDeployments(send),
