@@ -104,7 +104,7 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
   const options = { ...given, requestID, log: given.log.with({ cycle: requestID }) };
   const { config, clock, log, planOnly = false } = options;
   const watch = createStopwatch(clock);
-  const used: Used = { session: null, git: 0, connector: 0, pushRetries: 0 };
+  const used: Used = { session: null, sealing: null, git: 0, connector: 0, pushRetries: 0 };
   const notes = configurationNotes(config);
   const lasting = [...notes];
   let stop: (() => Promise<void>) | null = null;
@@ -166,6 +166,7 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
     pushRetries: used.pushRetries,
   };
   await used.session?.client.close();
+  await used.sealing?.close();
   await stop?.();
   return { outcome, changes: reached?.changes ?? [], facts };
 }
@@ -204,6 +205,7 @@ function stopped(signal: AbortSignal, stage: Stage): Failure {
 
 interface Used {
   session: Session | null;
+  sealing: Sealing | null;
   git: number;
   connector: number;
   /** Pushes that were rejected and begun anew. */
@@ -259,6 +261,7 @@ async function reconcile(running: Running): Promise<Reached> {
     }),
   );
   const sealing = await watch.time("seal", () => openSealing(config, { env: running.env, clock, signal }));
+  used.sealing = sealing;
   const nonce = randomBytes(16).toString("hex");
 
   const onBase = async (base: Base, repository: Repository | null): Promise<Reached> => {
@@ -333,7 +336,7 @@ async function reconcile(running: Running): Promise<Reached> {
 export async function recordSnapshot(options: CycleOptions): Promise<Snapshot> {
   requireBuilt(options.config);
   if (options.config.runtime.id === null) throw settingMissing("runtime.id", "the runtime's id in Compass");
-  const used: Used = { session: null, git: 0, connector: 0, pushRetries: 0 };
+  const used: Used = { session: null, sealing: null, git: 0, connector: 0, pushRetries: 0 };
   const watch = createStopwatch(options.clock);
   try {
     const look = await openDirector({
@@ -516,6 +519,7 @@ async function planOn(planning: Planning): Promise<Planned> {
           applications: sealing.applications,
           setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
           degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
+          common: planning.sealing.files,
           sealing: fingerprints.sealing,
           waiting: sealing.waiting,
           batch,

@@ -4,9 +4,11 @@ import { createHTTPClient } from "./adapters/http/index.js";
 import { openCluster } from "./adapters/kubernetes/index.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure, Failure, inOtherWords } from "./common/failure.js";
-import { type Config, readSecret } from "./config/index.js";
+import { type Config, readSecret, type SecretReference } from "./config/index.js";
 import { expiryNote, readSealingCertificate, type SealMode } from "./seal/index.js";
 import { type Environment, proxyOf } from "./setup.js";
+import { SOPS_CONFIG_PATH, sopsConfigText } from "./sops-config.js";
+import { vaultRecipient } from "./vault-recipient.js";
 
 export interface SealingOptions {
   readonly env: Environment;
@@ -18,7 +20,13 @@ export interface Sealing {
   readonly mode: SealMode;
   /** What the user should know of it. */
   readonly notes: readonly string[];
+  /** Files beside the inventory that go with it: text by path. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Ends the connections to who wraps keys. */
+  readonly close: () => Promise<void>;
 }
+
+const PLAINLY = { notes: [], files: new Map<string, string>(), close: async () => undefined };
 
 type CertificateSource = NonNullable<Config["secrets"]["sealedSecrets"]["certificate"]>;
 
@@ -28,11 +36,16 @@ export async function openSealing(config: Config, options: SealingOptions): Prom
   switch (mode) {
     case "plain":
       return {
+        ...PLAINLY,
         mode: { mode },
         notes: ["secrets.mode is plain: everybody who can read the repository can read the credentials"],
       };
-    case "sops":
-      return { mode: { mode, recipients: sops.age }, notes: [] };
+    case "sops": {
+      const files = sops.configFile ? new Map([[SOPS_CONFIG_PATH, sopsConfigText(sops)]]) : PLAINLY.files;
+      if (sops.vault === null) return { ...PLAINLY, mode: { mode, recipients: sops.age }, files };
+      const { recipient, close } = await openVault(sops.vault, config, options);
+      return { ...PLAINLY, mode: { mode, recipients: sops.age, others: [recipient] }, files, close };
+    }
     case "sealed-secrets": {
       const { scope, managed, certificate: source } = sealedSecrets;
       if (source === null) throw new TypeError("a missing certificate got past the check of the configuration");
@@ -40,11 +53,36 @@ export async function openSealing(config: Config, options: SealingOptions): Prom
       const { pem, place } = await fetchCertificate(source, config, options);
       const certificate = readSealingCertificate(pem, place, now);
       const note = expiryNote(certificate, now);
-      return { mode: { mode, certificate, scope, managed }, notes: note === null ? [] : [note] };
+      return { ...PLAINLY, mode: { mode, certificate, scope, managed }, notes: note === null ? [] : [note] };
     }
     case "cluster":
-      return { mode: { mode }, notes: [] };
+      return { ...PLAINLY, mode: { mode } };
   }
+}
+
+type VaultConfig = NonNullable<Config["secrets"]["sops"]["vault"]>;
+
+async function openVault({ address, engine, keyName, token, ca }: VaultConfig, config: Config, options: SealingOptions) {
+  const { env, signal, clock } = options;
+  const read = (reference: SecretReference, purpose: string) => readSecret(reference, { env, stage: "seal", purpose });
+  const client = createHTTPClient({
+    stage: "seal",
+    peer: "the transit engine",
+    ca: ca === null ? undefined : (await read(ca, "authorities of the transit engine")).reveal(),
+    proxy: proxyOf(config.proxy, env),
+    timeout: TIMEOUT,
+    maxBytes: LARGEST,
+    signal,
+    now: () => clock.now(),
+  });
+  const recipient = vaultRecipient({
+    address: address.replace(/\/+$/, ""),
+    engine,
+    key: keyName,
+    token: await read(token, "token of the transit engine"),
+    client,
+  });
+  return { recipient, close: () => client.close() };
 }
 
 interface Fetched {

@@ -94,7 +94,7 @@ const NAME = "(?!.*\\.\\.)[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?";
 
 /** Everything the agent ever writes (design, layout). A path outside of it was not written by us. */
 const LAYOUT = new RegExp(
-  `^(?:kustomization\\.yaml|revision\\.yaml|\\.runtime-agent/\\.gitattributes` +
+  `^(?:kustomization\\.yaml|revision\\.yaml|\\.runtime-agent/\\.(?:gitattributes|sops\\.yaml)` +
     `|applications/${NAME}/(?:application|[a-z]+/${NAME})\\.yaml)$`,
 );
 

@@ -101,6 +101,8 @@ export interface PlanOptions extends SettleOptions {
   readonly waiting: readonly WaitingFile[];
   /** Paths of those that are sealed anew in this cycle. @default none */
   readonly batch?: ReadonlySet<string>;
+  /** Text of further files that belong to no Application, by path. @default none */
+  readonly common?: ReadonlyMap<string, string>;
   /** Namespace of the revision ConfigMap. */
   readonly namespace: string;
   /** What is remembered of earlier commits. */
@@ -275,6 +277,7 @@ function assemble(settled: Settlement, options: PlanOptions): Tree {
   for (const row of absentRows(settled, options)) add(row, null);
   for (const { row, content } of settled.published.flatMap(({ files }) => files)) add(row, content);
   addCommon(ATTRIBUTES_PATH, ATTRIBUTES_TEXT);
+  for (const [path, text] of options.common ?? []) addCommon(path, text);
   const there = () => [...rows.values()].filter(({ absent }) => absent !== true);
   const manifests = there()
     .filter(({ cluster }) => cluster === undefined)

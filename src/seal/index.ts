@@ -5,6 +5,7 @@ import { createPlainSealer } from "./plain.js";
 import { createSealedSecretsSealer, type SealedSecretsOptions } from "./sealed-secrets.js";
 import type { Sealer } from "./sealer.js";
 import { createSopsSealer } from "./sops.js";
+import type { SopsRecipient } from "./sops-recipient.js";
 
 export { type ClusterManifest, KEEP_ANNOTATIONS } from "./cluster.js";
 export { createFingerprinter, type Fingerprinter } from "./fingerprint.js";
@@ -19,8 +20,16 @@ export {
 export type { Sealer } from "./sealer.js";
 export { expiryNote, readSealingCertificate, type SealingCertificate } from "./sealing-certificate.js";
 
+export type { SopsRecipient } from "./sops-recipient.js";
+
 export type SealMode =
-  | { readonly mode: "sops"; readonly recipients: readonly string[] }
+  | {
+      readonly mode: "sops";
+      /** Of age. */
+      readonly recipients: readonly string[];
+      /** @default none */
+      readonly others?: readonly SopsRecipient[];
+    }
   | ({ readonly mode: "sealed-secrets" } & SealedSecretsOptions)
   | { readonly mode: "cluster" }
   | { readonly mode: "plain" };
@@ -36,7 +45,7 @@ export const identityOf = (options: SealMode): string =>
 export function createSealer(options: FileMode): Sealer {
   switch (options.mode) {
     case "sops":
-      return createSopsSealer(options.recipients);
+      return createSopsSealer(options.recipients, options.others);
     case "sealed-secrets":
       return createSealedSecretsSealer(options);
     case "plain":

@@ -82,7 +82,7 @@ describe("the configuration", () => {
       },
       secrets: {
         mode: "sops",
-        sops: { age: [RECIPIENT] },
+        sops: { age: [RECIPIENT], vault: null, configFile: false },
         sealedSecrets: { certificate: { file: "/etc/sealing.pem" }, scope: "strict", managed: false },
         acknowledgePlain: false,
       },
@@ -150,7 +150,7 @@ describe("the configuration", () => {
       },
       secrets: {
         mode: "sops",
-        sops: { age: [] },
+        sops: { age: [], vault: null, configFile: false },
         sealedSecrets: { certificate: null, scope: "strict", managed: false },
         acknowledgePlain: false,
       },
