@@ -179,7 +179,9 @@ unknown key is an error, and the message names the known key that is nearest. Al
 that is also in [configuration.schema.json](configuration.schema.json). Rules that reach across keys are not in the schema:
 
 - \`git.path\` is needed with \`git.url\`; the root of the repository only with \`git.allowRoot: true\`.
-- \`secrets.mode: sops\` needs at least one recipient in \`secrets.sops.age\`, as soon as there is a \`git.url\`.
+- \`secrets.mode: sops\` needs at least one recipient in \`secrets.sops.age\`, or \`secrets.sops.vault\`, as soon as there is a \`git.url\`. Age recipients
+  are all post-quantum (\`age1pq1…\`) or none is.
+- \`secrets.mode: sealed-secrets\` needs \`secrets.sealedSecrets.certificate\`.
 - \`secrets.mode: plain\` needs \`secrets.acknowledgePlain: true\`.
 - \`runtime.configuration\` stands in place of \`runtime.id\`, \`runtime.tenant\`, \`compass.connectorURL\` and \`compass.token\`, never beside
   them. It names a Secret in the cluster with the keys \`RUNTIME_ID\` and, as far as there are any, \`TENANT\`, \`CONNECTOR_URL\`, \`TOKEN\`.
