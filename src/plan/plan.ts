@@ -175,7 +175,7 @@ function clusterChanges(
   const remove = owned.files.flatMap(({ path, cluster }) => {
     const name = secretNameOf(path);
     // Under another path it is the same Secret, as when its Application has another name and is cut alike.
-    const isGone = cluster !== undefined && base.inCluster.has(path) && !rows.has(path) && !staying.has(name);
+    const isGone = cluster !== undefined && base.inCluster.has(path) && !staying.has(name);
     return isGone ? [{ namespace: cluster, name }] : [];
   });
   const release = owned.files.flatMap(({ path, cluster }) => {

@@ -238,3 +238,51 @@ describe("a SealedSecret in Git", () => {
     expect(is).toEqual({ queryParameters: was?.queryParameters });
   });
 });
+
+describe("a landscape whose values are words of every day", () => {
+  const WORDS = ["a", "true", "kyma", "application/json", "null"];
+  const everyday = () =>
+    aSnapshot(
+      WORDS.map((word, index) => ({
+        ...anApplicationNamed(`mp-a${index}`, index + 1),
+        description: `It is a true kyma application/json, and null.`,
+        bundles: [
+          aBundle({
+            id: uuid(101 + index),
+            defaultInstanceAuth: anAuth({
+              credential: basic(word, word),
+              headers: Secret.of(JSON.stringify({ Accept: [word] })),
+            }),
+          }),
+        ],
+      })),
+    );
+
+  it.each<[string, SealMode]>([
+    ["SOPS", one],
+    ["Sealed Secrets", sealed()],
+    ["the cluster", { mode: "cluster" }],
+    ["plain", { mode: "plain" }],
+  ])(
+    "is published in mode %s, all of it, but for a value of 12 bytes and more that stands in its own text",
+    async (_, mode) => {
+      const { plan } = await cycle(new Map(), everyday(), { mode });
+
+      expect(plan.created).toEqual(["mp-a0", "mp-a1", "mp-a2", "mp-a4"]);
+      expect(plan.setAside.map(({ name, reason }) => [name, reason])).toEqual([["mp-a3", "ReadableSecret"]]);
+    },
+  );
+
+  it.each<[string, SealMode]>([
+    ["SOPS", one],
+    ["Sealed Secrets", sealed()],
+    ["the cluster", { mode: "cluster" }],
+    ["plain", { mode: "plain" }],
+  ])("is published in mode %s where no text holds one", async (_, mode) => {
+    const silent = everyday().applications.map((application) => ({ ...application, description: null }));
+
+    const { plan } = await cycle(new Map(), aSnapshot(silent), { mode });
+
+    expect([plan.created.length, plan.setAside]).toEqual([5, []]);
+  });
+});
