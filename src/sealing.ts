@@ -62,7 +62,11 @@ export async function openSealing(config: Config, options: SealingOptions): Prom
 
 type VaultConfig = NonNullable<Config["secrets"]["sops"]["vault"]>;
 
-async function openVault({ address, engine, keyName, token, ca }: VaultConfig, config: Config, options: SealingOptions) {
+async function openVault(
+  { address, engine, keyName, token, ca }: VaultConfig,
+  config: Config,
+  options: SealingOptions,
+) {
   const { env, signal, clock } = options;
   const read = (reference: SecretReference, purpose: string) => readSecret(reference, { env, stage: "seal", purpose });
   const client = createHTTPClient({

@@ -119,7 +119,15 @@ describe("compass-connection.md", () => {
 
 describe("every page of the reference", () => {
   const known = new Set([...failureCodes, ...setAside, ...degraded, ...held, ...renewal, ...states, ...events]);
-  const others = new Set(["SyncOutcome", "ConfigMap", "CronJob", "PairingUnfinished", "NoFormation", "SealedSecret", "NotReencrypted"]);
+  const others = new Set([
+    "SyncOutcome",
+    "ConfigMap",
+    "CronJob",
+    "PairingUnfinished",
+    "NoFormation",
+    "SealedSecret",
+    "NotReencrypted",
+  ]);
   const pages = markdown.filter((path) => path.startsWith("docs/reference/"));
 
   it.each(pages)("%s names no code or reason that does not exist", (path) => {
