@@ -858,6 +858,6 @@ export const guards: readonly Guard[] = [
   ),
   clusterMode(
     "what stands in no file is in no commit",
-    instead("if (row.cluster === undefined) writes.set", "writes.set"),
+    instead("if (row.cluster === undefined) writes.set", "if (row.path !== row.blob) writes.set"),
   ),
 ];
