@@ -32,6 +32,7 @@ const optional = [
   ["admission.yaml", { RUNTIME_AGENT_APPLICATIONS_ADMISSION: "dry-run" }, "none"],
   ["rbac-canary.yaml", { RUNTIME_AGENT_APPLICATIONS_CANARY: "true" }, "none"],
   ["rbac-sealed-secrets.yaml", { RUNTIME_AGENT_SECRETS_MODE: "sealed-secrets", ...CERTIFICATE }, "none"],
+  ["rbac-cluster-secrets.yaml", { RUNTIME_AGENT_SECRETS_MODE: "cluster" }, "none"],
   ["rbac-flux.yaml", {}, "flux"],
   ["rbac-argocd.yaml", { RUNTIME_AGENT_SECRETS_MODE: "sealed-secrets", ...CERTIFICATE }, "argocd"],
 ];

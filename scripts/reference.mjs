@@ -34,7 +34,7 @@ const { goAgentLayer } = await load("config/go-agent.js");
 // --- configuration.md -------------------------------------------------------------------------------------------------
 
 /** Read and checked, without any effect so far; below `pullRequest` and the like, everything. */
-const withoutEffect = ["secrets.sealedSecrets"];
+const withoutEffect = ["server.page"];
 
 /** @type {NotBuilt[]} */
 const notBuilt = [...source("src/config/not-built-yet.ts").matchAll(/\[\s*"([^"]+)",\s*"([^"]+)",\s*\(/g)].map(
@@ -172,7 +172,9 @@ unknown key is an error, and the message names the known key that is nearest. Al
 that is also in [configuration.schema.json](configuration.schema.json). Rules that reach across keys are not in the schema:
 
 - \`git.path\` is needed with \`git.url\`; the root of the repository only with \`git.allowRoot: true\`.
-- \`secrets.mode: sops\` needs at least one recipient in \`secrets.sops.age\`, as soon as there is a \`git.url\`.
+- \`secrets.mode: sops\` needs at least one recipient in \`secrets.sops.age\`, or \`secrets.sops.vault\`, as soon as there is a \`git.url\`. Age recipients
+  are all post-quantum (\`age1pq1…\`) or none is.
+- \`secrets.mode: sealed-secrets\` needs \`secrets.sealedSecrets.certificate\`.
 - \`secrets.mode: plain\` needs \`secrets.acknowledgePlain: true\`.
 - \`runtime.configuration\` stands in place of \`runtime.id\`, \`runtime.tenant\`, \`compass.connectorURL\` and \`compass.token\`, never beside
   them. It names a Secret in the cluster with the keys \`RUNTIME_ID\` and, as far as there are any, \`TENANT\`, \`CONNECTOR_URL\`, \`TOKEN\`.
@@ -243,8 +245,8 @@ These are read and checked, but the feature is still to come. \`sync\`, \`plan\`
 
   withoutEffect: `The following are read and checked, and nothing depends on them so far (a name of a section stands for all keys in it):`,
 
-  partly: `Built in part: \`git.publish\` is \`direct\` whenever it is not given, whatever the host. An ssh address in \`git.url\` is well-formed, and refused with
-[BaseUnusable](failures.md) when it is used.`,
+  partly: `\`git.publish\`, where it is not given, is \`pull-request\` if a request can be opened: the host is known, and \`git.auth\` has a token; with
+\`secrets.mode: cluster\` and everywhere else it is \`direct\`.`,
 };
 
 /** The Go agent's variables, each proven by what the program makes of it. */

@@ -17,6 +17,7 @@ import {
   readStaying,
 } from "./base/index.js";
 import { type Asked, cycleWork, NOTHING_ASKED, openClusterReport } from "./cluster-report.js";
+import { applyClusterSecrets } from "./cluster-secrets.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure, Failure, type FailureCode, type Stage } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
@@ -47,6 +48,7 @@ import {
   suspendedNames,
   suspensionOf,
 } from "./plan/index.js";
+import { planFiles } from "./plan-files.js";
 import { openProposing, type Proposing } from "./proposing.js";
 import { type ProposedPublication, publishCommit } from "./publish/index.js";
 import { loadRenderer, type Renderer, renderEstate } from "./render/index.js";
@@ -67,7 +69,8 @@ import {
   wrongClock,
 } from "./report/index.js";
 import { type ToldLabels, tellLabels } from "./runtime-labels.js";
-import { createFingerprinter, createSealer, sealCanary, sealEstate } from "./seal/index.js";
+import { createFingerprinter, createSealer, identityOf, sealCanary, sealEstate } from "./seal/index.js";
+import { openSealing, type Sealing } from "./sealing.js";
 import {
   type CycleSettings,
   compassTransport,
@@ -215,6 +218,7 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
     await cluster?.tell(cycleWork({ state, asked, outcome, maintained, usedApproval }));
   }
   await used.session?.client.close();
+  await used.sealing?.close();
   await stop?.();
   return { outcome, changes: reached?.changes ?? [], unwatched: watched.failure, facts };
 }
@@ -270,6 +274,7 @@ function stopped(signal: AbortSignal, stage: Stage): Failure {
 
 interface Used {
   session: Session | null;
+  sealing: Sealing | null;
   git: number;
   connector: number;
   /** Pushes that were rejected and begun anew. */
@@ -277,7 +282,7 @@ interface Used {
   readonly director: Asking[];
 }
 
-const nothingUsed = (): Used => ({ session: null, git: 0, connector: 0, pushRetries: 0, director: [] });
+const nothingUsed = (): Used => ({ session: null, sealing: null, git: 0, connector: 0, pushRetries: 0, director: [] });
 
 interface Reached {
   readonly plan: Plan;
@@ -335,11 +340,13 @@ async function reconcile(running: Running): Promise<Reached> {
       settings: { namespace, skipVerify, gatewayURL: gatewayURL.replace(/\/+$/, "") },
     }),
   );
+  const sealing = await watch.time("seal", () => openSealing(config, { env: running.env, clock, signal }));
+  used.sealing = sealing;
   const nonce = randomBytes(16).toString("hex");
   const admit = openAdmission(running);
 
   const onBase = async (base: Base, repository: Repository | null, proposing: Proposing | null): Promise<Reached> => {
-    const planning = { ...running, proposing, base, looks, memory, sealKey, renderer, settings, nonce, admit };
+    const planning = { ...running, proposing, base, looks, memory, sealKey, renderer, settings, sealing, nonce, admit };
     const { plan, isSuspended, notes } = await planOn(planning);
     running.notes.splice(0, Infinity, ...running.lasting, ...notes);
     const changes = planOnly || running.withChanges ? await changesOf(plan, base) : [];
@@ -376,6 +383,10 @@ async function reconcile(running: Running): Promise<Reached> {
       version,
       ...settings.git.commit,
     });
+    const applied = await watch.time("publish", () =>
+      applyClusterSecrets(plan.cluster, { env: running.env, clock, signal }),
+    );
+    running.notes.push(...applied);
     const { writes, deletes } = plan;
     const { author, path } = settings.git;
     if (proposing !== null) {
@@ -540,6 +551,7 @@ interface Planning extends Running {
   readonly sealKey: Buffer;
   readonly renderer: Renderer;
   readonly settings: CycleSettings;
+  readonly sealing: Sealing;
   readonly nonce: string;
   readonly admit: Admit;
   readonly proposing: Proposing | null;
@@ -558,7 +570,8 @@ async function planOn(planning: Planning): Promise<Planned> {
   const { first } = looks;
   const progress = progressOf(log);
   const { namespace } = config.applications;
-  const { runtimeID, sealing: seal } = settings;
+  const { runtimeID } = settings;
+  const { mode: seal, notes: sealingNotes } = planning.sealing;
   const { tenant } = config.runtime;
   const now = clock.now();
   const [owned, drift, instructions] = await watch.time("base", async () => {
@@ -581,10 +594,9 @@ async function planOn(planning: Planning): Promise<Planned> {
     ({ id }) => id ?? "",
   );
 
-  const sealer = createSealer(seal);
+  const sealer = seal.mode === "cluster" ? null : createSealer(seal);
   const readable = seal.mode === "plain";
-  const fingerprints = createFingerprinter({ sealKey, namespace, sealer: sealer.identity });
-  const fingerprint = fingerprints.secret;
+  const fingerprints = createFingerprinter({ sealKey, namespace, sealer: identityOf(seal) });
   const bundles = bundlesOf(folders);
   const modelOf = (snapshot: Snapshot) => buildEstate(snapshot, { fingerprint: fingerprints.value, owners, bundles });
 
@@ -614,68 +626,93 @@ async function planOn(planning: Planning): Promise<Planned> {
   }
   const { estate } = decision;
   const staying = await watch.time("base", () => readStaying(base, folders, estate.applications));
-  const rendering = await watch.time("render", () =>
-    renderEstate({ renderer, estate, base, committed, fingerprint, signal, onProgress: progress("render") }),
-  );
-  const sealing = await watch.time("seal", () =>
-    sealEstate({
-      sealer,
-      readable,
-      snapshot: first,
-      rendered: rendering.applications,
-      base,
-      committed,
-      fingerprint,
-      now,
-      constants: renderer.constants,
-      before: planning.proposing?.sealed,
-      signal,
-      onProgress: progress("seal"),
-    }),
-  );
-  const admitted = await watch.time("plan", () =>
-    admit({
-      snapshot: first,
-      base,
-      rendered: rendering.applications,
-      sealed: sealing.applications,
-      onProgress: progress("plan"),
-    }),
-  );
-  const options = {
-    base,
-    owned,
-    folders,
-    drift,
-    decision,
-    runtimeID,
-    tenant,
-    sealKey,
-    applications: admitted.applications,
-    setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside, ...admitted.setAside],
-    degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
-    mode: config.deletion.mode,
-    remembered: memory.published,
-    namespace,
-    now,
-  };
-  const canary = config.applications.canary
-    ? await watch.time("seal", () =>
-        sealCanary({
-          digest: plannedDigest({ ...options, canary: "unsealed" }),
-          namespace,
-          sealer,
-          fingerprints,
+  // What stands in no file is applied each time.
+  const everyone = new Set(estate.applications.map(({ id }) => id));
+  const { plan } = await planFiles({
+    render: (again) =>
+      watch.time("render", () =>
+        renderEstate({
+          renderer,
+          estate,
           base,
-          owned: owned.files,
-          now,
+          committed,
+          fingerprint: fingerprints.secret,
+          again: seal.mode === "cluster" ? everyone : again,
+          signal,
+          onProgress: progress("render"),
         }),
-      )
-    : undefined;
-  const plan = await watch.time("plan", async () => makePlan(canary === undefined ? options : { ...options, canary }));
+      ),
+    seal: (rendering, reseal) =>
+      watch.time("seal", () =>
+        sealEstate({
+          sealer,
+          namespace,
+          readable,
+          snapshot: first,
+          rendered: rendering.applications,
+          base,
+          committed,
+          fingerprints,
+          reseal,
+          now,
+          constants: renderer.constants,
+          before: planning.proposing?.sealed,
+          signal,
+          onProgress: progress("seal"),
+        }),
+      ),
+    plan: async (rendering, sealing, batch) => {
+      const admitted = await watch.time("plan", () =>
+        admit({
+          snapshot: first,
+          base,
+          rendered: rendering.applications,
+          sealed: sealing.applications,
+          onProgress: progress("plan"),
+        }),
+      );
+      const options = {
+        base,
+        owned,
+        folders,
+        drift,
+        decision,
+        runtimeID,
+        tenant,
+        sealKey,
+        applications: admitted.applications,
+        setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside, ...admitted.setAside],
+        degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
+        common: planning.sealing.files,
+        sealing: fingerprints.sealing,
+        waiting: sealing.waiting,
+        batch,
+        mode: config.deletion.mode,
+        remembered: memory.published,
+        namespace,
+        now,
+      };
+      // Where Secrets stand in no file, a canary would show nothing of the way to the cluster.
+      const canary =
+        config.applications.canary && sealer !== null
+          ? await watch.time("seal", () =>
+              sealCanary({
+                digest: plannedDigest({ ...options, canary: "unsealed" }),
+                namespace,
+                sealer,
+                fingerprints,
+                base,
+                owned: owned.files,
+                now,
+              }),
+            )
+          : undefined;
+      return watch.time("plan", async () => makePlan(canary === undefined ? options : { ...options, canary }));
+    },
+  });
   const suspension = suspensionOf(config.suspend, memory, instructions, asked.isSuspended);
   const notes = [
-    ...(readable ? ["secrets.mode is plain: everybody who can read the repository can read the credentials"] : []),
+    ...sealingNotes,
     ...(owned.note === null ? [] : [owned.note]),
     ...(suspension === null ? [] : [`suspended by ${suspension}: nothing is written`]),
     ...planNotes(plan, {

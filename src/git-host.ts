@@ -15,10 +15,14 @@ const TIMEOUT = 60_000;
 /** Of one answer: twenty requests with the longest bodies that hosts take. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
-/** What `git.publish` asks for. Unset, a request where one can be opened: the host is known, and there is a token for its API. */
-export function publishesByRequest({ git, pullRequest }: Config): boolean {
+/**
+ * What `git.publish` asks for. Unset, a request where one can be opened: the host is known, and there is a token for its API.
+ * Not where Secrets stand in the cluster alone: they would come and go before anybody has reviewed it.
+ */
+export function publishesByRequest({ git, pullRequest, secrets }: Config): boolean {
   if (git === null) return false;
   if (git.publish !== null) return git.publish === "pull-request";
+  if (secrets.mode === "cluster") return false;
   const isKnown = pullRequest.host !== null || knownHost(git.url) !== null;
   return isKnown && git.auth !== null && "token" in git.auth;
 }

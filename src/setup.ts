@@ -14,7 +14,6 @@ import type { Secret } from "./common/secret.js";
 import { sha256 } from "./common/sha256.js";
 import { type Config, readSecret, type SecretReference } from "./config/index.js";
 import { isAllowed } from "./connect/index.js";
-import type { SealMode } from "./seal/index.js";
 import { openFileState, openKubernetesState, type State } from "./state/index.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -28,16 +27,13 @@ export const GO_AGENT_CONFIGURATION = "compass-agent-configuration";
 export interface CycleSettings {
   readonly runtimeID: string;
   readonly git: Config["git"];
-  readonly sealing: SealMode;
 }
 
 /** `recorded` is the runtime of a recorded snapshot, which stands in for one that is not configured. */
-export function cycleSettings({ runtime, git, secrets }: Config, recorded: string | null): CycleSettings {
+export function cycleSettings({ runtime, git }: Config, recorded: string | null): CycleSettings {
   const runtimeID = runtime.id ?? recorded;
   if (runtimeID === null) throw settingMissing("runtime.id", "the runtime's id in Compass");
-  const sealing =
-    secrets.mode === "plain" ? ({ mode: "plain" } as const) : ({ mode: "sops", recipients: secrets.sops.age } as const);
-  return { runtimeID, git, sealing };
+  return { runtimeID, git };
 }
 
 export const settingMissing = (setting: string, what: string) =>
@@ -247,6 +243,7 @@ export async function reveal(
   return (await readSecret(reference, { env, stage, purpose })).reveal();
 }
 
+/** By the configuration, else by the environment. */
 export function proxyOf(proxy: Config["proxy"], env: Environment): { https: string | null; no: readonly string[] } {
   const https = proxy.https ?? (env.HTTPS_PROXY || env.https_proxy || null);
   const no =

@@ -66,6 +66,19 @@ export function rights(chart: Chart, { namespace, istioNamespace }: RightsSettin
   ]);
 }
 
+/**
+ * What mode `cluster` needs beyond that: to write the credential Secrets of one namespace and to delete them. Their names are
+ * not known before, so it is for all Secrets there; and the answer to a patch shows the Secret: who wants the agent to see no
+ * others gives it a namespace without others (`applications.namespace`).
+ */
+export function clusterSecretsRights(
+  chart: Chart,
+  { namespace, secretsNamespace }: Pick<RightsSettings, "namespace"> & { readonly secretsNamespace: string },
+): void {
+  const rules = [{ apiGroups: [""], resources: ["secrets"], verbs: ["create", "patch", "delete"] }];
+  role(chart, secretsNamespace, namespace, rules, `${NAME}-secrets`);
+}
+
 /** A Role of a namespace, or a ClusterRole, with its binding. */
 export function role(
   scope: Construct,

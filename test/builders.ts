@@ -13,6 +13,7 @@ import {
   readInventory,
   readStaying,
 } from "../src/base/index.js";
+import { inCluster } from "../src/base/inventory.js";
 import { Secret } from "../src/common/secret.js";
 import type { APIDefinition, Application, Auth, Bundle, EventDefinition, Snapshot } from "../src/fetch/index.js";
 import { type ApplicationModel, buildEstate, collisionsWith, type Estate } from "../src/model/index.js";
@@ -29,6 +30,7 @@ import {
   plannedDigest,
   publishedBefore,
 } from "../src/plan/index.js";
+import { planFiles } from "../src/plan-files.js";
 import {
   loadRenderer,
   type Renderer,
@@ -40,6 +42,7 @@ import {
   createFingerprinter,
   createSealer,
   type Fingerprinter,
+  identityOf,
   type Sealing,
   type SealMode,
   sealCanary,
@@ -152,16 +155,21 @@ export const blobID = (bytes: Uint8Array) =>
   createHash("sha1").update(`blob ${bytes.byteLength}\0`).update(bytes).digest("hex");
 
 export function aBase(tree: ReadonlyMap<string, Buffer> = new Map(), key: Buffer = sealKey): Base {
-  const inventory = tree.get(INVENTORY_PATH);
+  const bytes = tree.get(INVENTORY_PATH);
+  const inventory: Base["inventory"] = bytes === undefined ? { state: "absent" } : readInventory(bytes, key);
+  const listing = new Map([...tree].map(([path, bytes]) => [path, blobID(bytes)]));
+  const elsewhere = inCluster(inventory, listing);
   return {
     branch: "main",
     path: "clusters/test",
     tip: "0".repeat(40),
-    listing: new Map([...tree].map(([path, bytes]) => [path, blobID(bytes)])),
+    listing: new Map([...listing, ...elsewhere]),
+    inCluster: new Set(elsewhere.keys()),
     obstacles: new Set(),
-    inventory: inventory === undefined ? { state: "absent" } : readInventory(inventory, key),
+    inventory,
     read: async (path) => tree.get(path) ?? Promise.reject(new Error(`${path} is not listed`)),
-    readAll: async (paths) => new Map(paths.flatMap((path) => [[path, tree.get(path) ?? Buffer.alloc(0)] as const])),
+    readAll: async (paths) =>
+      new Map(paths.filter((path) => !elsewhere.has(path)).map((path) => [path, tree.get(path) ?? Buffer.alloc(0)])),
     blobID,
   };
 }
@@ -302,9 +310,8 @@ export async function cycle(
   const owners = new Map([...folders].map(([name, { id }]) => [name, id]));
   const bundles = bundlesOf(folders);
   const committed = rowsByID(owned.files);
-  const sealer = createSealer(mode);
-  const fingerprints = createFingerprinter({ sealKey: key, namespace: NAMESPACE, sealer: sealer.identity });
-  const fingerprint = fingerprints.secret;
+  const sealer = mode.mode === "cluster" ? null : createSealer(mode);
+  const fingerprints = createFingerprinter({ sealKey: key, namespace: NAMESPACE, sealer: identityOf(mode) });
   const renderer = changes.renderer ?? (await shippedRenderer());
   const estateOf = (each: Snapshot) => buildEstate(each, { fingerprint: fingerprints.value, owners, bundles });
   const settings = {
@@ -326,50 +333,70 @@ export async function cycle(
   const decision = first.needsSecondLook ? decisionOn(changes.second ?? snapshot) : first;
   const { estate } = decision;
   const staying = await readStaying(base, folders, estate.applications);
-  const rendering = await renderEstate({ renderer, estate, base, committed, fingerprint, signal });
-  const sealing = await sealEstate({
-    sealer,
-    readable: mode.mode === "plain",
-    snapshot,
-    rendered: rendering.applications,
-    base,
-    committed,
-    fingerprint,
-    now,
-    constants: renderer.constants,
-    signal,
+  const everyone = new Set(estate.applications.map(({ id }) => id));
+  const { rendering, sealing, plan } = await planFiles({
+    render: (again) =>
+      renderEstate({
+        renderer,
+        estate,
+        base,
+        committed,
+        fingerprint: fingerprints.secret,
+        again: mode.mode === "cluster" ? everyone : again,
+        signal,
+      }),
+    seal: (rendered, reseal) =>
+      sealEstate({
+        sealer,
+        namespace: NAMESPACE,
+        readable: mode.mode === "plain",
+        snapshot,
+        rendered: rendered.applications,
+        base,
+        committed,
+        fingerprints,
+        reseal,
+        now,
+        constants: renderer.constants,
+        signal,
+      }),
+    plan: async (rendered, sealed, batch) => {
+      const options: PlanOptions = {
+        base,
+        owned,
+        folders,
+        drift,
+        decision,
+        runtimeID,
+        tenant,
+        sealKey: key,
+        applications: sealed.applications,
+        setAside: [...estate.setAside, ...rendered.setAside, ...sealed.setAside],
+        degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
+        sealing: fingerprints.sealing,
+        waiting: sealed.waiting,
+        batch,
+        mode: settings.deletion.mode,
+        remembered: memory.published,
+        namespace: NAMESPACE,
+        now,
+      };
+      const wanted = { ...options, canary: "unsealed" as const };
+      const canary =
+        changes.canary === true && sealer !== null
+          ? await sealCanary({
+              digest: plannedDigest(wanted),
+              namespace: NAMESPACE,
+              sealer,
+              fingerprints,
+              base,
+              owned: owned.files,
+              now,
+            })
+          : null;
+      return makePlan(canary === null ? options : { ...options, canary });
+    },
   });
-  const options: PlanOptions = {
-    base,
-    owned,
-    folders,
-    drift,
-    decision,
-    runtimeID,
-    tenant,
-    sealKey: key,
-    applications: sealing.applications,
-    setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside],
-    degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
-    mode: settings.deletion.mode,
-    remembered: memory.published,
-    namespace: NAMESPACE,
-    now,
-  };
-  const wanted = { ...options, canary: "unsealed" as const };
-  const canary =
-    changes.canary === true
-      ? await sealCanary({
-          digest: plannedDigest(wanted),
-          namespace: NAMESPACE,
-          sealer,
-          fingerprints,
-          base,
-          owned: owned.files,
-          now,
-        })
-      : null;
-  const plan = makePlan(canary === null ? options : { ...options, canary });
   return {
     estate,
     rendering,

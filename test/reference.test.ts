@@ -146,6 +146,8 @@ describe("every page of the reference", () => {
     "CronJob",
     "PairingUnfinished",
     "NoFormation",
+    "SealedSecret",
+    "NotReencrypted",
   ]);
   const pages = markdown.filter((path) => path.startsWith("docs/reference/"));
 

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { Failure } from "../common/failure.js";
-import { INVENTORY_PATH, type InventoryReading, readInventory } from "./inventory.js";
+import { INVENTORY_PATH, type InventoryReading, inCluster, readInventory } from "./inventory.js";
 import { blockageBy, inTheWay } from "./obstacles.js";
 import type { Base } from "./open.js";
 
@@ -43,7 +43,19 @@ export async function folderBase(directory: string, sealKey: Buffer): Promise<Ba
     for (const path of paths) if (listing.has(path)) contents.set(path, await read(path));
     return contents;
   };
-  return { branch: directory, path: "", tip: null, listing, obstacles, inventory, read, readAll, blobID };
+  const elsewhere = inCluster(inventory, listing);
+  return {
+    branch: directory,
+    path: "",
+    tip: null,
+    listing: new Map([...listing, ...elsewhere]),
+    inCluster: new Set(elsewhere.keys()),
+    obstacles,
+    inventory,
+    read,
+    readAll,
+    blobID,
+  };
 }
 
 const notListed = () =>

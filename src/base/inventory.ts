@@ -30,8 +30,14 @@ export interface InventoryFile {
   readonly digest?: string;
   /** Keyed fingerprint of a Secret's values. */
   readonly fingerprint?: string;
+  /** Of a Secret: keyed name of the mode and the recipients that it was sealed for. */
+  readonly sealing?: string;
+  /** Of a Secret whose values are sealed one by one: their keyed fingerprints. */
+  readonly values?: Readonly<Record<string, string>>;
   /** Of a Secret: what the Application says of it. */
   readonly reference?: SecretReference;
+  /** The namespace of a Secret that stands in the cluster and not in Git; `blob` is of what stands for it here. */
+  readonly cluster?: string;
 }
 
 /** How an Application refers to a Secret; nothing in it is secret. */
@@ -90,7 +96,7 @@ const NAME = "(?!.*\\.\\.)[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?";
 
 /** Everything the agent ever writes (design, layout). A path outside of it was not written by us. */
 const LAYOUT = new RegExp(
-  `^(?:kustomization\\.yaml|revision\\.yaml|canary\\.yaml|\\.runtime-agent/\\.gitattributes` +
+  `^(?:kustomization\\.yaml|revision\\.yaml|canary\\.yaml|\\.runtime-agent/\\.(?:gitattributes|sops\\.yaml)` +
     `|applications/${NAME}/(?:application|[a-z]+/${NAME})\\.yaml)$`,
 );
 
@@ -121,7 +127,10 @@ const fileSchema = z.strictObject({
   input: word.optional(),
   digest: word.optional(),
   fingerprint: word.optional(),
+  sealing: word.optional(),
+  values: z.record(z.string(), word).optional(),
   reference: referenceSchema.optional(),
+  cluster: word.optional(),
 });
 
 const number = z.int().nonnegative();
@@ -252,6 +261,17 @@ export const secretNameOf = (path: string): string => path.replace(/^.*\/|\.yaml
 /** True for the place of a sealed or readable Secret of an Application. */
 export const isSecretPath = (path: string): boolean => /^applications\/[^/]+\/secrets\//.test(path);
 
+/** Secrets that a verified inventory knows to stand in the cluster, by path: they are listed as if they stood in Git. */
+export function inCluster(
+  reading: InventoryReading,
+  listing: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const files = reading.state === "verified" ? reading.inventory.files : [];
+  return new Map(
+    files.flatMap(({ path, blob, cluster }) => (cluster === undefined || listing.has(path) ? [] : [[path, blob]])),
+  );
+}
+
 /** True for a path that the agent may write: everything it owns has one. */
 export function isInLayout(path: string): boolean {
   return LAYOUT.test(path);
@@ -262,8 +282,8 @@ function formatBody({ owner, tenant, serial, deletions, sealKey, formerSealKeys,
   const lines = [...files]
     .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
     // The order of the keys is fixed here; what is undefined is left out.
-    .map(({ path, id, blob, sha256, written, absent, former, input, digest, fingerprint, reference }) =>
-      JSON.stringify({
+    .map(
+      ({
         path,
         id,
         blob,
@@ -274,8 +294,27 @@ function formatBody({ owner, tenant, serial, deletions, sealKey, formerSealKeys,
         input,
         digest,
         fingerprint,
-        reference: ordered(reference),
-      }),
+        sealing,
+        values,
+        reference,
+        cluster,
+      }) =>
+        JSON.stringify({
+          path,
+          id,
+          blob,
+          sha256,
+          written,
+          absent,
+          former,
+          input,
+          digest,
+          fingerprint,
+          sealing,
+          values: values === undefined ? undefined : Object.fromEntries(Object.entries(values).sort(byKey)),
+          reference: ordered(reference),
+          cluster,
+        }),
     );
   return [
     "{",
@@ -290,6 +329,8 @@ function formatBody({ owner, tenant, serial, deletions, sealKey, formerSealKeys,
     "",
   ].join("\n");
 }
+
+const byKey = ([left]: readonly [string, string], [right]: readonly [string, string]) => (left < right ? -1 : 1);
 
 const ordered = (reference: SecretReference | undefined) => {
   if (reference === undefined) return undefined;

@@ -3,7 +3,7 @@
 import type { Repository, TreeEntry } from "../adapters/git/index.js";
 import { Failure } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
-import { INVENTORY_PATH, type InventoryReading, readInventory } from "./inventory.js";
+import { INVENTORY_PATH, type InventoryReading, inCluster, readInventory } from "./inventory.js";
 import { blockageBy, type EntryKind, inTheWay } from "./obstacles.js";
 
 export interface Base {
@@ -12,8 +12,10 @@ export interface Base {
   readonly path: string;
   /** Commit id; null for an empty repository, in which the first commit makes the branch. */
   readonly tip: string | null;
-  /** Path relative to `path` → blob id, of regular files. */
+  /** Path relative to `path` → blob id, of regular files, and of Secrets that stand in the cluster in place of one. */
   readonly listing: ReadonlyMap<string, string>;
+  /** Paths of those Secrets: Git holds nothing there. */
+  readonly inCluster: ReadonlySet<string>;
   /** Symbolic links and submodules under `path`, relative to it: nothing is written over or through one. */
   readonly obstacles: ReadonlySet<string>;
   readonly inventory: InventoryReading;
@@ -50,6 +52,7 @@ export async function openBase({ repository, branch, path, sealKey }: BaseOption
       path,
       tip: null,
       listing: new Map(),
+      inCluster: new Set(),
       obstacles: new Set(),
       inventory: { state: "absent" },
       read,
@@ -100,7 +103,19 @@ export async function openBase({ repository, branch, path, sealKey }: BaseOption
   const inventory: InventoryReading = listing.has(INVENTORY_PATH)
     ? readInventory(await read(INVENTORY_PATH), sealKey)
     : { state: "absent" };
-  return { branch, path, tip, listing, obstacles, inventory, read, readAll, blobID };
+  const elsewhere = inCluster(inventory, listing);
+  return {
+    branch,
+    path,
+    tip,
+    listing: new Map([...listing, ...elsewhere]),
+    inCluster: new Set(elsewhere.keys()),
+    obstacles,
+    inventory,
+    read,
+    readAll,
+    blobID,
+  };
 }
 
 function kindOf({ mode, type }: TreeEntry): EntryKind {

@@ -6,11 +6,7 @@ import type { Config } from "./schema.js";
 /** What a setting asks for, and whether this configuration does. */
 type Rule = readonly [setting: string, instead: string, asked: (config: Config) => boolean];
 
-const rules: readonly Rule[] = [
-  ["git.push", "leave it out", ({ git }) => git !== null && git.push !== null],
-  ["secrets.mode: sealed-secrets", "use sops", ({ secrets }) => secrets.mode === "sealed-secrets"],
-  ["secrets.mode: cluster", "use sops", ({ secrets }) => secrets.mode === "cluster"],
-];
+const rules: readonly Rule[] = [["git.push", "leave it out", ({ git }) => git !== null && git.push !== null]];
 
 /** What may be as it is, but should be known: a token that travels in the open. */
 export function configurationNotes({ git }: Config): string[] {

@@ -43,9 +43,20 @@ const gitPath: Rule = (tree) => {
 const recipients: Rule = (tree) => {
   const mode = valueAt(tree, ["secrets", "mode"]) ?? (said(tree, "git", "url") ? "sops" : null);
   const age = valueAt(tree, ["secrets", "sops", "age"]);
-  if (mode !== "sops" || (age !== undefined && age !== null && !(Array.isArray(age) && age.length === 0))) return [];
+  if (mode !== "sops" || said(tree, "secrets", "sops", "vault")) return [];
+  if (age !== undefined && age !== null && !(Array.isArray(age) && age.length === 0)) return [];
   const message = "needs at least one recipient in mode sops";
   return [{ path: ["secrets", "sops", "age"], message, allowed: "a list of age recipients (age1…)" }];
+};
+
+// Who records what is committed today waits for the weakest of them to be broken.
+const unmixed: Rule = (tree) => {
+  const age = valueAt(tree, ["secrets", "sops", "age"]);
+  const given = (Array.isArray(age) ? age : []).filter((each) => typeof each === "string");
+  const hybrid = given.filter((each) => /^age1(?:tag)?pq1/.test(each)).length;
+  if (hybrid === 0 || hybrid === given.length) return [];
+  const message = "mixes post-quantum recipients (age1pq1…) with others, which would take their protection away";
+  return [{ path: ["secrets", "sops", "age"], message, allowed: "recipients of one kind" }];
 };
 
 const certificate: Rule = (tree) => {
@@ -69,6 +80,14 @@ const acknowledgement: Rule = (tree) => {
   return [{ path: ["secrets", "mode"], message, allowed: null }];
 };
 
+// They would come and go before anybody has reviewed it.
+const reviewed: Rule = (tree) => {
+  const byRequest = valueAt(tree, ["git", "publish"]) === "pull-request";
+  if (!byRequest || valueAt(tree, ["secrets", "mode"]) !== "cluster") return [];
+  const message = "is pull-request beside secrets.mode: cluster, whose Secrets no request holds back";
+  return [{ path: ["git", "publish"], message, allowed: "direct, or another secrets.mode" }];
+};
+
 const INSTEAD = [
   ["runtime", "id"],
   ["runtime", "tenant"],
@@ -85,7 +104,15 @@ const configurationSecret: Rule = (tree) => {
   }));
 };
 
-const rules: readonly Rule[] = [gitPath, recipients, certificate, acknowledgement, configurationSecret];
+const rules: readonly Rule[] = [
+  gitPath,
+  recipients,
+  unmixed,
+  certificate,
+  acknowledgement,
+  reviewed,
+  configurationSecret,
+];
 
 export function violations(tree: Tree): readonly Violation[] {
   return rules.flatMap((rule) => rule(tree));

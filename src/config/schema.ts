@@ -50,6 +50,9 @@ const parseRecipient = (given: string): Parsed<string> => {
   return RECIPIENT.test(given) ? { value: given } : { wrong: "is not an age recipient" };
 };
 
+const MOUNT = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
+const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
 const KIND = /^[A-Z][A-Za-z0-9]{0,62}$/;
 const parseKind = (given: string): Parsed<string> => (KIND.test(given) ? { value: given } : { wrong: "is not a kind" });
 
@@ -136,10 +139,27 @@ const secrets = section("How credentials are kept from being read in Git.", {
   ]).prefault("sops"),
   sops: section("For mode sops.", {
     age: list("Who can decrypt.", "a list of age recipients (age1…)", parseRecipient, { sensitive: true }).prefault([]),
+    vault: section("A key of Vault's or OpenBao's transit engine that can decrypt, too.", {
+      address: httpsURL("The server."),
+      engine: pattern("Where the engine is mounted.", "a path such as transit", MOUNT, "is not a path").prefault(
+        "transit",
+      ),
+      keyName: pattern("The key's name.", "a name such as runtime-agent", KEY_NAME, "is not a name"),
+      token: reference("A token that may encrypt with the key."),
+      ca: reference("Certificate authorities of the server, in addition to the system's.").nullable().prefault(null),
+    })
+      .nullable()
+      .prefault(null),
+    configFile: flag(
+      "Writes .runtime-agent/.sops.yaml beside the inventory, for people who add files with sops by hand.",
+    ).prefault(false),
   }).prefault({}),
   sealedSecrets: section("For mode sealed-secrets.", {
     certificate: certificateSource.nullable().prefault(null),
     scope: choice("What a sealed value is bound to.", ["strict", "namespace-wide", "cluster-wide"]).prefault("strict"),
+    managed: flag(
+      "Marks the Secrets that come of it with sealedsecrets.bitnami.com/managed, so that a SealedSecret made anew takes them over.",
+    ).prefault(false),
   }).prefault({}),
   acknowledgePlain: flag(
     "Confirms that mode plain lets everybody who can read the repository read the credentials.",

@@ -42,7 +42,7 @@ export async function installFiles(settings: InstallSettings): Promise<ManifestF
       "What the agent may do in a cluster, and the empty objects that spare it the right to create them.",
       (chart) => charts.rights(chart, settings),
     ),
-    ...observing(settings),
+    ...furtherRights(settings),
     ...(settings.admission
       ? [
           file(
@@ -64,8 +64,8 @@ export async function installFiles(settings: InstallSettings): Promise<ManifestF
   ];
 }
 
-/** What the agent may do beside, to see what was applied. */
-function observing(settings: InstallSettings): ManifestFile[] {
+/** What the agent may do beside: to see what was applied, and to write what stands in no file. */
+function furtherRights(settings: InstallSettings): ManifestFile[] {
   const { gitops, canary, mode, namespace, applicationsNamespace } = settings;
   const words = [
     ...(gitops === "none" ? [] : [gitops]),
@@ -78,9 +78,20 @@ function observing(settings: InstallSettings): ManifestFile[] {
     flux: { namespace: charts.FLUX_NAMESPACE, kustomization: charts.AGENT, repository: charts.AGENT },
     argocd: { namespace: charts.ARGOCD_NAMESPACE, application: charts.AGENT },
   };
-  return words.map((word) =>
+  const writing =
+    mode === "cluster"
+      ? [
+          file(
+            "rbac-cluster-secrets.yaml",
+            "What the agent may do beyond rbac.yaml with secrets.mode: cluster: write and delete the credential Secrets.",
+            (chart) => charts.clusterSecretsRights(chart, { namespace, secretsNamespace: applicationsNamespace }),
+          ),
+        ]
+      : [];
+  const looking = words.map((word) =>
     file(`rbac-${word}.yaml`, OBSERVING[word], (chart) => charts.optionalRights[word](chart, names)),
   );
+  return [...writing, ...looking];
 }
 
 const OBSERVING = {

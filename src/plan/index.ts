@@ -14,4 +14,5 @@ export type { DestinationChange } from "./destination.js";
 export { revisionDigest } from "./digest.js";
 export { deletedBefore, learn, memoryFor, publishedBefore } from "./memory.js";
 export { makePlan, type Plan, type PlanOptions, plannedDigest } from "./plan.js";
+export { nextBatch, type Reencryption } from "./reencryption.js";
 export { suspendedNames, suspensionOf } from "./suspension.js";

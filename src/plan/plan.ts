@@ -11,6 +11,7 @@ import {
   type Inventory,
   type InventoryFile,
   sealKeyID,
+  secretNameOf,
   treeDigest,
 } from "../base/index.js";
 import { Failure } from "../common/failure.js";
@@ -25,13 +26,14 @@ import {
   REVISION_PATH,
   revisionText,
 } from "../render/index.js";
-import type { SealedApplication, SealedFile } from "../seal/index.js";
+import type { ClusterManifest, SealedApplication, SealedFile, WaitingFile } from "../seal/index.js";
 import type { DeletionRecord, HeldSet, Memory, PublishedApplication } from "../state/index.js";
 import type { ApprovalState } from "./approval.js";
 import type { Decision, Hold } from "./decision.js";
 import { committedCounts, ofTheDay } from "./deletion.js";
 import type { DestinationChange } from "./destination.js";
 import { revisionDigest } from "./digest.js";
+import { type Reencryption, reencryptionOf } from "./reencryption.js";
 import { type Settlement, type SettleOptions, settle } from "./settle.js";
 
 export interface Plan {
@@ -40,6 +42,8 @@ export interface Plan {
   readonly deletes: readonly string[];
   /** All of the tree that the plan leads to, by path. */
   readonly rows: ReadonlyMap<string, InventoryFile>;
+  /** Secrets that stand in the cluster and not in Git: all that are to be there, and those that go. */
+  readonly cluster: ClusterChanges;
   /** Names, sorted. */
   readonly created: readonly string[];
   readonly updated: readonly string[];
@@ -53,6 +57,8 @@ export interface Plan {
   readonly held: readonly Hold[];
   readonly setAside: readonly SetAside[];
   readonly degraded: readonly Degraded[];
+  /** Of Secrets that are sealed for others than those configured; null when there is none. */
+  readonly reencryption: Reencryption | null;
   /** Of the tree that the plan leads to. */
   readonly digest: string;
   /** Of the tree as it is; null when nothing of ours is there. */
@@ -78,6 +84,18 @@ export interface Plan {
   readonly at: Date;
 }
 
+export interface ClusterChanges {
+  readonly apply: readonly ClusterManifest[];
+  readonly remove: readonly ClusterPlace[];
+  /** Secrets that stand in Git from now on: whoever applies them from there may also take them away again. */
+  readonly release: readonly ClusterPlace[];
+}
+
+interface ClusterPlace {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 export interface PlanOptions extends SettleOptions {
   readonly drift: Drift;
   readonly runtimeID: string;
@@ -86,6 +104,14 @@ export interface PlanOptions extends SettleOptions {
   readonly degraded: readonly Degraded[];
   /** The canary to be written (sealed over `plannedDigest`); "unsealed" before that. @default none is wanted */
   readonly canary?: SealedFile | "unsealed";
+  /** Keyed name of mode and recipients in use. */
+  readonly sealing: string;
+  /** Secrets sealed for others, of which the values are known. */
+  readonly waiting: readonly WaitingFile[];
+  /** Paths of those that are sealed anew in this cycle. @default none */
+  readonly batch?: ReadonlySet<string>;
+  /** Text of further files that belong to no Application, by path. @default none */
+  readonly common?: ReadonlyMap<string, string>;
   /** Namespace of the revision ConfigMap. */
   readonly namespace: string;
   /** What is remembered of earlier commits. */
@@ -100,10 +126,12 @@ export function makePlan(options: PlanOptions): Plan {
   const { published, staying } = settled;
   const tree = assembleAll(settled, options);
   const gone = owned.files.map(({ path }) => path).filter((path) => !tree.rows.has(path) && base.listing.has(path));
+  const isInGit = (path: string) => base.listing.has(path) && !base.inCluster.has(path);
+  const moved = [...tree.rows.values()].flatMap(({ path, cluster }) => (cluster !== undefined ? path : []));
   const approval = outcomeOfApproval(settled, tree.rows, options);
   const used = approval.used !== null && base.listing.has(APPROVE_PATH) ? [APPROVE_PATH] : [];
 
-  const touched = new Set([...tree.writes.keys(), ...gone].map(applicationOf));
+  const touched = new Set([...tree.writes.keys(), ...tree.applied, ...gone].map(applicationOf));
   const names = published.map(({ application }) => application.name).sort();
   const ids = new Set(published.map(({ application }) => application.id));
   const deleted = settled.due.map(({ name }) => name);
@@ -111,7 +139,8 @@ export function makePlan(options: PlanOptions): Plan {
   return {
     writes: tree.writes,
     rows: tree.rows,
-    deletes: [...gone, ...used].sort(),
+    deletes: [...gone.filter(isInGit), ...moved.filter(isInGit), ...used].sort(),
+    cluster: clusterChanges(published, tree.rows, options),
     created: names.filter((name) => !folders.has(name)),
     updated: names.filter((name) => folders.has(name) && touched.has(name)),
     unchanged: names.filter((name) => folders.has(name) && !touched.has(name)),
@@ -128,6 +157,7 @@ export function makePlan(options: PlanOptions): Plan {
     held: settled.held,
     setAside: settled.setAside,
     degraded: options.degraded.filter(({ id }) => ids.has(id)),
+    reencryption: reencryptionOf(tree.rows.values(), { ...options, batch: options.batch ?? new Set() }),
     digest: tree.digest,
     committedDigest: owned.files.length === 0 ? null : revisionDigest(owned.files),
     decision,
@@ -148,6 +178,28 @@ export function makePlan(options: PlanOptions): Plan {
 
 /** What `makePlan` will give as `digest`: what a canary tells must be known before it is sealed. */
 export const plannedDigest = (options: PlanOptions): string => assemble(settle(options), options).digest;
+
+/** What is published with values that are known; and of what the inventory knows, what is not to be there any more. */
+function clusterChanges(
+  published: readonly SealedApplication[],
+  rows: ReadonlyMap<string, InventoryFile>,
+  { owned, base }: PlanOptions,
+): ClusterChanges {
+  const apply = published.flatMap(({ files }) => files.flatMap(({ manifest }) => manifest ?? []));
+  const staying = new Set([...rows.values()].map(({ path }) => secretNameOf(path)));
+  const remove = owned.files.flatMap(({ path, cluster }) => {
+    const name = secretNameOf(path);
+    // Under another path it is the same Secret, as when its Application has another name and is cut alike.
+    const isGone = cluster !== undefined && base.inCluster.has(path) && !staying.has(name);
+    return isGone ? [{ namespace: cluster, name }] : [];
+  });
+  const release = owned.files.flatMap(({ path, cluster }) => {
+    const now = rows.get(path);
+    const isInGit = cluster !== undefined && now !== undefined && now.cluster === undefined;
+    return isInGit ? [{ namespace: cluster, name: secretNameOf(path) }] : [];
+  });
+  return { apply, remove, release };
+}
 
 /** An approval is used up when something passes by it, and void when a second look contradicts it. */
 function outcomeOfApproval(
@@ -207,6 +259,8 @@ function othersThan(
 interface Files {
   readonly rows: Map<string, InventoryFile>;
   readonly writes: Map<string, Buffer>;
+  /** Paths of Secrets that are new or changed in the cluster. */
+  readonly applied: readonly string[];
   readonly digest: string;
 }
 
@@ -226,10 +280,13 @@ function assemble(settled: Settlement, options: PlanOptions): Files {
   const { base, owned, drift, namespace, canary } = options;
   const rows = new Map<string, InventoryFile>();
   const writes = new Map<string, Buffer>();
+  const applied: string[] = [];
   const before = new Map(owned.files.map((row) => [row.path, row]));
   const add = (row: InventoryFile, content: Buffer | null) => {
     rows.set(row.path, content === null ? row : withFormer(row, before.get(row.path)));
-    if (content !== null && base.listing.get(row.path) !== row.blob) writes.set(row.path, content);
+    if (content === null || base.listing.get(row.path) === row.blob) return;
+    if (row.cluster === undefined) writes.set(row.path, content);
+    else applied.push(row.path);
   };
   const addCommon = (path: string, text: string) => {
     const content = Buffer.from(text);
@@ -242,15 +299,17 @@ function assemble(settled: Settlement, options: PlanOptions): Files {
   for (const row of absentRows(settled, options)) add(row, null);
   for (const { row, content } of settled.published.flatMap(({ files }) => files)) add(row, content);
   addCommon(ATTRIBUTES_PATH, ATTRIBUTES_TEXT);
+  for (const [path, text] of options.common ?? []) addCommon(path, text);
   const there = () => [...rows.values()].filter(({ absent }) => absent !== true);
   const manifests = there()
+    .filter(({ cluster }) => cluster === undefined)
     .map(({ path }) => path)
     .filter((path) => applicationOf(path) !== null);
   addCommon(KUSTOMIZATION_PATH, kustomizationText(canary === undefined ? manifests : [...manifests, CANARY_PATH]));
   const digest = revisionDigest(there());
   addCommon(REVISION_PATH, revisionText(digest, namespace));
   if (canary !== undefined && canary !== "unsealed") add(canary.row, canary.content);
-  return { rows, writes, digest };
+  return { rows, writes, applied, digest };
 }
 
 /**

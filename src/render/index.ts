@@ -12,6 +12,6 @@ export {
   REVISION_PATH,
   revisionText,
 } from "./common-files.js";
-export type { KubernetesObject, Manifest } from "./manifest.js";
+export { type KubernetesObject, type Manifest, SUBSTITUTION_OPT_OUT } from "./manifest.js";
 export { type RenderedApplication, type Rendering, renderEstate } from "./render-estate.js";
 export { loadRenderer, type Renderer, type RendererOptions } from "./renderer.js";

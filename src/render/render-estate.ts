@@ -23,8 +23,13 @@ export interface RenderOptions {
   readonly base: Base;
   /** Rows of the verified inventory by Director id; empty when there is none. */
   readonly committed: ReadonlyMap<string, readonly InventoryFile[]>;
-  /** Keyed fingerprint of a whole Secret; null when a value is not known, which counts as unchanged. */
-  readonly fingerprint: (secret: ApplicationModel["secrets"][number]) => string | null;
+  /**
+   * Keyed fingerprint of a whole Secret, sealed for those that the row names; null when a value is not known, which counts
+   * as unchanged.
+   */
+  readonly fingerprint: (secret: ApplicationModel["secrets"][number], sealing?: string) => string | null;
+  /** Ids of Applications that are rendered in any case, since files of theirs are sealed anew. @default none */
+  readonly again?: ReadonlySet<string>;
   readonly signal: AbortSignal;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -44,7 +49,7 @@ export async function renderEstate(options: RenderOptions): Promise<Rendering> {
     const rows = (committed.get(application.id) ?? []).filter(
       (row) => row.path.startsWith(folder) && !(isSecretPath(row.path) && isVanished(row, application)),
     );
-    if (isUnchanged(application, input, rows, options)) {
+    if (options.again?.has(application.id) !== true && isUnchanged(application, input, rows, options)) {
       applications.push({ application, input, manifests: null, kept: rows });
       continue;
     }
@@ -68,7 +73,7 @@ function isUnchanged(
   if (rows.some(({ path, blob, written }) => written !== undefined || base.listing.get(path) !== blob)) return false;
   return application.secrets.every((secret) => {
     const row = rows.find(({ path }) => path.endsWith(`/secrets/${secret.name}.yaml`));
-    const current = fingerprint(secret);
+    const current = fingerprint(secret, row?.sealing);
     return row !== undefined && (current === null || current === row.fingerprint);
   });
 }

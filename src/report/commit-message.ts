@@ -40,10 +40,17 @@ export function commitMessage(outcome: Outcome, options: CommitMessageOptions): 
     list("Set aside", setAside.map(withReason)),
     list("Degraded", [...new Set(degraded.map(withReason))]),
   ].filter((section) => section !== "");
-  const own = [`Runtime: ${forCommitMessage(runtime)}`, `Digest: ${digest}`, `Agent-Version: ${version}`];
+  const label = reencryptionLabel(outcome);
+  const own = [
+    `Runtime: ${forCommitMessage(runtime)}`,
+    `Digest: ${digest}`,
+    `Agent-Version: ${version}`,
+    ...(label === null ? [] : [label.trailer]),
+  ];
   const values = valuesOf(outcome, options);
   const theirs = Object.entries(further).map(([name, template]) => `${name}: ${fillTemplate(template, values)}`);
-  const first = options.subject == null ? values.summary : fillTemplate(options.subject, values);
+  // Sealing anew is told as such, whatever the template says.
+  const first = label?.subject ?? (options.subject == null ? values.summary : fillTemplate(options.subject, values));
   return `${[first, ...sections, [...own, ...theirs].join("\n")].join("\n\n")}\n`;
 }
 
@@ -62,6 +69,16 @@ function valuesOf({ applications }: Outcome, { runtime, digest, version }: Commi
     degraded: new Set(degraded.map(({ id }) => id)).size,
     digest,
     version,
+  };
+}
+
+/** Of a commit that seals files anew, and nothing else: to be found in a log. */
+function reencryptionLabel({ reencryption }: Outcome): { readonly subject: string; readonly trailer: string } | null {
+  if (reencryption === null || reencryption.done === 0) return null;
+  const { done, waiting, notReencrypted } = reencryption;
+  return {
+    subject: `Seal ${done} ${done === 1 ? "Secret" : "Secrets"} anew for the mode and recipients configured`,
+    trailer: `Reencryption: ${done} done, ${waiting} waiting, ${notReencrypted.length} not possible`,
   };
 }
 

@@ -87,8 +87,10 @@ interface SecretDocument {
 function readSecret(text: string): SecretDocument | null {
   try {
     const value = parseYaml(text, { file: "a Secret", stage: "report", code: "Internal" });
-    const { apiVersion, kind, metadata, type, immutable, data = {} } = value as Record<string, unknown>;
-    if (typeof data !== "object" || data === null) return null;
+    const { apiVersion, kind, metadata, type, immutable, spec, ...rest } = value as Record<string, unknown>;
+    // Of a SealedSecret the sealed values; its template may hold anything of anybody.
+    const data = rest.data ?? (spec as { encryptedData?: unknown } | null | undefined)?.encryptedData ?? {};
+    if (typeof data !== "object") return null;
     const open = { apiVersion, kind, metadata, type, immutable };
     // Throws for what the agent never wrote.
     formatYaml(open);

@@ -25,6 +25,7 @@ export function planNotes(plan: Plan, { snapshot, approvals, annotated = null, s
   if (overwritten.length > 0) {
     notes.push(`somebody changed what the agent writes over: ${named(overwritten, NAMED, 200)}`);
   }
+  notes.push(...reencryptionNotes(plan));
   if (snapshot.applications.length + snapshot.unreadable.length === 0) {
     const { scenarios } = snapshot.runtime.labels;
     const isAssigned = Array.isArray(scenarios) && scenarios.length > 0;
@@ -53,6 +54,22 @@ export function planNotes(plan: Plan, { snapshot, approvals, annotated = null, s
     notes.push(hash === null ? `${named}, but nothing is held` : `${named}, but what is held is ${hash}`);
   }
   return notes;
+}
+
+function reencryptionNotes({ reencryption }: Plan): string[] {
+  if (reencryption === null) return [];
+  const { done, waiting, unable } = reencryption;
+  const under = done.length + waiting.length;
+  const progress = `Secrets are sealed anew for the mode and recipients configured: ${done.length} in this cycle, ${waiting.length} wait`;
+  const names = unable.map(({ name, secret }) => `${name}/${secret}`);
+  return [
+    ...(under > 0 ? [progress] : []),
+    ...(unable.length > 0
+      ? [
+          `NotReencrypted: ${unable.length} Secrets are not known to be sealed for the recipients configured, and their values are not known, so former recipients may still open them: ${named(names, NAMED, 200)}`,
+        ]
+      : []),
+  ];
 }
 
 /** From here on a clock that is wrong is told, in milliseconds. */

@@ -16,6 +16,8 @@ export interface Outcome {
   readonly commit: { readonly id: string; readonly branch: string; readonly url: string | null } | null;
   readonly pullRequest: OutcomePullRequest | null;
   readonly applications: OutcomeApplications;
+  /** Of Secrets that are sealed for another mode or other recipients than those configured; null when there is none. */
+  readonly reencryption: OutcomeReencryption | null;
   /** What may be approved; null when nothing is held that an approval lets pass. */
   readonly approval: OutcomeApproval | null;
   readonly suspended: boolean;
@@ -33,6 +35,7 @@ export interface Outcome {
 /** What the cluster showed; null when it was not asked, or could not be. */
 export const appliedOf = ({ applied }: Pick<Outcome, "applied">): Applied | null =>
   "revision" in applied ? applied : null;
+
 /** Of the agent's own branch; on GitLab a merge request. */
 export interface OutcomePullRequest {
   readonly number: number;
@@ -40,6 +43,14 @@ export interface OutcomePullRequest {
   readonly state: "open" | "closed" | "merged";
   readonly openedAt: string;
   readonly branch: string;
+}
+
+export interface OutcomeReencryption {
+  /** Secrets sealed anew in this cycle, and those that wait for the next ones. */
+  readonly done: number;
+  readonly waiting: number;
+  /** Secrets whose values are not known any more: who could open them before still can. Nothing is complete before. */
+  readonly notReencrypted: readonly { readonly name: string; readonly id: string | null; readonly secret: string }[];
 }
 
 export interface OutcomeApproval {
@@ -131,6 +142,7 @@ export function buildOutcome(options: OutcomeOptions): Outcome {
     commit: commit === null ? null : { ...commit, url: null },
     pullRequest: options.pullRequest ?? null,
     applications: applicationsOf(plan),
+    reencryption: plan?.reencryption ? reencryptionOf(plan.reencryption) : null,
     approval: options.approval && approvalOf(options.approval),
     suspended: options.suspended,
     labels: options.labels ?? {},
@@ -164,6 +176,12 @@ function applicationsOf(plan: Plan | null): OutcomeApplications {
   const lists = { created, updated, deleted, replaced, held, setAside, degraded };
   return { total, unchanged: unchanged.length, ...lists, destinationChanges };
 }
+
+const reencryptionOf = ({ done, waiting, unable }: NonNullable<Plan["reencryption"]>): OutcomeReencryption => ({
+  done: done.length,
+  waiting: waiting.length,
+  notReencrypted: unable,
+});
 
 const approvalOf = ({ hold, expires }: ApprovalState): OutcomeApproval => ({
   hash: hold.hash,

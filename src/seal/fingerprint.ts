@@ -12,13 +12,20 @@ export interface FingerprintOptions {
 }
 
 export interface Fingerprinter {
+  /** Keyed name of mode and recipients, which tells nothing about them; by it a file is known that was sealed for others. */
+  readonly sealing: string;
   /** Of one value at its place; null for a redacted value. Equal values at two places have different fingerprints. */
   value(place: { readonly secret: string; readonly key: string }, value: Secret): string | null;
-  /** Of a whole Secret, from those of its values in whatever order; null when one of them is not known. */
-  secret(secret: {
-    readonly name: string;
-    readonly keys: readonly { readonly key: string; readonly fingerprint: string | null }[];
-  }): string | null;
+  /**
+   * Of a whole Secret, from those of its values in whatever order; null when one of them is not known. Given another
+   * `sealing` than the one in use, the fingerprint that the same values had under that one.
+   */
+  secret(secret: FingerprintedSecret, sealing?: string): string | null;
+}
+
+export interface FingerprintedSecret {
+  readonly name: string;
+  readonly keys: readonly { readonly key: string; readonly fingerprint: string | null }[];
 }
 
 /** Keyed by the seal key: without it nobody can tell whether a guess of a value is right. */
@@ -33,11 +40,13 @@ export function createFingerprinter({ sealKey, namespace, sealer }: FingerprintO
     }
     return hmac.digest("hex").slice(0, 32);
   };
+  const own = keyed(["sealing", sealer]);
   return {
+    sealing: own,
     value: ({ secret, key }, value) =>
       value.isRedacted ? null : keyed(["value", namespace, secret, key, value.reveal()]),
-    secret: ({ name, keys }) => {
-      const parts = ["secret", sealer, name];
+    secret: ({ name, keys }, sealing = own) => {
+      const parts = ["secret", sealing, name];
       for (const { key, fingerprint } of [...keys].sort((a, b) => (a.key < b.key ? -1 : 1))) {
         if (fingerprint === null) return null;
         parts.push(key, fingerprint);

@@ -6,6 +6,7 @@ import type { Sealer } from "./sealer.js";
 export function createPlainSealer(): Sealer {
   return {
     identity: JSON.stringify(["plain"]),
+    byKey: false,
     seal: async (object, data) => formatYaml({ ...object, data }),
   };
 }

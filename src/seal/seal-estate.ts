@@ -2,13 +2,14 @@
 
 import { setImmediate } from "node:timers/promises";
 import { readPlaceholder } from "../../templates/index.js";
-import { type Base, DIGEST_ANNOTATION, type InventoryFile } from "../base/index.js";
+import { type Base, DIGEST_ANNOTATION, type InventoryFile, isSecretPath } from "../base/index.js";
 import { Failure } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
 import { sha256 } from "../common/sha256.js";
 import type { Snapshot } from "../fetch/index.js";
 import type { ApplicationModel, SetAside } from "../model/index.js";
 import type { Manifest, RenderedApplication } from "../render/index.js";
+import { type ClusterManifest, clusterManifest, standInFor } from "./cluster.js";
 import type { Fingerprinter } from "./fingerprint.js";
 import { createGate } from "./gate.js";
 import type { Sealer } from "./sealer.js";
@@ -18,6 +19,8 @@ import { guardedValues, type SecretValues, secretValues } from "./values.js";
 export interface SealedFile {
   readonly row: InventoryFile;
   readonly content: Buffer | null;
+  /** What is to stand in the cluster in place of a file; undefined for what stands in Git, or is not known. */
+  readonly manifest?: ClusterManifest;
 }
 
 export interface SealedApplication {
@@ -28,6 +31,14 @@ export interface SealedApplication {
 export interface Sealing {
   readonly applications: readonly SealedApplication[];
   readonly setAside: readonly SetAside[];
+  /** Secrets whose values are as they were, and that are sealed for others than those configured: by path. */
+  readonly waiting: readonly WaitingFile[];
+}
+
+export interface WaitingFile {
+  readonly path: string;
+  /** Director's id of its Application. */
+  readonly id: string;
 }
 
 /** A Secret as the agent sealed it before, where that is not merged yet. */
@@ -37,14 +48,19 @@ export interface SealedBefore {
 }
 
 export interface SealOptions {
-  readonly sealer: Sealer;
+  /** Null where Secrets are applied to the cluster. */
+  readonly sealer: Sealer | null;
+  /** Of Secrets whose template says none. */
+  readonly namespace: string;
   /** Readable Secrets are what the user asked for (`plain`). */
   readonly readable: boolean;
   readonly snapshot: Snapshot;
   readonly rendered: readonly RenderedApplication[];
   readonly base: Base;
   readonly committed: ReadonlyMap<string, readonly InventoryFile[]>;
-  readonly fingerprint: Fingerprinter["secret"];
+  readonly fingerprints: Pick<Fingerprinter, "secret" | "sealing">;
+  /** Paths of Secrets that are sealed anew though their values are as they were. @default none */
+  readonly reseal?: ReadonlySet<string>;
   readonly now: Date;
   /** What stands at a path on the agent's own branch; asked only for what would be sealed anew. @default nothing */
   readonly before?: ((path: string) => Promise<SealedBefore | null>) | undefined;
@@ -58,7 +74,7 @@ export interface SealOptions {
 const LARGEST_SECRET = 1024 * 1024;
 
 /**
- * Seals what changed and keeps the committed bytes of what did not. Then the gate: an Application of whose files one
+ * Seals what changed and keeps the committed bytes of what did not, whoever it is sealed for. Then the gate: an Application of whose files one
  * holds a readable value is set aside (`ReadableSecret`), so that the others go on.
  */
 export async function sealEstate(options: SealOptions): Promise<Sealing> {
@@ -110,8 +126,19 @@ export async function sealEstate(options: SealOptions): Promise<Sealing> {
       setAside.push({ name: application.name, id: application.id, reason: "ReadableSecret", message });
     }
   }
-  return { applications, setAside };
+  const sealed = applications.flatMap(({ application, files }) => files.map(({ row }) => ({ application, row })));
+  const waiting = sealed
+    .filter(({ application, row }) => isForOthers(row, options.fingerprints) && isKnown(application))
+    .map(({ application, row }) => ({ path: row.path, id: application.id }));
+  return { applications, setAside, waiting: waiting.sort((a, b) => (a.path < b.path ? -1 : 1)) };
 }
+
+const isForOthers = ({ path, sealing }: InventoryFile, fingerprints: Pick<Fingerprinter, "sealing">) =>
+  isSecretPath(path) && sealing !== fingerprints.sealing;
+
+/** False for one of a recording that left values out: it cannot be sealed anew. */
+const isKnown = ({ secrets }: ApplicationModel) =>
+  secrets.every(({ keys }) => keys.every(({ fingerprint }) => fingerprint !== null));
 
 /** A file that would hold secret values in readable form, and ids of the Applications whose they are. */
 interface Leak {
@@ -145,20 +172,26 @@ async function sealSecret(
   application: ApplicationModel,
   values: SecretValues,
   committed: InventoryFile | undefined,
-  { sealer, base, fingerprint, now, before }: SealOptions,
+  { sealer, base, fingerprints, reseal, namespace, now, before }: SealOptions,
 ): Promise<SealedFile> {
   // Over the manifest with its placeholders: a changed label is a change, too.
   const input = sha256(text);
   const places = placesOf(object);
-  const current = fingerprint(secretOf(object.metadata.name, places, application));
+  const secret = secretOf(object.metadata.name, places, application);
+  const current = fingerprints.secret(secret);
+  const isThere =
+    committed !== undefined && committed.written === undefined && base.listing.get(path) === committed.blob;
   const unchanged =
-    committed !== undefined &&
+    isThere &&
     committed.input === input &&
-    (current === null || committed.fingerprint === current) &&
-    committed.written === undefined &&
-    base.listing.get(path) === committed.blob;
+    // Values that are not known cannot be sealed for others either.
+    (current === null ||
+      (reseal?.has(path) !== true && committed.fingerprint === fingerprints.secret(secret, committed.sealing)));
   const reference = referenceOf(places, application);
-  if (unchanged) return { row: { ...committed, ...reference }, content: null };
+  // What is said of values that are not known stays as it is.
+  const told = current === null ? {} : reference;
+  const kept = unchanged ? { row: { ...committed, ...told }, content: null } : null;
+  if (kept !== null && (sealer !== null || committed?.cluster === undefined)) return kept;
 
   // What a person reviews already is proposed to the byte, or the review would begin anew with every cycle.
   const proposed = current === null ? null : ((await before?.(path)) ?? null);
@@ -177,10 +210,40 @@ async function sealSecret(
     // A recording without its values: the file is new, but what will stand in it is not known here.
     data[key] = found.isRedacted ? "" : Buffer.from(found.reveal()).toString("base64");
   }
-  const content = Buffer.from(await sealer.seal(object, data, now));
-  const row = { path, id: application.id, ...identified(content, base), input, ...reference };
-  return { row: current === null ? row : { ...row, fingerprint: current }, content };
+  const row = { path, id: application.id, input, ...reference };
+  const known = current === null ? {} : { fingerprint: current, sealing: fingerprints.sealing };
+  if (sealer === null) {
+    const manifest = clusterManifest(object, data, namespace);
+    const shown = current === null ? {} : { manifest };
+    // Applied again though it is unchanged: nobody else would put it back.
+    if (kept !== null) return { ...kept, ...shown };
+    const content = Buffer.from(standInFor(text, current));
+    return {
+      row: { ...row, ...identified(content, base), ...known, cluster: manifest.namespace },
+      content,
+      ...shown,
+    };
+  }
+  const own = new Map(
+    secret.keys.flatMap(({ key, fingerprint }) => (fingerprint === null ? [] : [[key, fingerprint]])),
+  );
+  const isKept =
+    sealer.byKey &&
+    isThere &&
+    committed.cluster === undefined &&
+    committed.sealing === fingerprints.sealing &&
+    reseal?.has(path) !== true;
+  const former = isKept
+    ? { text: (await base.read(path)).toString("utf8"), keys: sameKeys(committed.values ?? {}, own) }
+    : null;
+  const content = Buffer.from(await sealer.seal(object, data, now, former));
+  const each = sealer.byKey && current !== null ? { values: Object.fromEntries(own) } : {};
+  return { row: { ...row, ...identified(content, base), ...known, ...each }, content };
 }
+
+/** Keys of which the value is the one that was sealed. */
+const sameKeys = (sealed: Readonly<Record<string, string>>, now: ReadonlyMap<string, string>): ReadonlySet<string> =>
+  new Set([...now].flatMap(([key, fingerprint]) => (sealed[key] === fingerprint ? [key] : [])));
 
 type Places = readonly (readonly [key: string, place: ReturnType<typeof readPlaceholder>])[];
 

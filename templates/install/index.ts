@@ -2,7 +2,7 @@
 
 export { admissionRights } from "../admission-rights.js";
 export { optionalRights } from "../optional-rights.js";
-export { rights } from "../rights.js";
+export { clusterSecretsRights, rights } from "../rights.js";
 export { ARGOCD_GIT_SECRET, ARGOCD_NAMESPACE, argoCD } from "./argocd.js";
 export { FLUX_GIT_SECRET, FLUX_NAMESPACE, FLUX_SOPS_SECRET, flux } from "./flux.js";
 export { AGENT, APPLIER, CONFIGURATION_SECRET, CREDENTIALS_FOLDER, CREDENTIALS_SECRET } from "./manifest.js";

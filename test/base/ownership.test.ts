@@ -509,7 +509,7 @@ describe("a path with an inventory that does not verify", () => {
 
     expect(rebuilt.trusted).toBe(false);
     expect(rebuilt.files).toEqual(
-      verified.files.map(({ input: _input, fingerprint: _fingerprint, reference, ...row }) =>
+      verified.files.map(({ input: _input, fingerprint: _print, sealing: _sealing, reference, ...row }) =>
         reference === undefined ? row : { ...row, reference: { ...reference, values: null } },
       ),
     );

@@ -18,6 +18,12 @@ const GIT = {
 const AUTH = "RUNTIME_AGENT_GIT_AUTH";
 const PUSH = { ...GIT, RUNTIME_AGENT_GIT_PUSH_URL: "https://h/p" };
 
+const VAULT = {
+  at: { RUNTIME_AGENT_SECRETS_SOPS_VAULT_ADDRESS: "https://vault.example.com" },
+  key: { RUNTIME_AGENT_SECRETS_SOPS_VAULT_KEY_NAME: "k" },
+  token: { RUNTIME_AGENT_SECRETS_SOPS_VAULT_TOKEN_ENV: "T" },
+};
+
 /** What must stand beside a variable for it to mean anything, by the beginning of its path; the longest applies. */
 const COMPANIONS: readonly (readonly [string, Record<string, string>])[] = [
   ["", {}],
@@ -25,6 +31,10 @@ const COMPANIONS: readonly (readonly [string, Record<string, string>])[] = [
   ["git.push.", PUSH],
   ["git.signing.format", { ...GIT, RUNTIME_AGENT_GIT_SIGNING_KEY_ENV: "K" }],
   ["secrets.mode", {}],
+  ["secrets.sops.vault.", { ...VAULT.at, ...VAULT.key, ...VAULT.token }],
+  ["secrets.sops.vault.address", { ...VAULT.key, ...VAULT.token }],
+  ["secrets.sops.vault.keyName", { ...VAULT.at, ...VAULT.token }],
+  ["secrets.sops.vault.token.", { ...VAULT.at, ...VAULT.key }],
   ...["auth", "push.auth"].flatMap((place): [string, Record<string, string>][] => {
     const base = place === "auth" ? GIT : PUSH;
     const prefix = place === "auth" ? AUTH : "RUNTIME_AGENT_GIT_PUSH_AUTH";
@@ -97,6 +107,7 @@ const VALUES: Record<string, string> = {
   eventsURL: "https://example.com/x",
   gatewayURL: "https://example.com/x",
   api: "https://example.com/x",
+  address: "https://example.com",
   https: "https://example.com/x",
   push: "https://example.com/x",
 };

@@ -82,8 +82,8 @@ describe("the configuration", () => {
       },
       secrets: {
         mode: "sops",
-        sops: { age: [RECIPIENT] },
-        sealedSecrets: { certificate: { file: "/etc/sealing.pem" }, scope: "strict" },
+        sops: { age: [RECIPIENT], vault: null, configFile: false },
+        sealedSecrets: { certificate: { file: "/etc/sealing.pem" }, scope: "strict", managed: false },
         acknowledgePlain: false,
       },
       applications: {
@@ -153,8 +153,8 @@ describe("the configuration", () => {
       },
       secrets: {
         mode: "sops",
-        sops: { age: [] },
-        sealedSecrets: { certificate: null, scope: "strict" },
+        sops: { age: [], vault: null, configFile: false },
+        sealedSecrets: { certificate: null, scope: "strict", managed: false },
         acknowledgePlain: false,
       },
       applications: {

@@ -35,6 +35,8 @@ export interface FakeAPIServer {
   readonly requests: readonly APIRequest[];
   /** By path; what is put here is there. */
   readonly objects: Map<string, APIObject>;
+  /** By path, decoded: what a Service answers through the API server, which is no object. */
+  readonly texts: Map<string, string>;
   /** Asked for each request; null for none. */
   fault: (request: APIRequest) => Fault | null | Promise<Fault | null>;
   readonly url: string;
@@ -53,6 +55,7 @@ export interface APIObject {
 export async function startFakeAPIServer(): Promise<FakeAPIServer> {
   const requests: APIRequest[] = [];
   const objects = new Map<string, APIObject>();
+  const texts = new Map<string, string>();
   const folders: string[] = [];
   let version = 0;
 
@@ -107,6 +110,10 @@ export async function startFakeAPIServer(): Promise<FakeAPIServer> {
       if ("answer" in fault) return void answer(response, 200, fault.answer);
       return void refuse(response, fault.status, fault.message);
     }
+    const proxied = texts.get(decodeURIComponent(path));
+    if (proxied !== undefined) {
+      return void response.writeHead(200, { "Content-Type": "application/x-pem-file" }).end(proxied);
+    }
     const [status, answered] = serve(method, path, body === "" ? null : JSON.parse(body));
     if (fault === "lose-answer") return void request.socket.destroy();
     if (status >= 400) refuse(response, status);
@@ -118,6 +125,7 @@ export async function startFakeAPIServer(): Promise<FakeAPIServer> {
   const fake: FakeAPIServer = {
     requests,
     objects,
+    texts,
     fault: () => null,
     url,
     kubeconfig: async (user = { token: "the-token" }) => {

@@ -29,6 +29,11 @@ const of =
 const without = (find: string): Change => ({ find, replace: "" });
 const instead = (find: string, replace: string): Change => ({ find, replace });
 
+const sealingAnew = of("src/plan/reencryption.ts", "test/seal/reencryption.test.ts");
+const sealing = of("src/seal/seal-estate.ts", "test/seal/seal-estate.test.ts");
+const sealedSecrets = of("src/seal/sealed-secrets.ts", "test/seal/sealed-secrets.test.ts");
+const sealingCertificate = of("src/seal/sealing-certificate.ts", "test/seal/sealing-certificate.test.ts");
+const clusterMode = of("src/plan/plan.ts", "test/seal/cluster-mode.test.ts");
 const deletion = of("src/plan/deletion.ts", "test/plan/deletion.test.ts");
 const observation = of("src/plan/observation.ts", "test/plan/deletion.test.ts", "test/plan/observation.test.ts");
 const decision = of("src/plan/decision.ts", "test/plan/decision.test.ts");
@@ -840,4 +845,45 @@ export const guards: readonly Guard[] = [
   ),
   applied("what was not asked is not applied", instead("view.applications !== null && missing", "missing")),
   applied("words of others are made harmless", instead("message: forTerminal(message.trim(), SENTENCE)", "message")),
+  sealingAnew(
+    "sealing anew has a commit of its own",
+    instead("writes.size + deletes.length > 0 ? [] : waiting.slice(0, BATCH)", "waiting.slice(0, BATCH)"),
+  ),
+  sealingAnew("a commit seals no more anew than can be looked through", without(".slice(0, BATCH)")),
+  sealingAnew(
+    "files that cannot be sealed anew are named",
+    instead(".filter(({ path }) => !known.has(path))", ".filter(() => false)"),
+  ),
+  sealing(
+    "values that are not known are not taken for changed ones",
+    instead("(current === null ||\n", "(\n"),
+    "test/seal/reencryption.test.ts",
+  ),
+  sealing(
+    "bytes are kept of files only that are as they were written",
+    instead(
+      "    isThere &&\n    committed.cluster === undefined",
+      "    committed !== undefined &&\n    committed.cluster === undefined",
+    ),
+    "test/seal/reencryption.test.ts",
+  ),
+  sealedSecrets(
+    "sealed values are kept in the place only that they are bound to",
+    without(
+      "  if (file.name !== place.name || file.namespace !== place.namespace || file.scope !== place.scope) return new Map();\n",
+    ),
+  ),
+  sealingCertificate(
+    "nothing is sealed for an expired certificate",
+    instead("if (notAfter <= now)", "if (notAfter < new Date(0))"),
+  ),
+  clusterMode("no Secret is removed from the cluster that is to stay", without(" && !staying.has(name)")),
+  clusterMode(
+    "what stands in the cluster is in no kustomization",
+    without("    .filter(({ cluster }) => cluster === undefined)\n"),
+  ),
+  clusterMode(
+    "what stands in no file is in no commit",
+    instead("if (row.cluster === undefined) writes.set", "if (row.path !== row.blob) writes.set"),
+  ),
 ];

@@ -2,19 +2,15 @@
 
 import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { describe, expect, it } from "vitest";
 import { createSopsSealer } from "../../src/seal/sops.js";
 import { aFolder, aWorld, type Landscape, parseObject } from "../e2e/world.js";
+import { tools } from "./tools.js";
 
 const execute = promisify(execFile);
-
-const tools =
-  process.env.RUNTIME_AGENT_TOOLS ??
-  join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "runtime-agent-tools");
 
 async function sops(file: string, key: string): Promise<{ data: Record<string, string> }> {
   const { stdout } = await execute(join(tools, "sops"), ["decrypt", "--output-type", "json", file], {

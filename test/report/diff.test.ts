@@ -2,15 +2,15 @@ import { generateIdentity, identityToRecipient } from "age-encryption";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { diffFiles } from "../../src/report/index.js";
-import { createSealer, type SealMode } from "../../src/seal/index.js";
+import { createSealer, type FileMode } from "../../src/seal/index.js";
 import { noon } from "../builders.js";
 
 const path = "applications/mp-shop/secrets/mp-shop-1.yaml";
-const plain: SealMode = { mode: "plain" };
-const sops: SealMode = { mode: "sops", recipients: [await identityToRecipient(await generateIdentity())] };
+const plain: FileMode = { mode: "plain" };
+const sops: FileMode = { mode: "sops", recipients: [await identityToRecipient(await generateIdentity())] };
 
 const metadata = { name: "mp-shop-1", namespace: "kyma-system", labels: { app: "mp-shop" } };
-const secretFile = (mode: SealMode, values: Readonly<Record<string, string>>, more: object = {}) =>
+const secretFile = (mode: FileMode, values: Readonly<Record<string, string>>, more: object = {}) =>
   createSealer(mode).seal(
     { apiVersion: "v1", kind: "Secret", metadata: { ...metadata, ...more }, type: "Opaque" },
     Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString("base64")])),

@@ -63,6 +63,7 @@ describe("the outcome of a cycle", () => {
       digest: { planned: "sha256:new", target: "sha256:new", applied: null },
       commit: { id: "a".repeat(40), branch: "main", url: null },
       pullRequest: null,
+      reencryption: null,
       applications: {
         total: 9,
         unchanged: 3,

@@ -4,7 +4,7 @@ import { App, Chart } from "cdk8s";
 import { describe, expect, it } from "vitest";
 import { formatYaml } from "../../src/adapters/yaml/index.js";
 import { optionalRights } from "../../templates/optional-rights.js";
-import { rights } from "../../templates/rights.js";
+import { clusterSecretsRights, rights } from "../../templates/rights.js";
 
 interface Manifest {
   readonly kind: string;
@@ -102,5 +102,27 @@ describe("the rights", () => {
     expect(bindings.map(({ metadata }) => metadata.namespace)).toEqual(["agents", "mesh", "default", undefined]);
     expect(new Set(bindings.map(({ subjects }) => JSON.stringify(subjects))).size).toBe(1);
     expect(bindings[0]?.subjects).toEqual([{ kind: "ServiceAccount", name: "runtime-agent", namespace: "agents" }]);
+  });
+});
+
+describe("the rights of mode cluster", () => {
+  const chart = new Chart(new App(), "rights");
+  clusterSecretsRights(chart, { namespace: "kyma-system", secretsNamespace: "kyma-system" });
+  const manifests = chart.toJson() as Manifest[];
+
+  it("are those of the file that is shipped", () => {
+    const file = join(import.meta.dirname, "..", "..", "deploy", "rbac-cluster-secrets.yaml");
+
+    expect(readFileSync(file, "utf8").split("---\n").slice(1)).toEqual(manifests.map(formatYaml));
+  });
+
+  it("let the Secrets of one namespace be written and deleted, and have a name of their own", () => {
+    expect(manifests.map(({ kind, metadata: { name, namespace } }) => [kind, name, namespace])).toEqual([
+      ["Role", "runtime-agent-secrets", "kyma-system"],
+      ["RoleBinding", "runtime-agent-secrets", "kyma-system"],
+    ]);
+    expect(manifests[0]?.rules).toEqual([
+      { apiGroups: [""], resources: ["secrets"], verbs: ["create", "patch", "delete"] },
+    ]);
   });
 });

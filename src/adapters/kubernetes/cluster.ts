@@ -1,6 +1,7 @@
 /** The cluster, opened once for many calls. */
 
 import { type AppliedObjects, createAppliedObjects } from "./applied-objects.js";
+import { type AppliedSecrets, createAppliedSecrets } from "./applied-secrets.js";
 import { type ClusterOptions, createCalls } from "./calls.js";
 import { type ClusterCompassConnection, createCompassConnections } from "./compass-connections.js";
 import { type ClusterDeployment, createDeployments } from "./deployments.js";
@@ -12,9 +13,11 @@ import { type ClusterLease, createLeases } from "./leases.js";
 import { createLists, type Lists } from "./lists.js";
 import type { Objects, Place } from "./objects.js";
 import { type ClusterSecret, createSecrets } from "./secrets.js";
+import { createServices, type ServicePath } from "./services.js";
 
 export interface Cluster extends Lists {
   readonly secrets: Objects<ClusterSecret>;
+  readonly appliedSecrets: AppliedSecrets;
   readonly leases: Objects<ClusterLease>;
   readonly compassConnections: Objects<ClusterCompassConnection>;
   readonly applied: AppliedObjects;
@@ -25,6 +28,8 @@ export interface Cluster extends Lists {
   deployment(place: Place): Promise<ClusterDeployment | null>;
   /** Tries an object without storing it. */
   readonly tryApply: TryApply;
+  /** What a Service answers over http at its port `http`, asked through the API server. */
+  serviceText(service: ServicePath): Promise<string>;
   /** Tells an Event, or counts it once more when it was told before. */
   tell(event: ClusterEvent): Promise<void>;
   /** Rejects as the API would refuse an Event about an object; stores nothing. */
@@ -40,6 +45,7 @@ export function openCluster(options: ClusterOptions): Cluster {
   const send = createCalls(options);
   return {
     secrets: createSecrets(send),
+    appliedSecrets: createAppliedSecrets(send),
     leases: createLeases(send),
     compassConnections: createCompassConnections(send),
     applied: createAppliedObjects(send),
@@ -47,6 +53,7 @@ export function openCluster(options: ClusterOptions): Cluster {
     deployment: createDeployments(send),
     tryApply: createTryApply(send),
     ...createLists(send),
+    serviceText: createServices(send),
     ...createEvents(send),
     compassConnection: async (name) => {
       const call = { verb: "get", resource: COMPASS_CONNECTIONS.plural, object: `CompassConnection ${name}` };

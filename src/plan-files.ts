@@ -1,0 +1,37 @@
+/** Stages render, seal and plan over one decision; a second time where files are to be sealed anew by themselves. */
+
+import { nextBatch, type Plan } from "./plan/index.js";
+import type { Rendering } from "./render/index.js";
+import type { Sealing } from "./seal/index.js";
+
+export interface FileStages {
+  /** `again`: ids of Applications that are rendered in any case. */
+  readonly render: (again: ReadonlySet<string>) => Promise<Rendering>;
+  /** `reseal`: paths of Secrets that are sealed anew in any case. */
+  readonly seal: (rendering: Rendering, reseal: ReadonlySet<string>) => Promise<Sealing>;
+  readonly plan: (rendering: Rendering, sealing: Sealing, batch: ReadonlySet<string>) => Promise<Plan>;
+}
+
+export interface PlannedFiles {
+  readonly rendering: Rendering;
+  readonly sealing: Sealing;
+  readonly plan: Plan;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * What changed in Compass comes first, in a commit of its own. Only when there is nothing else to do are Secrets sealed anew
+ * that are still for another mode or other recipients, a batch at a time.
+ */
+export async function planFiles({ render, seal, plan }: FileStages): Promise<PlannedFiles> {
+  const run = async (again: ReadonlySet<string>, reseal: ReadonlySet<string>): Promise<PlannedFiles> => {
+    const rendering = await render(again);
+    const sealing = await seal(rendering, reseal);
+    return { rendering, sealing, plan: await plan(rendering, sealing, reseal) };
+  };
+  const first = await run(NONE, NONE);
+  const batch = nextBatch(first.sealing.waiting, first.plan);
+  if (batch.length === 0) return first;
+  return run(new Set(batch.map(({ id }) => id)), new Set(batch.map(({ path }) => path)));
+}

@@ -1,0 +1,23 @@
+/** The creation rules of sops, for people who add or edit files with it by hand. */
+
+import { formatYaml } from "./adapters/yaml/index.js";
+import type { Config } from "./config/index.js";
+
+/** Beside the inventory, where no kustomization takes it for a manifest. */
+export const SOPS_CONFIG_PATH = ".runtime-agent/.sops.yaml";
+
+/** What the agent seals with, as sops wants to be told of it. */
+export function sopsConfigText({ age, vault }: Config["secrets"]["sops"]): string {
+  const transit = vault && `${vault.address.replace(/\/+$/, "")}/v1/${vault.engine}/keys/${vault.keyName}`;
+  return formatYaml({
+    creation_rules: [
+      {
+        path_regex: "secrets/[^/]+\\.yaml$",
+        encrypted_regex: "^(data|stringData)$",
+        mac_only_encrypted: true,
+        ...(age.length === 0 ? {} : { age: age.join(",") }),
+        ...(transit === null ? {} : { hc_vault_transit_uri: transit }),
+      },
+    ],
+  });
+}

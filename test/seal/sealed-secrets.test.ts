@@ -1,0 +1,147 @@
+import { createPrivateKey } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { createSealer, readSealingCertificate } from "../../src/seal/index.js";
+import { noon } from "../builders.js";
+import { aSealingPair, openSealed, openSealedFile, parseSealed } from "./sealing-pair.js";
+
+const pair = await aSealingPair();
+const other = await aSealingPair();
+const certificate = readSealingCertificate(pair.certificate, "the test", new Date());
+const OPT_OUT = { "kustomize.toolkit.fluxcd.io/substitute": "disabled" };
+const object = {
+  apiVersion: "v1",
+  kind: "Secret",
+  metadata: { name: "s", namespace: "n", labels: { app: "shop" }, annotations: OPT_OUT },
+  type: "Opaque",
+};
+const base64 = (values: Record<string, string>) =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString("base64")]));
+const sealer = (scope: "strict" | "namespace-wide" | "cluster-wide" = "strict", managed = false) =>
+  createSealer({ mode: "sealed-secrets", certificate, scope, managed });
+
+describe("a SealedSecret", () => {
+  it.each([
+    ["strict", "n/s", {}],
+    ["namespace-wide", "n", { "sealedsecrets.bitnami.com/namespace-wide": "true" }],
+    ["cluster-wide", "", { "sealedsecrets.bitnami.com/cluster-wide": "true" }],
+  ] as const)("of scope %s is bound to its place, and says so on both objects", async (scope, label, annotations) => {
+    const text = await sealer(scope).seal(object, base64({ username: "user", password: "word" }), noon);
+
+    expect(openSealedFile(text, pair.key, label)).toEqual({ username: "user", password: "word" });
+    expect(() => openSealedFile(text, pair.key, "n/other")).toThrow();
+    expect(() => openSealedFile(text, other.key, label)).toThrow();
+    const { metadata, spec, ...rest } = parseSealed(text);
+    expect(rest).toEqual({ apiVersion: "bitnami.com/v1alpha1", kind: "SealedSecret" });
+    expect(metadata).toEqual({ ...object.metadata, annotations: { ...OPT_OUT, ...annotations } });
+    const own = Object.keys(annotations).length === 0 ? {} : { annotations };
+    expect(spec.template).toEqual({
+      metadata: { name: "s", namespace: "n", labels: { app: "shop" }, ...own },
+      type: "Opaque",
+    });
+  });
+
+  it("lets its Secret be taken over where that is asked for", async () => {
+    const text = await sealer("strict", true).seal(object, base64({ a: "1" }), noon);
+
+    expect(parseSealed(text).spec.template.metadata).toMatchObject({
+      annotations: { "sealedsecrets.bitnami.com/managed": "true" },
+    });
+    expect(Object.keys(parseSealed(text).metadata.annotations)).toEqual(Object.keys(OPT_OUT));
+  });
+
+  it("keeps type and immutability of the Secret", async () => {
+    const given = { ...object, type: "kubernetes.io/basic-auth", immutable: true };
+
+    const { template } = parseSealed(await sealer().seal(given, base64({ a: "1" }), noon)).spec;
+
+    expect([template.type, template.immutable]).toEqual(["kubernetes.io/basic-auth", true]);
+  });
+
+  it("has the form that the controller reads: the length of the RSA part, that part, then the value with its tag", async () => {
+    const text = await sealer().seal(object, base64({ a: "abc" }), noon);
+
+    const bytes = Buffer.from(parseSealed(text).spec.encryptedData.a ?? "", "base64");
+    expect([bytes.readUInt16BE(0), bytes.length]).toEqual([256, 2 + 256 + 3 + 16]);
+  });
+
+  it.each([
+    ["empty", ""],
+    ["of one byte", "x"],
+    ["a", "a"],
+    ["true", "true"],
+    ["null", "null"],
+    ["of 900 KB", "0123456789".repeat(90_000)],
+    ["of several bytes a character", "Zürich 日本語 😀"],
+    ["that a template would replace", "{{ .x }} $".concat("{FOO}")],
+  ])("gives back a value %s", async (_, value) => {
+    const text = await sealer().seal(object, base64({ password: value, username: "user" }), noon);
+
+    expect(openSealedFile(text, pair.key, "n/s")).toEqual({ password: value, username: "user" });
+  });
+
+  it("never looks twice the same, nor for equal values", async () => {
+    const files = [0, 1].map(() => sealer().seal(object, base64({ a: "same", b: "same" }), noon));
+
+    const values = (await Promise.all(files)).flatMap((text) => Object.values(parseSealed(text).spec.encryptedData));
+
+    expect(new Set(values).size).toBe(4);
+  });
+});
+
+describe("sealing one value of several anew", () => {
+  const before = base64({ username: "user", password: "old" });
+  const after = base64({ username: "user", password: "new" });
+  const seal = async (former: string, keys: string[], changes: Parameters<typeof sealer> = []) =>
+    parseSealed(await sealer(...changes).seal(object, after, noon, { text: former, keys: new Set(keys) })).spec
+      .encryptedData;
+
+  it("keeps the bytes of the others", async () => {
+    const former = await sealer().seal(object, before, noon);
+
+    const now = await seal(former, ["username"]);
+
+    expect(now.username).toBe(parseSealed(former).spec.encryptedData.username);
+    expect(openSealed(now.password ?? "", pair.key, "n/s")).toBe("new");
+  });
+
+  it.each<[string, (text: string) => string]>([
+    ["bound to another name", (text) => text.replaceAll("name: s\n", "name: t\n")],
+    ["bound to another namespace", (text) => text.replaceAll(/namespace: "?n"?\n/g, "namespace: m\n")],
+    [
+      "of another scope",
+      (text) =>
+        text.replace("  annotations:\n", '  annotations:\n    sealedsecrets.bitnami.com/cluster-wide: "true"\n'),
+    ],
+    ["of which a part was cut", (text) => text.replace(/username: .{300}/, "username: ")],
+    ["that is no base64", (text) => text.replace(/username: ./, "username: !!str §")],
+    ["that is no YAML", () => "{"],
+  ])("keeps nothing of a file %s", async (_, change) => {
+    const former = await sealer().seal(object, before, noon);
+
+    const now = await seal(change(former), ["username"]);
+
+    expect(now.username).not.toBe(parseSealed(former).spec.encryptedData.username);
+    expect(openSealed(now.username ?? "", pair.key, "n/s")).toBe("user");
+  });
+});
+
+describe("the identity of the mode", () => {
+  it("is the public key, the scope and the adoption: another certificate for the same key is the same", async () => {
+    const renewed = await aSealingPair({ key: createPrivateKey(pair.key) });
+    const identityOf = (pem: string, scope: "strict" | "cluster-wide", managed = false) => {
+      const read = readSealingCertificate(pem, "the test", new Date());
+      return createSealer({ mode: "sealed-secrets", certificate: read, scope, managed }).identity;
+    };
+
+    const all = [
+      identityOf(pair.certificate, "strict"),
+      identityOf(other.certificate, "strict"),
+      identityOf(pair.certificate, "cluster-wide"),
+      identityOf(pair.certificate, "strict", true),
+    ];
+
+    expect(new Set(all).size).toBe(4);
+    expect(renewed.certificate).not.toBe(pair.certificate);
+    expect(identityOf(renewed.certificate, "strict")).toBe(all[0]);
+  });
+});
