@@ -98,6 +98,12 @@ async function writeFiles(folder: string, named: string, texts: ReadonlyMap<stri
     "deployment.yaml",
     "flux.yaml",
     "argocd.yaml",
+    "admission.yaml",
+    "rbac-flux.yaml",
+    "rbac-argocd.yaml",
+    "rbac-canary.yaml",
+    "rbac-sealed-secrets.yaml",
+    "rbac-cluster-secrets.yaml",
   ]);
   try {
     await mkdir(folder, { recursive: true });

@@ -13,7 +13,8 @@ const load = (env: Record<string, string>) => loadConfig({ env: { RUNTIME_AGENT_
 const GIT = {
   RUNTIME_AGENT_GIT_URL: "https://h/r",
   RUNTIME_AGENT_GIT_PATH: "p",
-  RUNTIME_AGENT_SECRETS_MODE: "cluster",
+  RUNTIME_AGENT_SECRETS_MODE: "plain",
+  RUNTIME_AGENT_SECRETS_ACKNOWLEDGE_PLAIN: "true",
 };
 const AUTH = "RUNTIME_AGENT_GIT_AUTH";
 const PUSH = { ...GIT, RUNTIME_AGENT_GIT_PUSH_URL: "https://h/p" };

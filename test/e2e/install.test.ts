@@ -64,7 +64,7 @@ describe("install", () => {
 
     expect([first.code, first.stdout]).toEqual([0, ""]);
     expect(first.stderr).toContain("kubectl apply -k made");
-    expect(before.sort()).toEqual([...RESULT, "cronjob.yaml", "flux.yaml"].sort());
+    expect(before.sort()).toEqual([...RESULT, "cronjob.yaml", "flux.yaml", "rbac-flux.yaml"].sort());
     expect(after.sort()).toEqual([...RESULT, "deployment.yaml"].sort());
     const { resources } = parseObject(await readFile(join(cwd, "made", "kustomization.yaml"), "utf8"));
     expect([...(resources as string[])].sort()).toEqual(after.filter((name) => name !== "kustomization.yaml"));
@@ -96,9 +96,11 @@ describe("install", () => {
   });
 
   it("says first that the agent would stop at a setting", async () => {
-    const { run } = await aPlace(usual({ metrics: "{push: https://push.example.com}" }));
+    const { run } = await aPlace(
+      usual({ git: "{url: https://git.example.com/a.git, path: p, push: {url: https://git.example.com/b.git}}" }),
+    );
 
-    expect((await run("install")).stderr).toMatch(/^1\. metrics\.push is not built yet .*, and the agent stops at it/m);
+    expect((await run("install")).stderr).toMatch(/^1\. git\.push is not built yet .*, and the agent stops at it/m);
   });
 
   it("puts no secret that it could read anywhere", async () => {
