@@ -579,7 +579,13 @@ export class ReferenceModel {
         const row = was.get(path);
         const known = row?.id === id && before.has(path) ? row?.reference : undefined;
         if (reference === undefined || known === undefined || known.values === null) continue;
-        if (known.values === reference.values && reference.hosts.some((host) => !known.hosts.includes(host)))
+        // Where the same Application's same values went before, under whatever name of it, they may go.
+        const hosts = reading.rows.flatMap((other) =>
+          other.id === id && before.has(other.path) && other.reference?.values === reference.values
+            ? other.reference.hosts
+            : [],
+        );
+        if (known.values === reference.values && reference.hosts.some((host) => !hosts.includes(host)))
           against.push(`${path} is sent to a new host`);
       }
     }
@@ -589,13 +595,17 @@ export class ReferenceModel {
     if (settings.destinationChange === "hold" && said.usedApproval === null) {
       // As a consumer sees it: the same Secret, used for another host.
       const targetOf = (tree: Tree, name: string) => /targetUrl: (\S+)/.exec(textOf(tree, applicationPath(name)))?.[1];
+      // Under whatever name the same Application has had.
+      const wentTo = (name: string) =>
+        [...folders]
+          .filter(([, { owner }]) => owner === folders.get(name)?.owner)
+          .map(([each]) => targetOf(before, each));
       for (const name of names) {
         const secret = pathsOf(name).find((path) => isSecret(path) && before.has(path) && isSame(path));
         const isUsed = /secretName: mp-/.test(textOf(after, applicationPath(name)));
         const isOwn = folders.get(name)?.owner === afterFolders.get(name)?.owner;
         if (secret !== undefined && isUsed && isOwn && own.has(applicationPath(name)) && !isDrifted.has(name))
-          if (targetOf(before, name) !== targetOf(after, name))
-            against.push(`${name} goes on with its Secret elsewhere`);
+          if (!wentTo(name).includes(targetOf(after, name))) against.push(`${name} goes on with its Secret elsewhere`);
       }
     }
     for (const each of first) {
