@@ -283,7 +283,7 @@ export const rowsByID = (files: readonly InventoryFile[]) =>
     ({ id }) => id ?? "",
   );
 
-/** Stages base to plan over a tree in memory, put together as in src/cycle.ts; plain unless told otherwise. */
+/** Stages base to plan over a tree in memory, put together as in src/plan-cycle.ts; plain unless told otherwise. */
 export async function cycle(
   tree: ReadonlyMap<string, Buffer>,
   snapshot: Snapshot,

@@ -236,7 +236,7 @@ describe("the canary", () => {
 /** A copy of the compiled agent in which something is done with a password right after the fetch. */
 async function plantedAgent(folder: string, planted: string): Promise<string> {
   const copy = await copyAgent(folder);
-  const file = join(copy, "dist", "src", "cycle.js");
+  const file = join(copy, "dist", "src", "reconcile.js");
   const source = await readFile(file, "utf8");
   const at = 'log.info("fetched"';
   const secret =
