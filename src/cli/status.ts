@@ -236,6 +236,6 @@ async function status(context: Context): Promise<number> {
     rows.push(["held", `${named([...new Set(units.map(({ name }) => name))])}, since ${since}; ${approved}`]);
   }
   for (const { problem, mend } of wrong) rows.push(["wrong", bad(problem)], ["mend", mend]);
-  context.answer(data, rows.map(([name, value]) => `${name.padEnd(14)}${value}\n`).join(""));
+  context.answer(data, rows.map(([name, value]) => `${name.padEnd(13)}${value}\n`).join(""));
   return word === "Connected" ? EXIT.done : EXIT.tokenNeeded;
 }
