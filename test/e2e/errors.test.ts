@@ -229,7 +229,7 @@ describe("bad input", () => {
   it("stops on a setting whose feature is not built yet, instead of ignoring it", async () => {
     const world = await aWorld();
 
-    const run = await world.run(["sync"], { env: { RUNTIME_AGENT_APPLICATIONS_ADMISSION: "dry-run" } });
+    const run = await world.run(["sync"], { env: { RUNTIME_AGENT_GIT_PUSH_URL: "https://git.example.com/fork.git" } });
 
     expect(run.code).toBe(78);
     expectClear(run, "NotBuiltYet");
