@@ -195,10 +195,16 @@ async function sealSecret(
 
   // What a person reviews already is proposed to the byte, or the review would begin anew with every cycle.
   const proposed = current === null ? null : ((await before?.(path)) ?? null);
-  if (proposed?.row.fingerprint === current && proposed?.row.input === input && proposed.row.id === application.id) {
-    const { content } = proposed;
+  if (
+    proposed !== null &&
+    current !== null &&
+    isProposed(proposed.row, { id: application.id, input, current }, fingerprints)
+  ) {
+    const { content, row } = proposed;
+    const known = { fingerprint: current, ...(row.values === undefined ? {} : { values: row.values }) };
+    const sealing = fingerprints.sealing;
     return {
-      row: { path, id: application.id, ...identified(content, base), input, ...reference, fingerprint: current },
+      row: { path, id: application.id, ...identified(content, base), input, ...reference, ...known, sealing },
       content,
     };
   }
@@ -240,6 +246,13 @@ async function sealSecret(
   const each = sealer.byKey && current !== null ? { values: Object.fromEntries(own) } : {};
   return { row: { ...row, ...identified(content, base), ...known, ...each }, content };
 }
+
+/** True for what is sealed already, of the same values and for the same recipients, where a person reviews it. */
+const isProposed = (
+  row: InventoryFile,
+  { id, input, current }: { readonly id: string; readonly input: string; readonly current: string },
+  { sealing }: Pick<Fingerprinter, "sealing">,
+): boolean => row.fingerprint === current && row.sealing === sealing && row.input === input && row.id === id;
 
 /** Keys of which the value is the one that was sealed. */
 const sameKeys = (sealed: Readonly<Record<string, string>>, now: ReadonlyMap<string, string>): ReadonlySet<string> =>
