@@ -198,6 +198,11 @@ async function aStage({ url, folder, name, agent, password, api }: StageOptions)
     },
     deleteBranch: async (branch) => {
       await git("push", "--quiet", "origin", `:refs/heads/${branch}`);
+      // Gitea closes the request of a deleted branch a moment later; what is opened before that, it would close, too.
+      for (let attempt = 1; attempt <= 40; attempt++) {
+        if ((await requests()).every(({ state }) => state !== "open")) return;
+        await delay(250);
+      }
     },
     requests,
     merge: async (number) => {
