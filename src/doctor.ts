@@ -195,7 +195,8 @@ async function certificate(options: DoctorOptions, state: State): Promise<Findin
   const pairing = "pair with a new one-time token: `runtime-agent pair --token-file FILE`";
   const pending = await state.pending();
   const isOnItsWay = pending !== null && (canFinish(pending, now) || unprovenRenewal(pending, now) !== null);
-  const isUsable = identity !== null && (inspectIdentity(identity).usable?.dates.notAfter ?? now) > now;
+  const inspected = identity === null ? null : inspectIdentity(identity);
+  const isUsable = (inspected?.usable?.dates.notAfter ?? now) > now;
   if (isOnItsWay && !isUsable && !isAllowed(pending.urls, config.compass.hosts)) {
     return failed(
       "one is on its way, and an address of it is not allowed: nothing is sent there",
@@ -209,13 +210,13 @@ async function certificate(options: DoctorOptions, state: State): Promise<Findin
       from === null ? "the next sync finishes it" : "the next sync after that uses it",
     );
   }
-  if (identity === null || connection === null) {
+  if (inspected === null || connection === null) {
     const { verdict } = await token(options, state).catch((thrown: unknown) => broken(thrown));
     return verdict !== "ok"
       ? failed("there is none: this agent is not paired", pairing)
       : warning("there is none yet: the next sync pairs with the configured token", "run `runtime-agent sync`");
   }
-  const { usable, flaw } = inspectIdentity(identity);
+  const { usable, flaw } = inspected;
   if (usable === null) return failed(`it cannot be used (${flaw})`, pairing);
   const { notAfter } = usable.dates;
   if (notAfter <= now && unprovenRenewal(pending, now) !== null) {

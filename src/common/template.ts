@@ -26,8 +26,8 @@ export function unknownPlaceholder(template: string): string | null {
 }
 
 /** Values are put in as they are: the caller has quoted them for where the line goes. */
-export function fillTemplate(template: string, values: Readonly<Record<Placeholder, string | number>>): string {
+export function fillTemplate(template: string, values: Readonly<Record<string, string | number>>): string {
   return template.replaceAll(PLACE, (whole, name: string) =>
-    Object.hasOwn(values, name) ? String(values[name as Placeholder]) : whole,
+    Object.hasOwn(values, name) ? String(values[name]) : whole,
   );
 }

@@ -1,7 +1,7 @@
 /** The commit message: what changed and why, for people who read `git log`. */
 
 import { forCommitMessage } from "../common/quote.js";
-import { fillTemplate } from "../common/template.js";
+import { fillTemplate, type Placeholder } from "../common/template.js";
 import type { Outcome, OutcomeApplications } from "./outcome.js";
 
 /** Names listed of one kind; the rest is counted. */
@@ -69,7 +69,7 @@ function valuesOf({ applications }: Outcome, { runtime, digest, version }: Commi
     degraded: new Set(degraded.map(({ id }) => id)).size,
     digest,
     version,
-  };
+  } satisfies Record<Placeholder, string | number>;
 }
 
 /** Of a commit that seals files anew, and nothing else: to be found in a log. */

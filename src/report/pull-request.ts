@@ -2,6 +2,7 @@
 
 import { applicationOf, applicationPath, isSecretPath, secretNameOf } from "../base/index.js";
 import { forCommitMessage, forMarkdown } from "../common/quote.js";
+import { fillTemplate } from "../common/template.js";
 import type { Plan } from "../plan/index.js";
 import { changedFields } from "./changed-fields.js";
 import type { FileChange } from "./diff.js";
@@ -44,17 +45,14 @@ export function requestWords(options: RequestWordsOptions): { readonly title: st
 function titleOf({ title, subject, path, runtime, outcome }: RequestWordsOptions): string {
   if (title === null) return path === "" ? subject : `${subject} (${forCommitMessage(path, 100)})`;
   const { created, updated, deleted } = outcome.applications;
-  const values: Readonly<Record<string, string>> = {
+  return fillTemplate(title, {
     subject,
     runtime: forCommitMessage(runtime, 64),
     path: forCommitMessage(path, 100),
-    created: String(created.length),
-    updated: String(updated.length),
-    deleted: String(deleted.length),
-  };
-  return title.replace(/\{([a-z]+)\}/g, (whole, name: string) =>
-    Object.hasOwn(values, name) ? (values[name] ?? "") : whole,
-  );
+    created: created.length,
+    updated: updated.length,
+    deleted: deleted.length,
+  });
 }
 
 /** What changes of one Application beside its name, in short. */
