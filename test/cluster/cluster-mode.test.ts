@@ -5,9 +5,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, inject, it } from "vitest";
 import { parseYaml } from "../../src/adapters/yaml/index.js";
-import { aWorld, type Landscape } from "../e2e/world.js";
+import { aWorld } from "../e2e/world.js";
 import { git } from "../fakes/git-server.js";
 import { call, createAccount, createNamespace, requestsOf, tokenOf, writeKubeconfig } from "./api-server.js";
+import { credentials } from "./landscape-credentials.js";
 
 const server = inject("cluster");
 const ROLE = join(import.meta.dirname, "..", "..", "deploy", "rbac-cluster-secrets.yaml");
@@ -57,20 +58,6 @@ const valuesOf = (secret: SecretObject | undefined) =>
   Object.fromEntries(
     Object.entries(secret?.data ?? {}).map(([key, value]) => [key, Buffer.from(value, "base64").toString()]),
   );
-
-/** What Compass says are the values of basic or OAuth credentials, by bundle. */
-async function credentials(file: string): Promise<Map<string, Record<string, string>>> {
-  const { applications } = JSON.parse(await readFile(file, "utf8")) as Landscape;
-  return new Map(
-    applications.flatMap(({ bundles }) =>
-      bundles.flatMap(({ id, defaultInstanceAuth }): [string, Record<string, string>][] => {
-        const { credential } = (defaultInstanceAuth ?? {}) as { credential?: Record<string, string> | null };
-        const { url: _url, __typename: _name, ...values } = credential ?? {};
-        return Object.keys(values).length === 2 ? [[id, values]] : [];
-      }),
-    ),
-  );
-}
 
 describe("mode cluster", () => {
   it("brings the credentials to the cluster and the Applications to Git, with these rights alone", async () => {

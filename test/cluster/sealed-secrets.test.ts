@@ -2,14 +2,14 @@
 
 import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { aWorld, type Landscape, parseObject } from "../e2e/world.js";
+import { aWorld, parseObject } from "../e2e/world.js";
 import { tools } from "../interop/tools.js";
 import { call, createNamespace, writeKubeconfig } from "./api-server.js";
+import { credentials } from "./landscape-credentials.js";
 import { type Controller, ownAddress, startController } from "./sealed-secrets-controller.js";
 
 const server = inject("cluster");
@@ -85,19 +85,6 @@ describe.skipIf(address === null || namespaces === null)("the real controller", 
       await delay(100);
     }
     return null;
-  }
-
-  async function credentials(file: string): Promise<Map<string, Record<string, string>>> {
-    const { applications } = JSON.parse(await readFile(file, "utf8")) as Landscape;
-    return new Map(
-      applications.flatMap(({ bundles }) =>
-        bundles.flatMap(({ id, defaultInstanceAuth }): [string, Record<string, string>][] => {
-          const { credential } = (defaultInstanceAuth ?? {}) as { credential?: Record<string, string> | null };
-          const { url: _url, __typename: _name, ...values } = credential ?? {};
-          return Object.keys(values).length === 2 ? [[id, values]] : [];
-        }),
-      ),
-    );
   }
 
   it.each(["strict", "namespace-wide", "cluster-wide"])("unseals scope %s, and kubeseal agrees", async (scope) => {
