@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 // biome-ignore lint/style/noDefaultExport: vitest asks for it
 export default defineConfig({
   test: {
-    // All cores: the tests of e2e mostly wait, for the agent that runs as a process of its own.
+    // All cores: much of the time git or an agent of its own is waited for.
     maxWorkers: availableParallelism(),
     projects: [
       {
@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          // The agent runs as users run it: compiled, as a process of its own.
+          // Where its process matters, the agent runs as users run it: compiled, as a process of its own.
           globalSetup: ["test/e2e/build.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -41,7 +41,7 @@ export default defineConfig({
           // They share one API server, and with it what there is only one of in a cluster.
           fileParallelism: false,
           testTimeout: 60_000,
-          hookTimeout: 60_000,
+          hookTimeout: 180_000,
         },
       },
     ],

@@ -67,6 +67,7 @@ export function structureFaults(root: string): string[] {
   return [
     ...sources.flatMap((source) => orderFaults(root, source)),
     ...sources.flatMap(importerFaults),
+    ...sources.flatMap(comparisonFaults),
     ...deadExports(sources, tests),
     ...idleDependencies(root, sources),
   ].sort();
@@ -115,6 +116,26 @@ function importerFaults({ path, imports }: Source): string[] {
     if (importers === undefined || importers.some((folder) => path.startsWith(`${folder}/`))) return [];
     return [`${path} imports ${name}, which only ${importers.join(" and ")} may`];
   });
+}
+
+/** The one place that compares what is secret, or keyed by it. */
+const COMPARISON = "src/common/same.ts";
+
+/** Of a Secret's value or a keyed fingerprint; a certificate's (`fingerprint256`) is public. */
+const COMPARED = String.raw`(?:[\w.?\])]*\.reveal\(\)|[\w.?]*[fF]ingerprints?(?!256)(?:\.\w+\([^)]*\))?)`;
+const PLAIN_COMPARISON = new RegExp(
+  String.raw`${COMPARED}\s*[!=]={1,2}(?!=|\s*(?:null|undefined)\b)|[!=]={1,2}\s*${COMPARED}(?![\w.(])`,
+);
+
+function comparisonFaults({ path, text }: Source): string[] {
+  if (path === COMPARISON) return [];
+  const ours = text.includes("timingSafeEqual") ? [`${path} compares past ${COMPARISON}`] : [];
+  const plain = text
+    .split("\n")
+    .flatMap((line, index) =>
+      PLAIN_COMPARISON.test(line) ? [`${path}:${index + 1} compares a secret or a fingerprint in plain`] : [],
+    );
+  return [...ours, ...plain];
 }
 
 function packageOf(specifier: string): string | null {

@@ -4,10 +4,11 @@ import { isForbidden, openCluster } from "./adapters/kubernetes/index.js";
 import type { Base } from "./base/index.js";
 import type { Clock } from "./common/clock.js";
 import { inOtherWords } from "./common/failure.js";
-import { forTerminal } from "./common/quote.js";
+import { inParallel } from "./common/in-parallel.js";
 import type { Config } from "./config/index.js";
 import type { Snapshot } from "./fetch/index.js";
 import type { SetAside } from "./model/index.js";
+import { refusalMessage } from "./refusal-words.js";
 import type { RenderedApplication } from "./render/index.js";
 import { createWordsGate, type OpenObject, openObjects, type SealedApplication } from "./seal/index.js";
 import type { Environment } from "./setup.js";
@@ -37,12 +38,6 @@ export interface AdmissionOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
-
-/** Objects that are tried at one time. */
-const AT_ONCE = 8;
-
-/** Characters of the API server's words that are shown. */
-const WORDS = 300;
 
 /** For one cycle: what it answered holds while the cycle goes back to the base. Asks nobody where admission is off. */
 export function openAdmission({ config, env, clock, signal }: AdmissionOptions): Admit {
@@ -82,10 +77,9 @@ export function openAdmission({ config, env, clock, signal }: AdmissionOptions):
       if (refusal === null) return;
       const { open, words } = refusal;
       const { name, id } = each.application;
-      const told = holdsValue(words, open.data?.values() ?? [])
-        ? "its words hold a secret value, and are left out"
-        : forTerminal(words, WORDS);
-      const message = `the API server refuses ${open.object.kind} ${open.object.metadata.name}: ${told}`;
+      const { kind, metadata } = open.object;
+      const told = { kind, name: metadata.name, words, values: open.data?.values() ?? [] };
+      const message = refusalMessage(told, holdsValue);
       refused.set(id, { name, id, reason: "RefusedByAdmission", message });
     });
     return {
@@ -101,19 +95,6 @@ async function firstRefusal(objects: readonly OpenObject[], ask: (open: OpenObje
     if (words !== null) return { open, words };
   }
   return null;
-}
-
-/** The first failure ends it: what is under way is waited for, nothing else is begun. */
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  const failures: unknown[] = [];
-  const worker = async () => {
-    for (let item = queue.shift(); item !== undefined && failures.length === 0; item = queue.shift()) {
-      await work(item).catch((thrown: unknown) => failures.push(thrown));
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
-  if (failures.length > 0) throw failures[0];
 }
 
 function worded(thrown: unknown, asUser: string | null): unknown {

@@ -42,9 +42,12 @@ export interface Watched {
 /** Of one question with all its attempts, in milliseconds: a cycle does not wait long for it. */
 const ASKING = 9_000;
 
-/** Between two looks, in milliseconds. */
+/** Between two looks, in milliseconds: first every second, since who applies takes a few when he is asked. A look is one small request. */
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 5_000;
+
+/** How long it is looked every second, in milliseconds. */
+const EAGER = 15_000;
 
 /** Whether there is a cluster to ask. */
 export function isObserved({ gitops, state }: Config): boolean {
@@ -66,15 +69,17 @@ export async function watchApplied(options: WatchOptions): Promise<Watched> {
   const { config, clock, log, signal, isFresh, wait } = options;
   if (!isObserved(config)) return { applied: null, failure: null, notes: [] };
   const look = lookAtCluster(options);
-  const refreshed = isFresh ? await refresh(options) : [];
+  const refreshed = isFresh ? await refresh(options, true) : [];
   let seen = await look(!isFresh);
   if (wait !== undefined) {
-    const hurried = isFresh || seen.applied?.current === true ? [] : await refresh(options);
+    const hurried = isFresh || seen.applied?.current === true ? [] : await refresh(options, false);
     refreshed.push(...hurried);
-    const deadline = clock.now().getTime() + wait;
+    const began = clock.now().getTime();
+    const deadline = began + wait;
     const goesOn = () => seen.applied?.current !== true && seen.failure?.retryable !== false && !signal.aborted;
-    for (let pause = FIRST_PAUSE; goesOn(); pause = Math.min(2 * pause, LONGEST_PAUSE)) {
-      const left = deadline - clock.now().getTime();
+    while (goesOn()) {
+      const now = clock.now().getTime();
+      const [pause, left] = [now - began < EAGER ? FIRST_PAUSE : LONGEST_PAUSE, deadline - now];
       if (left <= 0) {
         seen = await look(true);
         break;
@@ -91,15 +96,14 @@ export async function watchApplied(options: WatchOptions): Promise<Watched> {
 }
 
 /** Gives notes on what could not be asked. */
-async function refresh({ config, env, clock, signal }: AppliedOptions): Promise<string[]> {
+async function refresh({ config, env, clock, signal }: AppliedOptions, isNew: boolean): Promise<string[]> {
   const by = appliedBy(config);
   if (by === null) return [];
   try {
-    await openCluster({ env, stage: "report", clock, signal, timeout: ASKING }).gitops.refresh(
-      by.kind,
-      by,
-      clock.now(),
-    );
+    await openCluster({ env, stage: "report", clock, signal, timeout: ASKING }).gitops.refresh(by.kind, by, {
+      at: clock.now(),
+      isNew,
+    });
     return [];
   } catch (thrown) {
     const { message, hint } = asFailure(thrown, "report");

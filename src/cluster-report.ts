@@ -20,6 +20,7 @@ import {
   certificateEvents,
   describeFailure,
   failureEvent,
+  isWaitingForPeople,
   madeAgain,
   nextConnection,
   type Outcome,
@@ -80,6 +81,8 @@ export interface ClusterReportOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Ends what is told, too. @default each call has its own deadline */
+  readonly end?: AbortSignal;
 }
 
 const CONNECTION = { namespace: "", name: "compass-connection" };
@@ -93,12 +96,12 @@ const TELLING = 9_000;
 
 /** Null where the agent does not keep its state in a cluster. Opens nothing yet. */
 export function openClusterReport(options: ClusterReportOptions): ClusterReport | null {
-  const { config, env, clock, log, signal } = options;
+  const { config, env, clock, log, signal, end } = options;
   if ("directory" in config.state) return null;
   const { namespace } = config.state.kubernetes;
   const reading = openCluster({ env, stage: "connect", clock, signal });
-  // Without the signal: what was done before it came is told.
-  const telling = openCluster({ env, stage: "report", clock, timeout: TELLING });
+  // Without the signal: what was done before it came is told, for as long as there is time.
+  const telling = openCluster({ env, stage: "report", clock, timeout: TELLING, ...(end && { signal: end }) });
 
   const tellAll = async (events: readonly ReportedEvent[], uid: string | null) => {
     const about = { ...COMPASS_CONNECTION, name: CONNECTION.name, uid };
@@ -113,6 +116,15 @@ export function openClusterReport(options: ClusterReportOptions): ClusterReport 
       return null;
     }
   };
+
+  const rehearseConnection = (found: ClusterCompassConnection | null) =>
+    reading.compassConnections.rehearse(found ?? { ...NEW_CONNECTION, ...WITHOUT_ADDRESSES });
+  // Where it cannot be made, as in a cluster that does not know the kind, nobody has deleted one; nor is one made again.
+  const canBeMade = () =>
+    rehearseConnection(null).then(
+      () => true,
+      () => false,
+    );
 
   const goAgent = async () => {
     // Where the state is, and where the certificate is that the two would take from each other.
@@ -140,7 +152,7 @@ export function openClusterReport(options: ClusterReportOptions): ClusterReport 
       const found = await reading.compassConnections.get(CONNECTION);
       const about = { ...COMPASS_CONNECTION, name: CONNECTION.name, uid: found?.uid ?? null };
       try {
-        await reading.compassConnections.rehearse(found ?? { ...NEW_CONNECTION, ...WITHOUT_ADDRESSES });
+        await rehearseConnection(found);
         await reading.rehearseTelling(about);
       } catch (thrown) {
         // Another has just written it.
@@ -151,7 +163,7 @@ export function openClusterReport(options: ClusterReportOptions): ClusterReport 
 
     asked: async () => {
       const found = await reading.compassConnections.get(CONNECTION);
-      if (found === null) return { ...NOTHING_ASKED, isDeleted: true };
+      if (found === null) return { ...NOTHING_ASKED, isDeleted: await canBeMade() };
       return {
         ...readAnnotations(found.annotations),
         isResyncAsked: readSwitches(found.spec).resync,
@@ -258,7 +270,8 @@ export const cycleWork = ({ outcome, maintained, ...work }: CycleWorkOptions): W
   failure: outcome.failure,
   applications: outcome.applications,
   isSuspended: outcome.suspended,
-  isApplied: appliedOf(outcome)?.current ?? null,
+  // What waits for a review is in no cluster, whatever else is.
+  isApplied: isWaitingForPeople(outcome) ? false : (appliedOf(outcome)?.current ?? null),
   events: (identity) => [
     ...(maintained?.done == null ? [] : [doneEvent(maintained.done, identity)]),
     ...(maintained?.failed ?? []).map((each) => failedEvent(each.work, each.failure)),

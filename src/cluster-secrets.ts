@@ -1,58 +1,205 @@
-/** Brings the Secrets of mode `cluster` to the cluster, and takes those away that a plan deletes. */
+/** Brings the Secrets of mode `cluster` to the cluster before a commit, and takes away after it what a plan deletes. */
 
-import { type Cluster, ClusterFailure, openCluster } from "./adapters/kubernetes/index.js";
+import { ClusterFailure, openCluster } from "./adapters/kubernetes/index.js";
 import type { Clock } from "./common/clock.js";
-import type { Plan } from "./plan/index.js";
-import { KEEP_ANNOTATIONS } from "./seal/index.js";
+import { asFailure } from "./common/failure.js";
+import { inParallel } from "./common/in-parallel.js";
+import { forTerminal } from "./common/quote.js";
+import { Secret } from "./common/secret.js";
+import { sha256 } from "./common/sha256.js";
+import type { Config } from "./config/index.js";
+import type { Snapshot } from "./fetch/index.js";
+import type { SetAside } from "./model/index.js";
+import {
+  type ClusterPlace,
+  type FoundSecret,
+  leftovers,
+  type OwnedManifest,
+  type Plan,
+  placeOf,
+} from "./plan/index.js";
+import { refusalMessage } from "./refusal-words.js";
+import { APPLICATION_ANNOTATION, createWordsGate, KEEP_ANNOTATIONS, RUNTIME_LABEL } from "./seal/index.js";
 import type { Environment } from "./setup.js";
+import type { Memory } from "./state/index.js";
 
 export interface ClusterSecretsOptions {
+  readonly config: Config;
+  readonly runtimeID: string;
   readonly env: Environment;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
-/** Calls under way at a time. */
-const AT_ONCE = 8;
-
-/**
- * Before the commit: what it refers to is there when it arrives, and what it does not know any more is not left behind by
- * an agent that is killed. All of it may be done again. A Secret that the API server refuses for what it is keeps none of the
- * others back: gives notes about those. Throws a `ClusterFailure` for anything else.
- */
-export async function applyClusterSecrets(
-  { apply, remove, release }: Plan["cluster"],
-  { env, clock, signal }: ClusterSecretsOptions,
-): Promise<readonly string[]> {
-  if (apply.length + remove.length + release.length === 0) return [];
-  const { appliedSecrets }: Cluster = openCluster({ env, stage: "publish", clock, signal });
-  const notes: string[] = [];
-  await inTurn(apply, async (secret) => {
-    try {
-      await appliedSecrets.apply(secret);
-    } catch (thrown) {
-      if (!(thrown instanceof ClusterFailure) || thrown.code !== "ClusterRefused") throw thrown;
-      notes.push(`${thrown.message}: ${thrown.hint}`);
-    }
-  });
-  await inTurn(remove, (place) => appliedSecrets.remove(place));
-  await inTurn(release, (place) => appliedSecrets.removeAnnotations(place, Object.keys(KEEP_ANNOTATIONS)));
-  return notes.sort();
+export interface ClusterSecrets {
+  /**
+   * Before the commit: what it refers to is there when it arrives. All of it may be done again, and what this cycle did
+   * already is not. Gives the Applications of which the API server refuses a Secret for what it is; throws a
+   * `ClusterFailure` for anything else.
+   */
+  bring(plan: Pick<Plan, "cluster">, snapshot: Snapshot): Promise<readonly SetAside[]>;
+  /**
+   * After the commit, which nothing that happens here can take back: what could not be removed is told in the notes. An
+   * agent that is killed before that finds it by its label in a later cycle.
+   */
+  clear(plan: Plan, memory: Pick<Memory, "missing">): Promise<Cleared>;
 }
 
-/** A few at a time; the first failure ends it. */
-async function inTurn<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const rest = [...items];
-  let isBroken = false;
-  const worker = async () => {
-    for (let item = rest.shift(); item !== undefined && !isBroken; item = rest.shift()) {
+/** For who proposes: the request is merged by others, and no cycle after that knows of these. */
+export const leftByRequest = ({ cluster: { remove } }: Pick<Plan, "cluster">): readonly string[] =>
+  remove.length === 0 ? [] : [`once the request is merged, remove these from the cluster by hand: ${named(remove)}`];
+
+export interface Cleared {
+  readonly notes: readonly string[];
+  /** Of what nobody refers to, for the memory. */
+  readonly missing: Memory["missing"];
+}
+
+/** How many Secrets a note names. */
+const NAMED = 10;
+
+const RIGHTS = "deploy/rbac-cluster-secrets.yaml has the rights that it needs there";
+
+const MARKS = {
+  labels: [RUNTIME_LABEL],
+  annotations: [APPLICATION_ANNOTATION, ...Object.keys(KEEP_ANNOTATIONS)],
+};
+
+/** For one cycle. Opens nothing before there is something to do. */
+export function openClusterSecrets({ config, runtimeID, env, clock, signal }: ClusterSecretsOptions): ClusterSecrets {
+  const { appliedSecrets, markedSecrets } = openCluster({ env, stage: "publish", clock, signal });
+  const runtime = labelValue(runtimeID);
+  const brought = new Map<string, OwnedManifest>();
+
+  /** Those with our label; what cannot be seen is not removed. */
+  const findIn = async (namespaces: readonly string[]) => {
+    const found: FoundSecret[] = [];
+    const unseen = new Set<string>();
+    const reasons: string[] = [];
+    await inParallel(namespaces, async (namespace) => {
       try {
-        await work(item);
+        for (const { annotations, ...place } of await markedSecrets(namespace, RUNTIME_LABEL, runtime))
+          found.push({ ...place, owner: annotations[APPLICATION_ANNOTATION] ?? null });
       } catch (thrown) {
-        isBroken = true;
-        throw thrown;
+        unseen.add(namespace);
+        reasons.push(reasonOf(thrown));
       }
-    }
+    });
+    return { found, unseen, reasons };
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+
+  return {
+    bring: async ({ cluster: { apply, release } }, snapshot) => {
+      const fresh = apply.filter((manifest) => !isSame(manifest, brought.get(placeOf(manifest))));
+      const refused = new Map<string, SetAside>();
+      const holdsValue = createWordsGate(snapshot);
+      await inParallel(fresh, async (manifest) => {
+        const words = await appliedSecrets.apply(marked(manifest, runtime));
+        brought.set(placeOf(manifest), manifest);
+        if (words === null) return;
+        const values = [...manifest.data.values()].map(plain);
+        const message = refusalMessage({ kind: "Secret", name: manifest.name, words, values }, holdsValue);
+        refused.set(manifest.owner.id, { ...manifest.owner, reason: "RefusedByAdmission", message });
+      });
+      await inParallel(release, (place) => appliedSecrets.release(place, MARKS, heirIn(config)));
+      return [...refused.values()];
+    },
+
+    clear: async (plan, { missing }) => {
+      const { apply, remove } = plan.cluster;
+      const own = config.secrets.mode === "cluster" ? [config.applications.namespace, ...apply.map(namespaceOf)] : [];
+      const namespaces = [...new Set([...own, ...remove.map(namespaceOf)])].sort();
+      const { found, unseen, reasons } = await findIn(namespaces);
+      const wanted = new Set(remove.map(placeOf));
+      const { due, waiting, isOverLimit, ...left } = leftovers({
+        found,
+        plan,
+        rules: config.deletion,
+        missing,
+        now: clock.now(),
+      });
+      const stay: ClusterPlace[] = remove.filter(({ namespace }) => unseen.has(namespace));
+      await inParallel([...found.filter((secret) => wanted.has(placeOf(secret))), ...due], async (secret) => {
+        try {
+          await appliedSecrets.remove(secret);
+        } catch (thrown) {
+          stay.push(secret);
+          reasons.push(reasonOf(thrown));
+        }
+      });
+      const [why = ""] = reasons.sort();
+      const removed = due.filter((secret) => !stay.includes(secret));
+      const notes = [
+        ...(stay.length > 0
+          ? [`still in the cluster, though nothing refers to it any more: ${named(stay)} (${why}); remove it by hand`]
+          : unseen.size > 0
+            ? [`what is left behind in the cluster is not looked for: ${why}`]
+            : []),
+        ...(removed.length > 0
+          ? [`removed from the cluster what an earlier cycle had left there: ${named(removed)}`]
+          : []),
+        ...(isOverLimit
+          ? [
+              `left in the cluster, since it is more than deletion.limit: ${named(waiting)}; nothing refers to it any more`,
+            ]
+          : []),
+      ];
+      return { notes, missing: left.missing };
+    },
+  };
+}
+
+/** Those that still carry the label of this runtime; throws a `ClusterFailure` where nobody can look. Never of another mode. */
+export async function secretsLeft({
+  config,
+  runtimeID,
+  env,
+  clock,
+  signal,
+}: ClusterSecretsOptions): Promise<ClusterPlace[]> {
+  if (config.secrets.mode !== "cluster") return [];
+  const cluster = openCluster({ env, stage: "publish", clock, signal });
+  const found = await cluster.markedSecrets(config.applications.namespace, RUNTIME_LABEL, labelValue(runtimeID));
+  return found.map(({ name, namespace }) => ({ name, namespace }));
+}
+
+/**
+ * Who applies the Secrets that come back to Git, as the API server knows it. The Sealed Secrets controller writes them
+ * whole, whoever had what; Argo CD does not decrypt SOPS.
+ */
+const heirIn = ({ secrets: { mode }, gitops: { kind } }: Config) => {
+  if (mode === "sealed-secrets") return null;
+  return kind === "argocd" ? "argocd-controller" : "kustomize-controller";
+};
+
+const namespaceOf = ({ namespace }: ClusterPlace) => namespace;
+
+/** A label has at most 63 characters, and not every one; a recording's runtime may have any id. */
+const labelValue = (id: string) =>
+  /^[0-9A-Za-z](?:[0-9A-Za-z._-]{0,61}[0-9A-Za-z])?$/.test(id) ? id : sha256(id).slice(0, 32);
+
+const plain = (value: Secret) => Secret.of(Buffer.from(value.reveal(), "base64").toString());
+
+function marked({ object, owner, ...rest }: OwnedManifest, runtime: string) {
+  const { metadata } = object;
+  const labels = { ...metadata.labels, [RUNTIME_LABEL]: runtime };
+  const annotations = { ...metadata.annotations, [APPLICATION_ANNOTATION]: owner.id };
+  return { ...rest, object: { ...object, metadata: { ...metadata, labels, annotations } } };
+}
+
+const isSame = ({ object, data }: OwnedManifest, other: OwnedManifest | undefined) =>
+  other !== undefined &&
+  JSON.stringify(object) === JSON.stringify(other.object) &&
+  data.size === other.data.size &&
+  [...data].every(([key, value]) => other.data.get(key)?.equals(value) === true);
+
+const reasonOf = (thrown: unknown) => {
+  const { message } = asFailure(thrown, "publish");
+  return thrown instanceof ClusterFailure && thrown.code === "ClusterForbidden" ? `${message}; ${RIGHTS}` : message;
+};
+
+export function named(places: readonly ClusterPlace[]): string {
+  const names = places.map((place) => forTerminal(placeOf(place), 320)).sort();
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : "";
+  return `${names.slice(0, NAMED).join(", ")}${more}`;
 }

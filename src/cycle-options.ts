@@ -9,7 +9,7 @@ import type { Session } from "./connect/index.js";
 import type { Asking, Snapshot } from "./fetch/index.js";
 import type { Plan } from "./plan/index.js";
 import type { ProposedPublication } from "./publish/index.js";
-import type { FileChange, KeptCounter, ObservedCycle, Outcome } from "./report/index.js";
+import type { FileChange, KeptCounter, ObservedCycle, Outcome, Tell } from "./report/index.js";
 import type { ToldLabels } from "./runtime-labels.js";
 import type { Sealing } from "./sealing.js";
 import type { Environment } from "./setup.js";
@@ -20,6 +20,8 @@ export interface CycleOptions {
   readonly env: Environment;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Comes a while after the signal, and ends what is kept and told then. @default each call has its own deadline */
+  readonly end?: AbortSignal;
   readonly log: Logger;
   readonly version: string;
   /** Stop before publishing; nothing is written anywhere. @default false */
@@ -30,6 +32,8 @@ export interface CycleOptions {
   readonly snapshot?: Snapshot;
   /** Plan against this folder instead of the repository. @default the repository */
   readonly baseFolder?: string;
+  /** Why the configuration lacks what it refers to: the identity is looked after without that, and the cycle fails by it. @default null */
+  readonly unresolved?: Failure | null;
   /** Told before a token is spent: the host it goes to. @default nobody */
   readonly onHost?: (host: string) => void;
   /** Keeps a GitHub App's tokens from cycle to cycle. @default each cycle asks for its own */
@@ -60,6 +64,8 @@ export interface Used {
   /** Pushes that were rejected and begun anew. */
   pushRetries: number;
   readonly director: Asking[];
+  /** Takes secret values out of what is told; null until one is known. */
+  tell: Tell | null;
 }
 
 export const nothingUsed = (): Used => ({
@@ -69,6 +75,7 @@ export const nothingUsed = (): Used => ({
   connector: 0,
   pushRetries: 0,
   director: [],
+  tell: null,
 });
 
 export interface Reached {
@@ -79,6 +86,8 @@ export interface Reached {
   /** What was planned stands on the target branch. */
   readonly isOnTarget: boolean;
   readonly changes: readonly FileChange[];
+  /** Hash of the approval that this cycle used up; null for none. */
+  readonly usedApproval: string | null;
   /** A person wants nothing to be written. */
   readonly isSuspended: boolean;
   /** What is held is not what was held before. */

@@ -5,11 +5,12 @@ import { type Watched, watchApplied } from "./applied-report.js";
 import { cycleWork, NOTHING_ASKED, openClusterReport } from "./cluster-report.js";
 import { asFailure, Failure, type Stage } from "./common/failure.js";
 import { createStopwatch } from "./common/stopwatch.js";
-import { configurationNotes, requireBuilt } from "./config/index.js";
+import { configurationNotes } from "./config/index.js";
 import { inspectIdentity } from "./connect/index.js";
 import { type CycleOptions, type CycleResult, nothingUsed, type Reached } from "./cycle-options.js";
 import type { Snapshot } from "./fetch/index.js";
 import { requireHost } from "./git-host.js";
+import { noContacts } from "./identity.js";
 import { type Maintenance, maintainIdentity } from "./maintain.js";
 import { openDirector } from "./open-director.js";
 import { reconcile } from "./reconcile.js";
@@ -17,6 +18,7 @@ import { remember } from "./remember.js";
 import {
   appliedTarget,
   buildOutcome,
+  isWaitingForPeople,
   type KeptCounter,
   type ObservedCycle,
   type Outcome,
@@ -42,27 +44,31 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
   let failure: Failure | null = null;
   let maintained: Maintenance | null = null;
   let labels: ToldLabels | null = null;
+  const contacts = noContacts();
   let asked = NOTHING_ASKED;
   const cluster = openClusterReport(options);
   try {
-    requireBuilt(config);
-    requireHost(config);
-    state = openState(config, options.env);
+    state = openState(config, options.env, options.end);
     if (!planOnly) {
       await cluster?.refuseBesideGoAgent();
       stop = await state.lock();
     }
-    asked = (await cluster?.asked()) ?? NOTHING_ASKED;
+    const wrong = await whatStopsIt(options, async () => {
+      asked = (await cluster?.asked()) ?? NOTHING_ASKED;
+    });
     // Over a recording nothing is asked of Compass: neither would a renewal be.
-    if (!planOnly && options.snapshot === undefined) {
+    const isMaintained = !planOnly && options.snapshot === undefined;
+    // A renewal that is missed cannot be made up for: it does not wait for a setting to be mended. A first token does.
+    if (wrong !== null && !(isMaintained && (await hasIdentity(state)))) throw wrong.thrown;
+    if (isMaintained) {
       const takeRenewalRequest = cluster?.takeRefresh;
       const requested = takeRenewalRequest === undefined ? {} : { takeRenewalRequest };
-      const maintaining = { ...options, ...requested, state, mayPairAnew: asked.isDeleted };
+      const maintaining = { ...options, ...requested, state, contacts, mayPairAnew: asked.isDeleted };
       maintained = await watch.time("connect", () => maintainIdentity(maintaining));
-      used.connector = maintained.requests;
       lasting.push(...maintained.notes);
       notes.push(...maintained.notes);
     }
+    if (wrong !== null) throw wrong.thrown;
     reached = await reconcile({ ...options, state, watch, used, notes, lasting, asked });
     labels = await reached.tellLabels();
     notes.push(...labels.notes);
@@ -72,7 +78,10 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
     log.debug("cycle failed", { stage: failure.stage, code: failure.code, cause: failure.cause });
   }
   const { session } = used;
-  const wrong = wrongClock(session?.client.clockSkew ?? maintained?.clockSkew ?? null);
+  // Also of a cycle that ended where the identity is looked after: a wrong clock may be why.
+  used.connector += contacts.requests;
+  const clockSkew = session?.client.clockSkew ?? contacts.clockSkew;
+  const wrong = wrongClock(clockSkew);
   if (wrong !== null) notes.push(`the clock of this machine is ${wrong} Compass's: check it`);
   const outcomeWith = (watched: Watched) =>
     buildOutcome({
@@ -91,10 +100,11 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
       notes: [...notes, ...watched.notes],
       failure,
       applied: watched.applied,
+      tell: used.tell,
     });
   // Killed while it waits, the agent knows what it published.
   const ended = outcomeWith(UNWATCHED);
-  const keeping = { state, reached, session, clock, log, labels: labels?.set ?? {} };
+  const keeping = { state, reached, session, clockSkew, clock, log, labels: labels?.set ?? {} };
   if (options.wait !== undefined && reached !== null && state !== null && stop !== null)
     await remember({ ...keeping, state, outcome: ended });
   const watched = await watchTarget(options, reached, ended);
@@ -104,24 +114,47 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
     // What a session was opened with need not be read again.
     notAfter: session?.certificate.notAfter ?? (state === null ? null : await notAfterOf(state)),
     renewal: renewalOf(maintained),
-    clockSkew: session?.client.clockSkew ?? maintained?.clockSkew ?? null,
+    clockSkew,
     pushRetries: used.pushRetries,
     director: used.director,
+    isLeader: stop !== null,
   };
+  // Side by side: an agent that was stopped has little time for both.
+  const closing: Promise<void>[] = [];
   if (state !== null && stop !== null) {
     const count = async (kept: readonly KeptCounter[]) =>
       given.count?.(kept, { ...facts, outcome, finishedAt: clock.now() }) ?? kept;
-    await remember({ ...keeping, state, outcome, count });
+    closing.push(remember({ ...keeping, state, outcome, count }));
   }
   if (state !== null && !planOnly && !isUntold(outcome.failure?.code)) {
-    const usedApproval = reached === null || reached.isSuspended ? null : reached.plan.usedApproval;
-    await cluster?.tell(cycleWork({ state, asked, outcome, maintained, usedApproval }));
+    const usedApproval = reached === null || reached.isSuspended ? null : reached.usedApproval;
+    const told = cluster?.tell(cycleWork({ state, asked, outcome, maintained, usedApproval }));
+    if (told !== undefined) closing.push(told);
   }
+  await Promise.all(closing);
   await used.session?.client.close();
   await used.sealing?.close();
   await stop?.();
   return { outcome, changes: reached?.changes ?? [], unwatched: watched.failure, facts };
 }
+
+/** What ends the cycle, whatever Compass says: a setting, or a CompassConnection that cannot be read. */
+async function whatStopsIt(
+  { config, unresolved = null }: CycleOptions,
+  ask: () => Promise<void>,
+): Promise<{ readonly thrown: unknown } | null> {
+  try {
+    requireHost(config);
+    await ask();
+    return unresolved === null ? null : { thrown: unresolved };
+  } catch (thrown) {
+    return { thrown };
+  }
+}
+
+/** One in use, or on its way. */
+const hasIdentity = async (state: State): Promise<boolean> =>
+  (await state.identity()) !== null || (await state.pending()) !== null;
 
 const UNWATCHED: Watched = { applied: null, failure: null, notes: [] };
 
@@ -136,7 +169,9 @@ async function watchTarget(
   // What is only planned or proposed is not there to be applied.
   const files = digest.target === plan.digest ? plan.files : plan.committedFiles;
   const target = appliedTarget(digest.target, files);
-  return watchApplied({ ...options, target, isFresh: result === "published", since: unappliedSince });
+  // Nobody can tell how long a review takes: one look, at what was there before.
+  const wait = isWaitingForPeople({ result }) ? undefined : options.wait;
+  return watchApplied({ ...options, wait, target, isFresh: result === "published", since: unappliedSince });
 }
 
 /** Of the certificate in use; null where there is none, or none that can be read. */
@@ -174,14 +209,13 @@ function stopped(signal: AbortSignal, stage: Stage): Failure {
 
 /** Stages connect and fetch alone, for `snapshot`. Throws a `Failure`. */
 export async function recordSnapshot(options: CycleOptions): Promise<Snapshot> {
-  requireBuilt(options.config);
   if (options.config.runtime.id === null) throw settingMissing("runtime.id", "the runtime's id in Compass");
   const used = nothingUsed();
   const watch = createStopwatch(options.clock);
   try {
     const compass = await openDirector({
       ...options,
-      state: openState(options.config, options.env),
+      state: openState(options.config, options.env, options.end ?? options.signal),
       watch,
       used,
       notes: [],

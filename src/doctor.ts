@@ -1,14 +1,12 @@
 /** Every precondition with a verdict and the mend. Changes nothing: no token is spent, nothing is written but what is temporary. */
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createHTTPClient } from "./adapters/http/index.js";
+import { certificateRemarks, type Remark } from "./certificate-remarks.js";
 import { openClusterReport } from "./cluster-report.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure, type Failure } from "./common/failure.js";
 import { silentLogger } from "./common/logger.js";
-import { type Config, configurationNotes, requireBuilt } from "./config/index.js";
+import { type Config, configurationNotes } from "./config/index.js";
 import {
   canFinish,
   findIdentity,
@@ -19,17 +17,19 @@ import {
   unprovenRenewal,
   validFrom,
 } from "./connect/index.js";
+import { examineAdmission, examineApplied, examineApplier, examineGitOps } from "./doctor-cluster.js";
+import { examineProposals, examineRepository } from "./doctor-git.js";
+import { requireHost } from "./git-host.js";
 import { goAgentObjects } from "./go-agent-objects.js";
 import { movedConnector, proofOf, renewalDue } from "./identity.js";
 import { wrongClock } from "./report/index.js";
-import { compassTransport, configuredToken, type Environment, openState, targetRepository } from "./setup.js";
+import { trySealing } from "./sealing-check.js";
+import { compassTransport, configuredToken, type Environment, openState } from "./setup.js";
 import type { State } from "./state/index.js";
 import { rehearseTakeOver } from "./take-over.js";
+import { type Finding, failed, ok, skipped, warning } from "./verdict.js";
 
-/** `failed` has to be mended before a sync can work; `warning` works, but not as it should; `skipped` could not be tried. */
-export type Verdict = "ok" | "warning" | "failed" | "skipped";
-
-export interface Check {
+export interface Check extends Finding {
   /** What was looked at: a documented word. */
   readonly check:
     | "configuration"
@@ -41,11 +41,13 @@ export interface Check {
     | "token"
     | "compass"
     | "clock"
-    | "repository";
-  readonly verdict: Verdict;
-  readonly message: string;
-  /** Null where there is nothing to mend. */
-  readonly mend: string | null;
+    | "repository"
+    | "proposals"
+    | "sealing"
+    | "gitops"
+    | "applier"
+    | "applied"
+    | "admission";
 }
 
 export interface DoctorOptions {
@@ -57,16 +59,9 @@ export interface DoctorOptions {
   readonly signal: AbortSignal;
 }
 
-type Finding = Omit<Check, "check">;
-
-const ok = (message: string): Finding => ({ verdict: "ok", message, mend: null });
-const skipped = (message: string): Finding => ({ verdict: "skipped", message, mend: null });
-const warning = (message: string, mend: string): Finding => ({ verdict: "warning", message, mend });
-const failed = (message: string, mend: string): Finding => ({ verdict: "failed", message, mend });
-
 /** Runs all checks, each whatever came of the others. */
 export async function examine(options: DoctorOptions): Promise<Check[]> {
-  const { config, env } = options;
+  const { config, env, signal } = options;
   let state: State | null = null;
   let skew: number | null = null;
   const checks: readonly (readonly [Check["check"], () => Promise<Finding>])[] = [
@@ -74,7 +69,7 @@ export async function examine(options: DoctorOptions): Promise<Check[]> {
     [
       "state",
       async () => {
-        const opened = openState(config, env);
+        const opened = openState(config, env, signal);
         await opened.memory();
         await opened.pending();
         state = opened;
@@ -96,7 +91,13 @@ export async function examine(options: DoctorOptions): Promise<Check[]> {
     ["token", () => ifState(state, (readable) => token(options, readable))],
     ["compass", () => ifState(state, (readable) => compass(options, readable))],
     ["clock", async () => clockOf(skew)],
-    ["repository", () => repository(options)],
+    ["repository", () => examineRepository(options)],
+    ["proposals", () => examineProposals(options)],
+    ["sealing", () => sealing(options)],
+    ["gitops", () => examineGitOps(options)],
+    ["applier", () => examineApplier(options)],
+    ["applied", () => examineApplied(options)],
+    ["admission", () => examineAdmission(options)],
   ];
   const found: Check[] = [];
   for (const [check, look] of checks) {
@@ -116,7 +117,7 @@ const ifState = async (state: State | null, look: (state: State) => Promise<Find
   state === null ? skipped("the state cannot be read") : look(state);
 
 async function configuration({ config, unresolved, env, signal }: DoctorOptions): Promise<Finding> {
-  requireBuilt(config);
+  requireHost(config);
   if (unresolved !== null) throw unresolved;
   await rehearseTakeOver(config, env, signal);
   const missing = [
@@ -239,16 +240,21 @@ async function certificate(options: DoctorOptions, state: State): Promise<Findin
     const since = `renewing fails since ${renewal.since} (${renewal.failure})`;
     return warning(`${since}; valid until ${notAfter.toISOString()}`, "`runtime-agent renew` says what is wrong");
   }
+  const remarks = certificateRemarks(config, { dates: usable.dates, connection }, { renewal }, now);
+  if (remarks.length > 0) {
+    const all = (word: keyof Remark) => remarks.map((remark) => remark[word]).join("; ");
+    return warning(all("problem"), all("mend"));
+  }
   const due = renewalDue(config, usable.dates, connection.clientID);
   return ok(`valid until ${notAfter.toISOString()}, renewed from ${due.toISOString()} on`);
 }
 
-async function token({ config, env, clock }: DoctorOptions, state: State): Promise<Finding> {
+async function token({ config, env, clock, signal }: DoctorOptions, state: State): Promise<Finding> {
   if (config.compass.token === null) return skipped("compass.token is not set");
   const { rejected } = (await state.memory()).certificate;
   // One that Compass does not take needs a token as much as none.
   const isPaired = rejected === null && typeof (await findIdentity(state, clock.now())) !== "string";
-  const secret = await configuredToken(config, env).catch((thrown: unknown) => {
+  const secret = await configuredToken(config, env, signal).catch((thrown: unknown) => {
     if (!isPaired) throw thrown;
     return null;
   });
@@ -302,23 +308,8 @@ function clockOf(skew: number | null): Finding {
     : warning(`${wrong} Compass`, "set this machine's clock, best by NTP");
 }
 
-async function repository(options: DoctorOptions): Promise<Finding> {
-  const { config } = options;
-  const { git } = config;
-  if (git === null) return skipped("git.url is not set");
-  const cache = await mkdtemp(join(tmpdir(), "runtime-agent-doctor-"));
-  try {
-    const opened = await targetRepository(config, git, { ...options, cache });
-    try {
-      const { tips } = await opened.remote();
-      if (tips.size > 0 && !tips.has(git.branch)) {
-        return failed(`the branch ${git.branch} does not exist`, "create it, or correct git.branch");
-      }
-      return ok(tips.size === 0 ? "answers; it is empty" : `answers, and has the branch ${git.branch}`);
-    } finally {
-      await opened.close();
-    }
-  } finally {
-    await rm(cache, { recursive: true, force: true });
-  }
+async function sealing({ config, ...options }: DoctorOptions): Promise<Finding> {
+  const { isTried, message, mend } = await trySealing(config, options);
+  if (!isTried) return skipped(message);
+  return mend === null ? ok(message) : warning(message, mend);
 }

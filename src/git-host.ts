@@ -1,11 +1,14 @@
 /** From a configuration to the Git host that takes proposals, and to the branch that they wait on. */
 
-import { type GitHost, hostPlace, knownHost, openHost } from "./adapters/hosts/index.js";
+import type { TokenKeeper } from "./adapters/github-app/index.js";
+import { type GitHost, hostPlace, openHost } from "./adapters/hosts/index.js";
 import { createHTTPClient } from "./adapters/http/index.js";
 import type { Clock } from "./common/clock.js";
 import { Failure } from "./common/failure.js";
 import { type Config, readSecret } from "./config/index.js";
-import { type Environment, proxyOf, reveal } from "./setup.js";
+import { isApiOf, onOneHost } from "./git-address.js";
+import { hostAccess, publishesByRequest } from "./publishes-by-request.js";
+import { type Environment, installationToken, proxyOf, reveal } from "./setup.js";
 
 type GitConfig = NonNullable<Config["git"]>;
 
@@ -15,18 +18,6 @@ const TIMEOUT = 60_000;
 /** Of one answer: twenty requests with the longest bodies that hosts take. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
-/**
- * What `git.publish` asks for. Unset, a request where one can be opened: the host is known, and there is a token for its API.
- * Not where Secrets stand in the cluster alone: they would come and go before anybody has reviewed it.
- */
-export function publishesByRequest({ git, pullRequest, secrets }: Config): boolean {
-  if (git === null) return false;
-  if (git.publish !== null) return git.publish === "pull-request";
-  if (secrets.mode === "cluster") return false;
-  const isKnown = pullRequest.host !== null || knownHost(git.url) !== null;
-  return isKnown && git.auth !== null && "token" in git.auth;
-}
-
 /** The agent's own branch. */
 export const ownBranchName = ({ pullRequest }: Config, runtimeID: string): string =>
   pullRequest.branch.replaceAll("{runtime}", runtimeID);
@@ -35,39 +26,84 @@ export interface GitHostOptions {
   readonly env: Environment;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Keeps a GitHub App's tokens, so that one serves git and the API. */
+  readonly tokens: TokenKeeper;
 }
 
-/** Throws `ConfigurationInvalid` where proposals are asked for, but the host, its repository or a token for its API is not told. */
+/**
+ * Throws `ConfigurationInvalid` where proposals are asked for, but the host, its repository or a token for its API is not told,
+ * and where a second repository is named for proposals that nobody asked for.
+ */
 export function requireHost(config: Config): void {
-  if (config.git !== null && publishesByRequest(config)) accessOf(config, config.git);
+  const { git } = config;
+  if (git === null) return;
+  const proposes = publishesByRequest(config);
+  if (git.push !== null && !proposes) {
+    throw invalid(
+      "git.push is set, but git.publish is not pull-request: nothing would be pushed there",
+      "Set git.publish to pull-request, with pullRequest.host where the host is not known; or leave git.push out.",
+    );
+  }
+  if (proposes) accessOf(config, git);
 }
 
-function accessOf({ pullRequest }: Config, git: GitConfig) {
-  const place = hostPlace(git.url, { kind: pullRequest.host, api: pullRequest.api });
+function accessOf(config: Config, git: GitConfig) {
+  const { host: kind, api } = config.pullRequest;
+  const place = hostPlace(git.url, { kind, api });
   if (place === null) {
     throw invalid(
       "git.publish is pull-request, but which Git host git.url is of cannot be told",
       "Set pullRequest.host, and pullRequest.api where the API is not in its usual place; or set git.publish to direct.",
     );
   }
-  if (git.auth === null || !("token" in git.auth)) {
+  if (git.push !== null && !onOneHost(git.url, git.push.url)) {
     throw invalid(
-      "git.publish is pull-request, but git.auth has no token for the host's API",
-      "Set git.auth.token; docs/tutorials/ lists the permissions that it needs. Or set git.publish to direct.",
+      "git.push.url is not on the host of git.url: a host takes proposals from its own repositories alone",
+      "Give git.push.url the address of a fork of git.url under the same host name, and over the same port if both are https.",
     );
   }
-  return { place, reference: git.auth.token };
+  const from = git.push === null ? place : hostPlace(git.push.url, { kind: place.kind, api: place.api });
+  if (from === null) {
+    throw invalid(
+      "git.push.url names no repository on the host of git.url",
+      "Give git.push.url the address of a fork of git.url, on the same host.",
+    );
+  }
+  const access = hostAccess(config, git);
+  if (access === null) {
+    throw invalid(
+      "git.publish is pull-request, but there is no token for the host's API",
+      "Set git.auth.token, or pullRequest.token beside another git.auth; docs/tutorials/hosts/ lists the permissions. Or set git.publish to direct.",
+    );
+  }
+  // Its own token is meant for it, wherever it is.
+  if (api !== null && access.setting !== "pullRequest.token" && !isApiOf(api, git.url)) {
+    throw invalid(
+      `pullRequest.api is on another host than git.url, and would get what ${access.setting} gives`,
+      "Mend pullRequest.api; or, if that is the host's API, set pullRequest.token, which goes nowhere else.",
+    );
+  }
+  if ("githubApp" in access && place.kind !== "github") {
+    throw invalid(
+      "git.auth.githubApp is set, but the host is not GitHub",
+      "Set pullRequest.token and another git.auth; or mend pullRequest.host.",
+    );
+  }
+  return { place: { ...place, from: from.repository }, access };
 }
 
 /** Throws as `requireHost`. The caller ends it. */
 export async function openGitHost(
   config: Config,
   git: GitConfig,
-  { env, clock, signal }: GitHostOptions,
+  { env, clock, signal, tokens }: GitHostOptions,
 ): Promise<GitHost> {
-  const { place, reference } = accessOf(config, git);
-  const token = await readSecret(reference, { env, stage: "publish", purpose: "Git access token" });
-  const ca = git.ca === null ? undefined : await reveal(git.ca, env, "publish", "authorities of the Git host");
+  const { place, access } = accessOf(config, git);
+  const token =
+    "token" in access
+      ? await readSecret(access.token, { env, stage: "publish", purpose: "access token of the Git host", signal })
+      : await installationToken(config, git, access.githubApp, { env, signal, tokens });
+  const ca = git.ca === null ? undefined : await reveal(git.ca, env, "publish", "authorities of the Git host", signal);
   const http = createHTTPClient({
     stage: "publish",
     peer: "the Git host",
@@ -78,7 +114,7 @@ export async function openGitHost(
     signal,
     now: () => clock.now(),
   });
-  return openHost({ place, http, token, clock, signal });
+  return openHost({ place, http, token, setting: access.setting, clock, signal });
 }
 
 const invalid = (message: string, hint: string) =>

@@ -4,6 +4,7 @@ import { createHTTPClient, type HTTPClient } from "./adapters/http/index.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure, Failure, type FailureCode, inOtherWords } from "./common/failure.js";
 import type { Secret } from "./common/secret.js";
+import { sha256 } from "./common/sha256.js";
 import type { Config } from "./config/index.js";
 import {
   anotherFailure,
@@ -33,7 +34,7 @@ import {
   validFrom,
 } from "./connect/index.js";
 import { compassTransport, configuredToken, type Environment, settingMissing } from "./setup.js";
-import type { CertificateMemory, Connection, Identity, State } from "./state/index.js";
+import type { CertificateMemory, Connection, Identity, PendingIdentity, State } from "./state/index.js";
 
 /** What requests showed beside their answers. */
 export interface Contacts {
@@ -64,6 +65,8 @@ export interface PairingOptions extends IdentityOptions {
   readonly force?: boolean;
   /** What is on its way and has its certificate is tried before the token. @default false */
   readonly finishFirst?: boolean;
+  /** What the connection keeps as the Connector's address, where Compass names it otherwise. @default as Compass names it */
+  readonly knownAs?: string | null;
   readonly onHost: (host: string) => void;
 }
 
@@ -74,8 +77,11 @@ export async function usableIdentity(state: State, now: Date): Promise<Usable | 
 }
 
 /** When a certificate is due by the configuration; the client's id stands in for a runtime that is not configured. */
-export const renewalDue = ({ certificate, runtime }: Config, dates: CertificateDates, clientID: string): Date =>
-  renewalTime(dates, certificate.renewAt, runtime.id ?? clientID);
+export const renewalDue = (
+  { certificate, runtime, schedule }: Config,
+  dates: CertificateDates,
+  clientID: string,
+): Date => renewalTime(dates, { renewAt: certificate.renewAt, every: schedule.every }, runtime.id ?? clientID);
 
 /** In words, that the configuration names another Connector than the one that the identity was paired with; else null. */
 export function movedConnector({ compass }: Config, { connectorURL, secureConnectorURL }: Connection): string | null {
@@ -102,7 +108,12 @@ export async function pairIdentity(options: PairingOptions): Promise<Paired> {
     const finished = await finishIssued(options);
     if (finished !== null) return finished;
   }
-  return withClient(options, null, (client) => pairBy(client, usable, options));
+  try {
+    return await withClient(options, null, (client) => pairBy(client, usable, options));
+  } catch (thrown) {
+    await noteCutPairing(state, asFailure(thrown, "connect").code, clock.now());
+    throw thrown;
+  }
 }
 
 /** What was finished, as it is told. */
@@ -136,16 +147,25 @@ export async function finishIssued(
     const dates = await completePending({ ...pending, issued: pending.issued }, options);
     return { ...dates, host: new URL(pending.urls.secureConnectorURL).host, resumed: true, work };
   } catch (thrown) {
-    if (!(thrown instanceof Failure) || thrown.code === "Aborted" || (await mayPass(thrown, options))) throw thrown;
+    if (!(thrown instanceof Failure) || thrown.code === "Aborted") throw thrown;
+    if (await mayPass(thrown, pending.issued, options)) throw thrown;
     onGivenUp?.(work, thrown);
     return null;
   }
 }
 
-async function mayPass({ code, retryable }: Failure, { state, clock }: IdentityOptions): Promise<boolean> {
+/** Refusals are counted for each certificate: those of the one in use say nothing of the one on its way. */
+async function mayPass(
+  { code, retryable }: Failure,
+  issued: NonNullable<PendingIdentity["issued"]>,
+  { state }: IdentityOptions,
+): Promise<boolean> {
   if (code !== "CredentialsRejected") return retryable && code !== "CertificateUnusable";
-  await noteRejection(state, code, clock.now());
-  return ((await state.memory()).certificate.rejected?.times ?? 0) < REFUSALS;
+  const { refused } = (await state.memory()).certificate;
+  const certificate = sha256(issued.certificate);
+  const times = (refused?.certificate === certificate ? refused.times : 0) + 1;
+  await changeCertificateMemory(state, { refused: { certificate, times } });
+  return times < REFUSALS;
 }
 
 async function pairBy(client: HTTPClient, usable: Usable | null, options: PairingOptions): Promise<Paired> {
@@ -163,6 +183,7 @@ async function pairBy(client: HTTPClient, usable: Usable | null, options: Pairin
     client,
     token,
     connectorURL,
+    ...(options.knownAs === undefined ? {} : { knownAs: options.knownAs }),
     hosts,
     keySize,
     clock,
@@ -176,41 +197,56 @@ async function pairBy(client: HTTPClient, usable: Usable | null, options: Pairin
 
 /** Pairs anew beside the identity in use: with the token given, or one that the agent asks Director for itself. */
 export async function reconnectIdentity(options: PairingOptions): Promise<Paired> {
-  const { config, state, clock, token, env } = options;
+  const { config, state, clock, token, env, signal } = options;
   const usable = await usableIdentity(state, clock.now());
   const { certificate, spentTokens } = await state.memory();
-  const given = token ?? (await configuredToken(config, env).catch(() => null));
+  const given = token ?? (await configuredToken(config, env, signal).catch(() => null));
   const isFresh = given !== null && isUnspent(given, spentTokens);
+  const moved = usable === null ? null : movedConnector(config, usable.connection);
   // Who is rejected asks Director in vain, and who is to move asks the wrong one.
-  const isLost =
-    certificate.rejected !== null || (usable !== null && movedConnector(config, usable.connection) !== null);
+  const isLost = certificate.rejected !== null || moved !== null;
   if (token !== null || usable === null || (isLost && isFresh)) {
     if (given === null && (await state.pending()) === null) {
       throw tokenNeeded("there is no valid certificate to ask Director for a token with");
     }
     return pairIdentity({ ...options, token: given, force: true, finishFirst: token === null });
   }
+  if (moved !== null) {
+    const cut = await state.pending();
+    const isThere = cut !== null && canFinish(cut, clock.now()) && isOfConfigured(config, cut.urls);
+    if (!isThere) throw newTokenNeeded(moved);
+    // What was cut is of the new one already.
+    return pairIdentity({ ...options, token: null, force: true });
+  }
   if (config.runtime.id === null) throw settingMissing("runtime.id", "the runtime's id in Compass");
   const { id: runtimeID, tenant } = config.runtime;
+  const { hosts, connectorURL: knownAs } = config.compass;
   const { directorURL } = usable.connection;
-  checkConnection(usable.connection, config.compass.hosts);
+  checkConnection(usable.connection, hosts);
+  // However Compass calls its Connector, it is the one that is configured; what is kept must be usable under that name.
+  if (knownAs !== null) checkConnection({ ...usable.connection, connectorURL: knownAs }, hosts);
   const minted = await withClient(
     options,
     usable,
     ({ fetch }) => requestToken({ url: directorURL, fetch, runtimeID, tenant }),
     "Director",
   );
-  checkAnsweredURL(minted.connectorURL, usable.connection.connectorURL, config.compass.hosts);
+  checkAnsweredURL(minted.connectorURL, usable.connection.connectorURL, hosts);
   // Compass itself says which Connector takes it.
   const compass = { ...config.compass, connectorURL: minted.connectorURL };
-  const paired = await pairIdentity({ ...options, config: { ...config, compass }, token: minted.token, force: true });
-  const [identity, connection] = [await state.identity(), await state.connection()];
-  const configured = config.compass.connectorURL;
-  // However Compass calls its Connector, it is the one that is configured: nothing has moved.
-  if (identity !== null && connection !== null && configured !== null)
-    await state.promote(identity, { ...connection, connectorURL: configured });
-  return paired;
+  return pairIdentity({ ...options, config: { ...config, compass }, token: minted.token, force: true, knownAs });
 }
+
+const isOfConfigured = ({ compass }: Config, { connectorURL }: URLs): boolean =>
+  compass.connectorURL !== null && isSameURL(connectorURL, compass.connectorURL);
+
+/** The Director of the identity in use would be asked for a token of the Compass that is to be left. */
+const newTokenNeeded = (moved: string) =>
+  new Failure(`the identity is ${moved}, and there is no unused one-time token of that one`, {
+    code: "TokenNeeded",
+    stage: "connect",
+    hint: "Nothing was changed. Ask the new Compass for a one-time token and run `runtime-agent reconnect --token-file FILE`, or put it where compass.token reads it. To stay with the one in use, put compass.connectorURL back.",
+  });
 
 /** False also for what is no token. */
 function isUnspent(token: Secret, spentTokens: readonly string[]): boolean {
@@ -223,10 +259,17 @@ function isUnspent(token: Secret, spentTokens: readonly string[]): boolean {
 
 /** Proves and uses a renewed certificate whose predecessor cannot be used any more. */
 export async function completePending(pending: Issued, options: IdentityOptions): Promise<CertificateDates> {
-  const { state, clock } = options;
-  const dates = await complete(pending, { state, clock, prove: await proofOf(options), former: null });
-  await noteProof(state, clock.now());
-  return dates;
+  const { state, clock, config } = options;
+  const { hosts } = config.compass;
+  try {
+    const dates = await complete(pending, { state, clock, prove: await proofOf(options), hosts, former: null });
+    await noteProof(state, clock.now());
+    return dates;
+  } catch (thrown) {
+    // Whoever rests until the next try knows by it how long.
+    await noteFailedRenewal(state, asFailure(thrown, "connect").code, clock.now());
+    throw thrown;
+  }
 }
 
 export interface RenewedCertificate extends CertificateDates {
@@ -254,7 +297,7 @@ export async function renewBy(
 ): Promise<CertificateDates> {
   const { config, state, clock } = options;
   const { identity, connection } = usable;
-  const { renewal } = (await state.memory()).certificate;
+  const { renewal, lastIssuance } = (await state.memory()).certificate;
   const prove = await proofOf(options);
   try {
     checkConnection(connection, config.compass.hosts);
@@ -272,8 +315,14 @@ export async function renewBy(
         prove,
         failures: renewal?.times ?? 0,
         until: usable.dates.notAfter,
+        onSubject: async (subject) => {
+          if (subject !== connection.subject) await changeCertificateMemory(state, { subject });
+        },
         beforeIssuance: async () => {
           if (isAutomatic) await changeCertificateMemory(state, { lastIssuance: clock.now().toISOString() });
+        },
+        onNothingIssued: async () => {
+          await changeCertificateMemory(state, { lastIssuance });
         },
       }),
     );
@@ -281,8 +330,8 @@ export async function renewBy(
     return dates;
   } catch (thrown) {
     const { code } = asFailure(thrown, "connect");
+    await noteFailedRenewal(state, code, clock.now());
     if (code !== "Aborted") {
-      await changeCertificateMemory(state, { renewal: anotherFailure(renewal, code, clock.now()) });
       // Before there is another one, it is the one in use that was refused.
       if ((await state.pending())?.issued == null) await noteRejection(state, code, clock.now());
     }
@@ -365,10 +414,32 @@ const noteProof = (state: State, now: Date) =>
   changeCertificateMemory(state, {
     renewal: null,
     rejected: null,
+    refused: null,
+    pairing: null,
+    subject: null,
     unreached: null,
     isPairingWanted: false,
     lastContact: now.toISOString(),
   });
+
+async function noteFailedRenewal(state: State, code: FailureCode, now: Date): Promise<void> {
+  if (code === "Aborted") return;
+  const { renewal } = (await state.memory()).certificate;
+  await changeCertificateMemory(state, { renewal: anotherFailure(renewal, code, now) });
+}
+
+/** Remembers how long whoever rests waits until a pairing on its way is tried again. */
+async function noteCutPairing(state: State, code: FailureCode, now: Date): Promise<void> {
+  if (code === "Aborted") return;
+  const pending = await state.pending();
+  if (pending === null || pending.tokenDigest === null) return;
+  const { pairing } = (await state.memory()).certificate;
+  await changeCertificateMemory(state, { pairing: anotherFailure(ofPairing(pairing, pending), code, now) });
+}
+
+/** The attempts as far as they are of this pairing; null for none. */
+export const ofPairing = (pairing: CertificateMemory["pairing"], { since }: PendingIdentity) =>
+  pairing !== null && Date.parse(pairing.last) >= Date.parse(since) ? pairing : null;
 
 /** Remembers that Compass did not take the certificate in use, which may be a passing fault (contract 12.2). */
 async function noteRejection(state: State, code: FailureCode, now: Date): Promise<void> {

@@ -1,8 +1,10 @@
 /** Keeps the identity alive at the start of a cycle, so that nobody has to think of it. */
 
+import { lastingRemarks } from "./certificate-remarks.js";
 import { asFailure, Failure } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
 import type { Secret } from "./common/secret.js";
+import { SecretMissing } from "./common/secret-missing.js";
 import type { Config } from "./config/index.js";
 import {
   endedBy,
@@ -68,7 +70,7 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   const { config, state, clock, log, takeRenewalRequest, onHost = () => undefined } = options;
   const notes: string[] = [];
   const failures: { work: "pairing" | "renewal"; failure: Failure }[] = [];
-  const contacts = noContacts();
+  const { contacts = noContacts() } = options;
   const counted = { ...options, contacts };
   const ended = (done: Maintenance["done"]) => ({
     notes,
@@ -96,7 +98,7 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   const isOptional = pending !== null || (await state.identity()) !== null;
   const token = mayPair
     ? await newToken(options, memory, spentTokens, pending).catch((thrown: unknown) => {
-        if (!isOptional || !(thrown instanceof Failure)) throw thrown;
+        if (!isOptional || !(thrown instanceof Failure)) throw withoutToken(found, thrown);
         if ((isRejected || hasMoved) && thrown.code === "TokenMalformed")
           notes.push(`the configured token cannot be used: ${thrown.message}`);
         return null;
@@ -135,9 +137,10 @@ export async function maintainIdentity(options: MaintainOptions): Promise<Mainte
   }
 
   const now = clock.now();
+  for (const { problem, mend } of lastingRemarks(config, found, now)) notes.push(`${problem}: ${mend}`);
   // As it stands now: it may have been dropped meanwhile.
   const left = await state.pending();
-  const isPairing = left !== null && left.tokenDigest !== null && !isUrgent(config, found, now);
+  const isPairing = left !== null && left.tokenDigest !== null && now <= urgentFrom(config, found);
   // A request waits as well: the pairing gives new credentials, too, and its token would be lost.
   const requested = !isPairing && takeRenewalRequest !== undefined && (await takeRenewalRequest());
   const reason = renewalOf(config, found, { pending: left, memory, requested }, now);
@@ -179,26 +182,33 @@ const GIVEN_UP = {
   renewal: "the renewed certificate could not be used",
 } as const;
 
-/** Half of the time for a renewal is over: it cannot wait for anything else. */
-function isUrgent(config: Config, { dates, connection }: Usable, now: Date): boolean {
+/** From then on half of the time for a renewal is over: it cannot wait for anything else. */
+export function urgentFrom(config: Config, { dates, connection }: Usable): Date {
   const due = renewalDue(config, dates, connection.clientID);
-  return now.getTime() > (due.getTime() + dates.notAfter.getTime()) / 2;
+  return new Date((due.getTime() + dates.notAfter.getTime()) / 2);
 }
 
 /** Why the identity in use is to be renewed; null when nothing asks for it. */
 export function renewalOf(
-  { certificate, runtime }: Config,
+  { certificate, runtime, schedule }: Config,
   { identity, connection }: Pick<Usable, "identity" | "connection">,
-  { pending, memory, requested }: Pick<Situation, "memory" | "requested"> & { pending: PendingIdentity | null },
+  {
+    pending,
+    memory,
+    requested,
+  }: Pick<Situation, "requested"> & {
+    memory: Situation["memory"] & Pick<CertificateMemory, "subject">;
+    pending: PendingIdentity | null;
+  },
   now: Date,
 ): RenewalReason | null {
   const reason = renewalReason({
     identity,
     inspected: inspectIdentity(identity),
-    subject: connection.subject,
+    subject: memory.subject ?? connection.subject,
     memory,
     requested,
-    renewAt: certificate.renewAt,
+    timing: { renewAt: certificate.renewAt, every: schedule.every },
     runtimeID: runtime.id ?? connection.clientID,
     now,
   });
@@ -206,26 +216,38 @@ export function renewalOf(
   return reason ?? (pending !== null && pending.tokenDigest === null ? "RenewalRequested" : null);
 }
 
+/** Where the token was looked for and none is, one is needed there; whatever else kept it from being read is to be mended. */
+const withoutToken = (found: Usable | string, thrown: unknown): unknown =>
+  typeof found === "string" && thrown instanceof SecretMissing
+    ? tokenNeeded(`${found}, and there is no token for it; ${thrown.message}`)
+    : thrown;
+
 /** `why` there is nothing to use, in words. */
 async function noIdentity(
   why: string,
   pending: PendingIdentity | null,
-  { config, env, clock }: IdentityOptions,
+  { config, env, clock, signal }: IdentityOptions,
 ): Promise<Failure> {
-  const isConfigured = (await configuredToken(config, env).catch(() => null)) !== null;
   const ended = endedBy(pending, clock.now());
-  const words = isConfigured ? `${why}, and the configured token is spent or too old` : why;
+  const place = config.runtime.configuration?.secret;
+  const words = await configuredToken(config, env, signal).then(
+    (token) => {
+      if (token !== null) return `${why}, and the configured token is spent or too old`;
+      return place === undefined ? why : `${why}; the Secret ${place.namespace}/${place.name} has no TOKEN`;
+    },
+    (thrown: unknown) => (thrown instanceof SecretMissing ? `${why}; ${thrown.message}` : why),
+  );
   return tokenNeeded(ended === null ? words : `${words}; ${endedWords(ended)}`);
 }
 
 /** The configured token, when it is worth sending: neither known to be spent, nor older than tokens live. */
 async function newToken(
-  { config, env, clock }: IdentityOptions,
+  { config, env, clock, signal }: IdentityOptions,
   { triedTokens }: CertificateMemory,
   spentTokens: readonly string[],
   pending: PendingIdentity | null,
 ): Promise<Secret | null> {
-  const token = await configuredToken(config, env);
+  const token = await configuredToken(config, env, signal);
   if (token === null) return null;
   const { digest } = readToken(token);
   if (spentTokens.includes(digest) || digest === pending?.tokenDigest) return null;

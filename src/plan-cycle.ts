@@ -1,5 +1,15 @@
 import type { Admit } from "./admission.js";
-import { type Base, bundlesOf, findDrift, foldersOf, ownedFiles, readInstructions, readStaying } from "./base/index.js";
+import {
+  type Base,
+  bundlesOf,
+  findDrift,
+  foldersOf,
+  ownedFiles,
+  readInstructions,
+  readStaying,
+  withReferredSecrets,
+} from "./base/index.js";
+import { betweenModes } from "./between-modes.js";
 import type { Running } from "./cycle-options.js";
 import type { Snapshot } from "./fetch/index.js";
 import { buildEstate, collisionsWith } from "./model/index.js";
@@ -7,18 +17,20 @@ import { progressOf } from "./open-director.js";
 import {
   decide,
   deletedBefore,
+  isHeldBack,
   makePlan,
   type Plan,
   plannedDigest,
   publishedBefore,
   suspendedNames,
   suspensionOf,
+  withUnseen,
 } from "./plan/index.js";
 import { planFiles } from "./plan-files.js";
 import type { Proposing } from "./proposing.js";
-import { type Renderer, renderEstate } from "./render/index.js";
+import { type Renderer, renderEstate, SOPS_CONFIG_PATH } from "./render/index.js";
 import { type FileChange, planNotes } from "./report/index.js";
-import { createFingerprinter, createSealer, identityOf, sealCanary, sealEstate } from "./seal/index.js";
+import { createFingerprinter, createSealer, type Guards, identityOf, sealCanary, sealEstate } from "./seal/index.js";
 import type { Sealing } from "./sealing.js";
 import type { CycleSettings } from "./setup.js";
 import type { Memory } from "./state/index.js";
@@ -36,6 +48,8 @@ export interface Planning extends Running {
   readonly memory: Memory;
   readonly sealKey: Buffer;
   readonly renderer: Renderer;
+  /** Over the values of the first look. */
+  readonly guards: Guards;
   readonly settings: CycleSettings;
   readonly sealing: Sealing;
   readonly nonce: string;
@@ -43,7 +57,7 @@ export interface Planning extends Running {
   readonly proposing: Proposing | null;
 }
 
-interface Planned {
+export interface Planned {
   readonly plan: Plan;
   readonly isSuspended: boolean;
   readonly notes: readonly string[];
@@ -51,8 +65,7 @@ interface Planned {
 
 /** Stages model, render, seal and plan. Reasons to set an Application aside add up on the way. */
 export async function planOn(planning: Planning): Promise<Planned> {
-  const { config, clock, signal, log, base, memory, watch, looks, sealKey, renderer, settings, nonce, asked, admit } =
-    planning;
+  const { config, clock, signal, log, watch, looks, sealKey, renderer, settings, nonce, asked, admit } = planning;
   const { first } = looks;
   const progress = progressOf(log);
   const { namespace } = config.applications;
@@ -60,6 +73,9 @@ export async function planOn(planning: Planning): Promise<Planned> {
   const { mode: seal, notes: sealingNotes } = planning.sealing;
   const { tenant } = config.runtime;
   const now = clock.now();
+  const base =
+    seal.mode === "cluster" ? await watch.time("base", () => withReferredSecrets(planning.base)) : planning.base;
+  const memory = withUnseen(planning.memory, base);
   const [owned, drift, instructions] = await watch.time("base", async () => {
     const { takeOver = null } = planning;
     const owned = await ownedFiles(base, {
@@ -70,6 +86,7 @@ export async function planOn(planning: Planning): Promise<Planned> {
       takeOver,
       deleted: deletedBefore(memory),
       published: publishedBefore(memory),
+      secretsNamespace: namespace,
     });
     return [owned, await findDrift(base, owned.files), await readInstructions(base)] as const;
   });
@@ -82,7 +99,7 @@ export async function planOn(planning: Planning): Promise<Planned> {
 
   const sealer = seal.mode === "cluster" ? null : createSealer(seal);
   const readable = seal.mode === "plain";
-  const fingerprints = createFingerprinter({ sealKey, namespace, sealer: identityOf(seal) });
+  const fingerprints = createFingerprinter({ sealKey, namespace, ...identityOf(seal, now) });
   const bundles = bundlesOf(folders);
   const modelOf = (snapshot: Snapshot) => buildEstate(snapshot, { fingerprint: fingerprints.value, owners, bundles });
 
@@ -141,7 +158,7 @@ export async function planOn(planning: Planning): Promise<Planned> {
           fingerprints,
           reseal,
           now,
-          constants: renderer.constants,
+          guards: planning.guards,
           before: planning.proposing?.sealed,
           signal,
           onProgress: progress("seal"),
@@ -169,8 +186,9 @@ export async function planOn(planning: Planning): Promise<Planned> {
         applications: admitted.applications,
         setAside: [...estate.setAside, ...rendering.setAside, ...sealing.setAside, ...admitted.setAside],
         degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
-        common: planning.sealing.files,
-        sealing: fingerprints.sealing,
+        common: new Map([[SOPS_CONFIG_PATH, planning.sealing.files.get(SOPS_CONFIG_PATH) ?? null]]),
+        readable,
+        sealedFor: fingerprints,
         waiting: sealing.waiting,
         batch,
         mode: config.deletion.mode,
@@ -180,7 +198,7 @@ export async function planOn(planning: Planning): Promise<Planned> {
       };
       // Where Secrets stand in no file, a canary would show nothing of the way to the cluster.
       const canary =
-        config.applications.canary && sealer !== null
+        config.applications.canary && (sealer !== null || isHeldBack(options))
           ? await watch.time("seal", () =>
               sealCanary({
                 digest: plannedDigest({ ...options, canary: "unsealed" }),
@@ -189,17 +207,21 @@ export async function planOn(planning: Planning): Promise<Planned> {
                 fingerprints,
                 base,
                 owned: owned.files,
+                mayReseal: sealing.waiting.length === 0,
+                before: planning.proposing?.sealed,
+                isHeldBack: isHeldBack(options),
                 now,
               }),
             )
-          : undefined;
-      return watch.time("plan", async () => makePlan(canary === undefined ? options : { ...options, canary }));
+          : null;
+      return watch.time("plan", async () => makePlan(canary === null ? options : { ...options, canary }));
     },
   });
   const suspension = suspensionOf(config.suspend, memory, instructions, asked.isSuspended);
   const notes = [
     ...sealingNotes,
     ...(owned.note === null ? [] : [owned.note]),
+    ...betweenModes(owned.files, plan, config.secrets.mode, fingerprints.sealing),
     ...(suspension === null ? [] : [`suspended by ${suspension}: nothing is written`]),
     ...planNotes(plan, {
       snapshot: first,

@@ -22,7 +22,8 @@ const NONE: ReadonlySet<string> = new Set();
 
 /**
  * What changed in Compass comes first, in a commit of its own. Only when there is nothing else to do are Secrets sealed anew
- * that are still for another mode or other recipients, a batch at a time.
+ * that are still for another mode or other recipients, a batch at a time. Those that cannot be written (their Application is
+ * set aside as soon as it is looked at) give their room to the next ones: else the first fifty of them stopped all others.
  */
 export async function planFiles({ render, seal, plan }: FileStages): Promise<PlannedFiles> {
   const run = async (again: ReadonlySet<string>, reseal: ReadonlySet<string>): Promise<PlannedFiles> => {
@@ -31,7 +32,18 @@ export async function planFiles({ render, seal, plan }: FileStages): Promise<Pla
     return { rendering, sealing, plan: await plan(rendering, sealing, reseal) };
   };
   const first = await run(NONE, NONE);
-  const batch = nextBatch(first.sealing.waiting, first.plan);
-  if (batch.length === 0) return first;
-  return run(new Set(batch.map(({ id }) => id)), new Set(batch.map(({ path }) => path)));
+  const { writes, deletes } = first.plan;
+  if (writes.size + deletes.length > 0) return first;
+  const stuck = new Set<string>();
+  let last = first;
+  for (;;) {
+    const batch = nextBatch(first.sealing.waiting, stuck);
+    // Where none can be written, nothing that goes with the first of them is either.
+    if (batch.length === 0) return (last.plan.reencryption?.done.length ?? 0) > 0 ? last : first;
+    last = await run(new Set(batch.map(({ id }) => id)), new Set(batch.map(({ path }) => path)));
+    const done = new Set(last.plan.reencryption?.done);
+    const undone = batch.filter(({ path }) => !done.has(path));
+    if (undone.length <= done.size) return last;
+    for (const { path } of undone) stuck.add(path);
+  }
 }

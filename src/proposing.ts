@@ -1,15 +1,18 @@
 /** The way of a plan into a request to merge: the branch, the host and what the agent remembers of both. */
 
 import type { Repository } from "./adapters/git/index.js";
+import { createTokenKeeper, type TokenKeeper } from "./adapters/github-app/index.js";
 import type { GitHost } from "./adapters/hosts/index.js";
 import { type Base, type OwnBranch, openOwnBranch } from "./base/index.js";
 import type { Clock } from "./common/clock.js";
+import { forTerminal } from "./common/quote.js";
 import { sha256 } from "./common/sha256.js";
 import type { Config } from "./config/index.js";
+import { withoutEnding } from "./git-address.js";
 import { openGitHost, ownBranchName } from "./git-host.js";
 import type { Plan } from "./plan/index.js";
 import { intentDigest, type ProposedPublication, publishProposal } from "./publish/index.js";
-import type { Environment } from "./setup.js";
+import { type Environment, pushRepository } from "./setup.js";
 import type { Proposal, State } from "./state/index.js";
 
 export interface ProposingOptions {
@@ -23,6 +26,8 @@ export interface ProposingOptions {
   readonly env: Environment;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Keeps a GitHub App's tokens. @default the host asks for its own */
+  readonly tokens?: TokenKeeper | undefined;
 }
 
 export interface Proposing {
@@ -41,15 +46,26 @@ export interface Proposing {
 
 /** Asks the repository for the branch; the host is not asked before `publish`. */
 export async function openProposing(options: ProposingOptions): Promise<Proposing> {
-  const { config, git, runtimeID, repository, base, state, sealKey, clock, signal } = options;
+  const { config, git, runtimeID, base, state, sealKey, env, clock, signal, tokens = createTokenKeeper() } = options;
   const { labels, reviewers, draft, autoMerge } = config.pullRequest;
+  const { mode, sealedSecrets } = config.secrets;
+  const resealsEarlier = mode === "sealed-secrets" && sealedSecrets.resealAfter !== null;
   const branch = ownBranchName(config, runtimeID);
-  const place = sha256(JSON.stringify([git.url.replace(/(?:\/|\.git)+$/, ""), branch])).slice(0, 16);
+  const addresses = [git.url, ...(git.push === null ? [] : [git.push.url])].map(withoutEnding);
+  const place = sha256(JSON.stringify([...addresses, branch])).slice(0, 16);
   const { proposal } = await state.memory();
-  const memory = proposal?.place === place ? proposal : nothingKnown(place);
-  const host = await openGitHost(config, git, options);
-  const written = new Set([memory.written, memory.pending].flatMap((each) => each?.commit ?? []));
+  const isKnown = proposal?.place === place;
+  const former = isKnown ? null : formerOf(proposal);
+  // What the agent said that it closes is no refusal, wherever its branch is.
+  const withdrawn = proposal?.withdrawn ?? [];
+  const before: Proposal = isKnown ? proposal : { ...nothingKnown(place), withdrawn, former };
+  const host = await openGitHost(config, git, { env, clock, signal, tokens });
+  const repository = await pushRepository(config, git, options.repository, { env, signal, cache: state.cache, tokens });
+  const written = new Set([...writtenBy(before), ...(former?.commits ?? [])]);
   const own = await openOwnBranch({ repository, base, branch, written, sealKey });
+  // What stands there was written under another address: it is the same branch all the same.
+  const isSame = proposal !== null && own.tip !== null && writtenBy(proposal).includes(own.tip);
+  const memory = isSame ? { ...proposal, place } : before;
   return {
     sealed: own.sealed,
     publish: (plan, message, words) =>
@@ -57,9 +73,11 @@ export async function openProposing(options: ProposingOptions): Promise<Proposin
         repository,
         host,
         base,
+        upstream: options.repository,
         own,
         runtimeID,
-        intent: intentDigest({ plan, base, runtimeID, sealKey }),
+        target: sha256(JSON.stringify([base.branch, base.path])).slice(0, 16),
+        intent: intentDigest({ plan, base, runtimeID, sealKey, resealsEarlier }),
         writes: plan.writes,
         deletes: plan.deletes,
         message,
@@ -78,11 +96,38 @@ export async function openProposing(options: ProposingOptions): Promise<Proposin
   };
 }
 
+/** Of a request that is still open when changes are committed directly: told once, and then left to people. */
+export async function leaveRequest(state: State): Promise<readonly string[]> {
+  const memory = await state.memory();
+  const { proposal } = memory;
+  if (proposal?.request?.state !== "open") return [];
+  await state.saveMemory({ ...memory, proposal: { ...proposal, request: null } });
+  const { number, url } = proposal.request;
+  return [
+    `changes are committed directly now: request ${number} (${forTerminal(url, 200)}) is left open, close it if nobody needs it, and delete its branch`,
+  ];
+}
+
+const writtenBy = ({ written, pending }: Proposal): readonly string[] =>
+  [written, ...pending].flatMap((each) => each?.commit ?? []);
+
+/** What is to be seen to, when the agent's branch gets another place. */
+function formerOf(proposal: Proposal | null): Proposal["former"] {
+  if (proposal?.request?.state !== "open") return proposal?.former ?? null;
+  return { request: proposal.request, commits: writtenBy(proposal) };
+}
+
 const nothingKnown = (place: string): Proposal => ({
   place,
   written: null,
-  pending: null,
+  pending: [],
+  unremoved: null,
   request: null,
+  withdrawn: [],
+  undone: null,
   blocked: null,
   notBefore: null,
+  saying: null,
+  former: null,
+  formerTarget: null,
 });

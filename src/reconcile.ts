@@ -5,32 +5,43 @@ import type { Repository } from "./adapters/git/index.js";
 import { createTokenKeeper } from "./adapters/github-app/index.js";
 import { openAdmission } from "./admission.js";
 import { type Base, folderBase, openBase } from "./base/index.js";
-import { applyClusterSecrets } from "./cluster-secrets.js";
+import { leftByRequest, openClusterSecrets } from "./cluster-secrets.js";
 import { retry } from "./common/retry.js";
+import { PLAIN_WARNING } from "./config/index.js";
 import type { Reached, Running } from "./cycle-options.js";
-import { publishesByRequest } from "./git-host.js";
+import type { SetAside } from "./model/index.js";
 import { openDirector, recordedDirector } from "./open-director.js";
-import { memoryFor } from "./plan/index.js";
-import { changesOf, type Looks, planOn } from "./plan-cycle.js";
-import { openProposing, type Proposing } from "./proposing.js";
+import { begunAnew, memoryFor, setOut, usedApprovalOf, withLanded } from "./plan/index.js";
+import { planBrought } from "./plan-brought.js";
+import { changesOf, type Looks } from "./plan-cycle.js";
+import { leaveRequest, openProposing, type Proposing } from "./proposing.js";
 import { publishCommit } from "./publish/index.js";
+import { publishAttempts } from "./publish-attempts.js";
+import { publishesByRequest } from "./publishes-by-request.js";
+import { rememberBefore } from "./remember.js";
 import { loadRenderer } from "./render/index.js";
-import { buildOutcome, commitMessage, decideLabels, requestWords } from "./report/index.js";
+import {
+  buildOutcome,
+  commitMessage,
+  createTell,
+  decideLabels,
+  requestWords,
+  withControllersWords,
+} from "./report/index.js";
 import { tellLabels } from "./runtime-labels.js";
+import { createControllersGate, createGuards } from "./seal/index.js";
 import { openSealing } from "./sealing.js";
+import { handSecretsOver } from "./secret-handover.js";
 import { cycleSettings, settingMissing, targetDigest, targetRepository } from "./setup.js";
-
-/** Attempts to commit onto a branch that others move, each from a fresh base. */
-const PUBLISH_ATTEMPTS = 10;
-
-/** Attempts at a Git host that does not answer: the next cycle comes soon, and each may take its whole deadline. */
-const HOST_ATTEMPTS = 3;
+import type { Memory } from "./state/index.js";
+import { wasTakenBack } from "./taken-back.js";
 
 export async function reconcile(running: Running): Promise<Reached> {
   const { config, signal, log, clock, state, watch, used, planOnly = false, version } = running;
   const settings = cycleSettings(config, running.snapshot?.runtime.id ?? null);
   const target = targetDigest(config);
-  const memory = memoryFor(target, await state.memory());
+  const isBegunAnew = running.takeOver === settings.runtimeID;
+  const remembered = memoryFor(target, await state.memory());
 
   const recorded = running.snapshot ?? null;
   const compass = recorded === null ? await openDirector(running) : recordedDirector(recorded);
@@ -50,14 +61,28 @@ export async function reconcile(running: Running): Promise<Reached> {
       settings: { namespace, skipVerify, gatewayURL: gatewayURL.replace(/\/+$/, "") },
     }),
   );
+  const guards = await watch.time("seal", () => createGuards(first, renderer.constants, signal));
+  used.tell = withControllersWords(createTell(first, guards), createControllersGate(first));
   const sealing = await watch.time("seal", () => openSealing(config, { env: running.env, clock, signal }));
   used.sealing = sealing;
   const nonce = randomBytes(16).toString("hex");
   const admit = openAdmission(running);
+  const clusterSecrets = openClusterSecrets({ ...running, runtimeID: settings.runtimeID });
+  const refused = new Map<string, SetAside>();
+  const common = { ...running, looks, sealKey, renderer, guards, settings, sealing, nonce, admit };
 
   const onBase = async (base: Base, repository: Repository | null, proposing: Proposing | null): Promise<Reached> => {
-    const planning = { ...running, proposing, base, looks, memory, sealKey, renderer, settings, sealing, nonce, admit };
-    const { plan, isSuspended, notes } = await planOn(planning);
+    const isLanded = repository !== null && (await wasTakenBack(remembered, { base, repository }));
+    const asFound = (known: Memory) => {
+      // Nothing is there, or not even the branch: then what it is made from is as old as it is.
+      if (isBegunAnew && (base.inventory.state === "absent" || base.expected === null)) return begunAnew(known);
+      return isLanded ? withLanded(known) : known;
+    };
+    const memory = asFound(remembered);
+    if (isLanded && !planOnly) await rememberBefore(running, asFound);
+    const planning = { ...common, proposing, base, memory };
+    const mayWrite = !planOnly && repository !== null && settings.git !== null;
+    const { plan, isSuspended, notes } = await planBrought(planning, mayWrite ? clusterSecrets : null, refused);
     running.notes.splice(0, Infinity, ...running.lasting, ...notes);
     const changes = planOnly || running.withChanges ? await changesOf(plan, base) : [];
     const isNewHold = plan.hold?.set !== memory.hold?.set;
@@ -71,6 +96,7 @@ export async function reconcile(running: Running): Promise<Reached> {
       target,
       proposed: null,
       isOnTarget: !isSuspended,
+      usedApproval: usedApprovalOf(memory, plan, !isSuspended),
       unappliedSince: memory.applied?.since ?? null,
       tellLabels: () => tellLabels(labels, setLabel),
     };
@@ -86,21 +112,24 @@ export async function reconcile(running: Running): Promise<Reached> {
       durations: new Map(),
       notes: [],
       failure: null,
+      tell: used.tell,
     });
     const message = commitMessage(planned, {
       runtime: settings.runtimeID,
       digest: plan.digest,
       version,
+      warning: config.secrets.mode === "plain" ? `Warning: ${PLAIN_WARNING}.` : null,
       ...settings.git.commit,
     });
-    const applied = await watch.time("publish", () =>
-      applyClusterSecrets(plan.cluster, { env: running.env, clock, signal }),
-    );
-    running.notes.push(...applied);
+    const handing = { mode: config.secrets.mode, env: running.env, clock, signal };
+    await watch.time("publish", () => handSecretsOver(plan, handing));
     const { writes, deletes } = plan;
     const { author, path } = settings.git;
+    const beforePush = (commit: string | null) =>
+      rememberBefore(running, (known) => setOut(asFound(known), plan, { target, commit }));
     if (proposing !== null) {
       const [subject = ""] = message.split("\n");
+      if (writes.size + deletes.length > 0) await watch.time("publish", () => beforePush(null));
       const proposed = await watch.time("publish", () =>
         proposing.publish(plan, message, async (limits) =>
           requestWords({
@@ -115,18 +144,23 @@ export async function reconcile(running: Running): Promise<Reached> {
           }),
         ),
       );
-      running.notes.push(...proposed.notes);
+      running.notes.push(...proposed.notes, ...leftByRequest(plan));
       log.info(proposed.result, { commit: proposed.commit?.id, request: proposed.pullRequest?.number });
       // What only the agent's own bookkeeping lacks is not there either: the memory must not run ahead of Git.
       const isOnTarget = writes.size === 0 && deletes.length === 0;
-      return { ...reached, commit: proposed.commit, proposed, isOnTarget };
+      const usedApproval = usedApprovalOf(memory, plan, isOnTarget);
+      return { ...reached, commit: proposed.commit, proposed, isOnTarget, usedApproval };
     }
     const publication = await watch.time("publish", () =>
-      publishCommit({ repository, base, writes, deletes, message, author, date: clock.now(), signal }),
+      publishCommit({ repository, base, writes, deletes, message, author, date: clock.now(), signal, beforePush }),
     );
+    running.notes.push(...(await leaveRequest(state)));
     const commit = publication.kind === "commit" ? { id: publication.id, branch: publication.branch } : null;
     log.info(commit === null ? "nothing to commit" : "published", { commit: commit?.id });
-    return { ...reached, commit };
+    const cleared = await watch.time("publish", () => clusterSecrets.clear(plan, memory));
+    running.notes.push(...cleared.notes);
+    const missing = { ...plan.decision.missing, ...cleared.missing };
+    return { ...reached, plan: { ...plan, decision: { ...plan.decision, missing } }, commit };
   };
 
   if (running.baseFolder !== undefined) return onBase(await folderBase(running.baseFolder, sealKey), null, null);
@@ -146,12 +180,30 @@ export async function reconcile(running: Running): Promise<Reached> {
       let isWell = false;
       let proposing: Proposing | null = null;
       try {
+        const { branch, path } = git;
+        const proposes = publishesByRequest(config);
+        // A request needs a branch to be merged into, and the agent may well not make one.
+        const createFrom = proposes ? null : git.createFrom;
+        // Who takes over what was the agent's own begins anew.
+        const wasPublished = remembered.published.serial > 0 && !isBegunAnew;
         const base = await watch.time("base", () =>
-          openBase({ repository, branch: git.branch, path: git.path, sealKey }),
+          openBase({ repository, branch, path, sealKey, createFrom, wasPublished }),
         );
-        if (publishesByRequest(config) && !planOnly) {
+        if (proposes && !planOnly) {
           const { runtimeID } = settings;
-          const given = { config, git, runtimeID, repository, base, state, sealKey, env: running.env, clock, signal };
+          const given = {
+            config,
+            git,
+            runtimeID,
+            repository,
+            base,
+            state,
+            sealKey,
+            tokens,
+            env: running.env,
+            clock,
+            signal,
+          };
           proposing = await watch.time("base", () => openProposing(given));
         }
         const reached = await onBase(base, repository, proposing);
@@ -166,13 +218,7 @@ export async function reconcile(running: Running): Promise<Reached> {
     {
       clock,
       signal,
-      attempts: PUBLISH_ATTEMPTS,
-      when: ({ code, retryable, stage }, attempt) =>
-        retryable &&
-        stage !== "fetch" &&
-        stage !== "plan" &&
-        code !== "RateLimited" &&
-        (code === "PushRejected" || attempt < HOST_ATTEMPTS),
+      ...publishAttempts,
       onRetry: (failure, attempt) => {
         if (failure.code === "PushRejected") used.pushRetries += 1;
         log.warn("back to the base", { code: failure.code, attempt });

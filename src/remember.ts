@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "./common/clock.js";
 import { asFailure, type FailureCode } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
@@ -8,12 +9,27 @@ import { type Applied, appliedOf, type KeptCounter, notAppliedText, type Outcome
 import type { ToldLabels } from "./runtime-labels.js";
 import type { AppliedMemory, Memory, State } from "./state/index.js";
 
+/** Keeps what must be known before a commit goes out. A failure here is logged: without it the next cycle tells less from Git. */
+export async function rememberBefore(
+  { state, log }: { readonly state: State; readonly log: Logger },
+  change: (memory: Memory) => Memory,
+): Promise<void> {
+  try {
+    const memory = await state.memory();
+    const next = change(memory);
+    if (!isDeepStrictEqual(memory, next)) await state.saveMemory(next);
+  } catch (thrown) {
+    log.warn("what is under way could not be kept", { code: asFailure(thrown, "publish").code });
+  }
+}
+
 /** Keeps what the next cycle and `status` need. A failure here is logged: what was published is published. */
 export async function remember({
   state,
   outcome,
   reached,
   session,
+  clockSkew,
   clock,
   log,
   labels,
@@ -23,6 +39,8 @@ export async function remember({
   readonly outcome: Outcome;
   readonly reached: Reached | null;
   readonly session: Session | null;
+  /** As the cycle saw it; null when it did not. */
+  readonly clockSkew: number | null;
   readonly clock: Clock;
   readonly log: Logger;
   readonly labels: ToldLabels["set"];
@@ -37,7 +55,7 @@ export async function remember({
     await state.saveMemory({
       ...memory,
       ...(reached === null ? {} : learn(memory, reached.plan, { ...reached, isPublished: reached.isOnTarget, now })),
-      certificate: { ...memory.certificate, ...contactOf(memory, outcome, session, now) },
+      certificate: { ...memory.certificate, ...contactOf(memory, outcome, { session, clockSkew, now }) },
       labels: { ...memory.labels, ...labels },
       counters: (await count?.(memory.counters)) ?? memory.counters,
       ...(applied === null ? {} : { applied: rememberedOf(applied) }),
@@ -80,8 +98,12 @@ const UNREACHED: ReadonlySet<string> = new Set<FailureCode>([
 ]);
 
 /** What the cycle showed of the certificate: taken by Director, or refused, which may be a passing fault (contract 12.2). */
-function contactOf({ certificate }: Memory, { failure }: Outcome, session: Session | null, now: Date) {
-  const clockSkew = session?.client.clockSkew ?? certificate.clockSkew;
+function contactOf(
+  { certificate }: Memory,
+  { failure }: Outcome,
+  { session, clockSkew: seen, now }: { session: Session | null; clockSkew: number | null; now: Date },
+) {
+  const clockSkew = seen ?? certificate.clockSkew;
   if (failure?.code === "CredentialsRejected" && failure.stage === "fetch") {
     return { clockSkew, rejected: anotherFailure(certificate.rejected, failure.code, now) };
   }

@@ -5,9 +5,10 @@ import { openCluster } from "./adapters/kubernetes/index.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure, Failure, inOtherWords } from "./common/failure.js";
 import { type Config, readSecret, type SecretReference } from "./config/index.js";
+import { SOPS_CONFIG_PATH } from "./render/index.js";
 import { expiryNote, readSealingCertificate, type SealMode } from "./seal/index.js";
 import { type Environment, proxyOf } from "./setup.js";
-import { SOPS_CONFIG_PATH, sopsConfigText } from "./sops-config.js";
+import { sopsConfigText } from "./sops-config.js";
 import { vaultRecipient } from "./vault-recipient.js";
 
 export interface SealingOptions {
@@ -47,13 +48,17 @@ export async function openSealing(config: Config, options: SealingOptions): Prom
       return { ...PLAINLY, mode: { mode, recipients: sops.age, others: [recipient] }, files, close };
     }
     case "sealed-secrets": {
-      const { scope, managed, certificate: source } = sealedSecrets;
+      const { scope, managed, resealAfter, certificate: source } = sealedSecrets;
       if (source === null) throw new TypeError("a missing certificate got past the check of the configuration");
       const now = options.clock.now();
       const { pem, place } = await fetchCertificate(source, config, options);
       const certificate = readSealingCertificate(pem, place, now);
       const note = expiryNote(certificate, now);
-      return { ...PLAINLY, mode: { mode, certificate, scope, managed }, notes: note === null ? [] : [note] };
+      return {
+        ...PLAINLY,
+        mode: { mode, certificate, scope, managed, resealAfter },
+        notes: note === null ? [] : [note],
+      };
     }
     case "cluster":
       return { ...PLAINLY, mode: { mode } };
@@ -68,7 +73,8 @@ async function openVault(
   options: SealingOptions,
 ) {
   const { env, signal, clock } = options;
-  const read = (reference: SecretReference, purpose: string) => readSecret(reference, { env, stage: "seal", purpose });
+  const read = (reference: SecretReference, purpose: string) =>
+    readSecret(reference, { env, stage: "seal", purpose, signal });
   const client = createHTTPClient({
     stage: "seal",
     peer: "the transit engine",
@@ -105,7 +111,7 @@ async function fetchCertificate(source: CertificateSource, config: Config, optio
   const { env, signal, clock } = options;
   if ("file" in source) {
     const reference = { kind: "file", path: source.file } as const;
-    const read = await readSecret(reference, { env, stage: "seal", purpose: "sealing certificate" });
+    const read = await readSecret(reference, { env, stage: "seal", purpose: "sealing certificate", signal });
     return { pem: read.reveal(), place: "secrets.sealedSecrets.certificate.file" };
   }
   if ("controller" in source) {

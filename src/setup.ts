@@ -1,12 +1,17 @@
 /** From a configuration to what the stages are called with: transports, credentials, the place of the state. */
 
-import { writeFile } from "node:fs/promises";
-import { join, posix } from "node:path";
-import { getCACertificates } from "node:tls";
-import { type GitAuth, openRepository, type Repository } from "./adapters/git/index.js";
-import { apiOf, createTokenKeeper, repositoryOf, type TokenKeeper } from "./adapters/github-app/index.js";
+import { posix } from "node:path";
+import { type GitAuth, openRepository, type RemoteOptions, type Repository } from "./adapters/git/index.js";
+import {
+  apiOf,
+  createTokenKeeper,
+  type InstallationPermissions,
+  repositoryOf,
+  type TokenKeeper,
+} from "./adapters/github-app/index.js";
 import { createHTTPClient, type HTTPClientOptions } from "./adapters/http/index.js";
 import { createSigner, type Signer } from "./adapters/signing/index.js";
+import { writeAuthorities } from "./authorities-file.js";
 import type { Clock } from "./common/clock.js";
 import { Failure, type Stage } from "./common/failure.js";
 import { makeFolder } from "./common/make-folder.js";
@@ -14,6 +19,8 @@ import type { Secret } from "./common/secret.js";
 import { sha256 } from "./common/sha256.js";
 import { type Config, readSecret, type SecretReference } from "./config/index.js";
 import { isAllowed } from "./connect/index.js";
+import { withoutEnding } from "./git-address.js";
+import { publishesByRequest } from "./publishes-by-request.js";
 import { openFileState, openKubernetesState, type State } from "./state/index.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -44,7 +51,8 @@ export const settingMissing = (setting: string, what: string) =>
   });
 
 /** The state's place; nothing is opened before it is used. */
-export function openState({ state, certificate, compass }: Config, env: Environment): State {
+/** Ends with `end`, not with the agent's signal: what Compass answered is kept also by an agent that was asked to stop. */
+export function openState({ state, certificate, compass }: Config, env: Environment, end?: AbortSignal): State {
   if ("directory" in state) return openFileState(state.directory);
   return openKubernetesState({
     env,
@@ -53,6 +61,7 @@ export function openState({ state, certificate, compass }: Config, env: Environm
     authority: certificate.caSecret,
     connectorURL: compass.connectorURL,
     isAllowed: (connection) => isAllowed(connection, compass.hosts),
+    ...(end === undefined ? {} : { end }),
   });
 }
 
@@ -64,7 +73,8 @@ export async function compassTransport(
   clock: Clock,
   requestID?: string,
 ): Promise<Omit<HTTPClientOptions, "stage" | "peer" | "identity">> {
-  const ca = compass.ca === null ? undefined : await reveal(compass.ca, env, "connect", "authorities of Compass");
+  const ca =
+    compass.ca === null ? undefined : await reveal(compass.ca, env, "connect", "authorities of Compass", signal);
   return {
     ca,
     insecureSkipVerify: compass.insecureSkipVerify,
@@ -78,10 +88,14 @@ export async function compassTransport(
 }
 
 /** The one-time token that is configured; null when none is. Throws `SecretUnreadable` when it cannot be read. */
-export async function configuredToken({ compass }: Config, env: Environment): Promise<Secret | null> {
+export async function configuredToken(
+  { compass }: Config,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<Secret | null> {
   return compass.token === null
     ? null
-    : readSecret(compass.token, { env, stage: "connect", purpose: "one-time token" });
+    : readSecret(compass.token, { env, stage: "connect", purpose: "one-time token", signal });
 }
 
 export interface RepositorySettings {
@@ -108,28 +122,58 @@ export async function targetRepository(
       cause,
     });
   });
-  // As everywhere: a proxy for https is not asked about http.
-  const { https, no } = git.url.startsWith("https:") ? proxyOf(config.proxy, env) : NO_PROXY;
-  const ca = git.ca === null ? {} : { ca: await authoritiesFile(git.ca, env, cache) };
-  const auth = await gitAuth(config, git, { env, signal, tokens });
-  const sign = git.signing === null ? null : await signerOf(git.signing, env);
+  const remote = await remoteOf(config, git, git, { env, signal, cache, tokens });
+  const sign = git.signing === null ? null : await signerOf(git.signing, env, signal);
   return openRepository({
-    url: git.url,
-    auth,
-    proxy: https,
-    noProxy: no,
+    ...remote,
+    target: git.branch,
     directory: cache,
     timeout: GIT_TIMEOUT,
     signal,
     sign,
     kept: keeps ? `repository-${targetDigest(config)}.git` : null,
-    ...ca,
   });
+}
+
+/** How to get into the repository at `url`: the target, or the one that is pushed to in its place. */
+export async function remoteOf(
+  config: Config,
+  git: GitConfig,
+  { url, auth }: Pick<GitConfig, "url" | "auth">,
+  { env, signal, cache, tokens }: { env: Environment; signal: AbortSignal; cache: string; tokens: TokenKeeper },
+): Promise<RemoteOptions> {
+  // As everywhere: a proxy for https is not asked about http.
+  const { https, no } = url.startsWith("https:") ? proxyOf(config.proxy, env) : NO_PROXY;
+  const ca =
+    git.ca === null
+      ? {}
+      : { ca: await writeAuthorities(await reveal(git.ca, env, "base", "authorities of the Git host", signal), cache) };
+  return {
+    url,
+    auth: await gitAuth(config, { ...git, url, auth }, { env, signal, tokens }),
+    proxy: https,
+    noProxy: no,
+    ...ca,
+  };
+}
+
+/** Where the agent's branch lives: the target repository itself, or the one of `git.push`, which is closed with it. */
+export async function pushRepository(
+  config: Config,
+  git: GitConfig,
+  target: Repository,
+  access: { env: Environment; signal: AbortSignal; cache: string; tokens: TokenKeeper },
+): Promise<Repository> {
+  const { push } = git;
+  if (push === null) return target;
+  const remote = await remoteOf(config, git, { url: push.url, auth: push.auth ?? git.auth }, access);
+  const settings = { url: "git.push.url", auth: push.auth === null ? "git.auth" : "git.push.auth" };
+  return target.elsewhere({ ...remote, settings });
 }
 
 /** Of repository, branch and path: however the address is written, `file://` or not, with or without what may stand at its end. */
 export function targetDigest({ git }: Config): string {
-  const address = git?.url.replace(/^file:\/\/[^/]*/, "").replace(/(?:\/|\.git)+$/, "") ?? "";
+  const address = withoutEnding(git?.url.replace(/^file:\/\/[^/]*/, "") ?? "");
   const fields =
     git === null ? [] : [address.startsWith("/") ? posix.normalize(address) : address, git.branch, git.path];
   return sha256(JSON.stringify(fields)).slice(0, 16);
@@ -151,7 +195,7 @@ async function gitAuth(
   const { auth } = git;
   if (auth === null) return { kind: "none" };
   const secret = (reference: SecretReference, purpose: string) =>
-    readSecret(reference, { env, stage: "base", purpose });
+    readSecret(reference, { env, stage: "base", purpose, signal });
   if ("token" in auth) {
     const password = await secret(auth.token, "Git access token");
     return { kind: "basic", username: auth.username ?? TOKEN_USER, password };
@@ -164,38 +208,43 @@ async function gitAuth(
     };
   }
   if ("ssh" in auth) {
-    const knownHosts = await reveal(auth.ssh.knownHosts, env, "base", "host keys of the Git host");
+    const knownHosts = await reveal(auth.ssh.knownHosts, env, "base", "host keys of the Git host", signal);
     return { kind: "ssh", key: await secret(auth.ssh.key, "SSH key of the Git host"), knownHosts };
   }
   if ("clientCertificate" in auth) {
     const { certificate, key } = auth.clientCertificate;
     return {
       kind: "certificate",
-      certificate: await reveal(certificate, env, "base", "client certificate for the Git host"),
+      certificate: await reveal(certificate, env, "base", "client certificate for the Git host", signal),
       key: await secret(key, "key of the client certificate for the Git host"),
     };
   }
-  const key = await secret(auth.githubApp.key, "private key of the GitHub App");
-  const password = await installationToken(config, git, { ...auth.githubApp, key }, { env, signal, tokens });
+  const password = await installationToken(config, git, auth.githubApp, { env, signal, tokens });
   return { kind: "basic", username: TOKEN_USER, password };
 }
 
-async function signerOf({ format, key }: NonNullable<GitConfig["signing"]>, env: Environment): Promise<Signer> {
+async function signerOf(
+  { format, key }: NonNullable<GitConfig["signing"]>,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<Signer> {
   return createSigner(
     format,
-    await readSecret(key, { env, stage: "publish", purpose: "key that commits are signed with" }),
+    await readSecret(key, { env, stage: "publish", purpose: "key that commits are signed with", signal }),
   );
 }
 
 /** Of one call of GitHub, in milliseconds, and the most that it may answer, in bytes. */
 const [GITHUB_TIMEOUT, GITHUB_LIMIT] = [30_000, 1024 * 1024];
 
-async function installationToken(
-  { proxy, pullRequest }: Config,
+/** The token of a GitHub App for the repository at `git.url`. */
+export async function installationToken(
+  config: Config,
   git: GitConfig,
-  app: { readonly appID: string; readonly installationID: string; readonly key: Secret },
+  app: { readonly appID: string; readonly installationID: string; readonly key: SecretReference },
   { env, signal, tokens }: { env: Environment; signal: AbortSignal; tokens: TokenKeeper },
 ): Promise<Secret> {
+  const { proxy, pullRequest } = config;
   if (!/^https?:/.test(git.url)) {
     throw new Failure("git.auth.githubApp is set, but git.url is no https address", {
       code: "ConfigurationInvalid",
@@ -203,10 +252,11 @@ async function installationToken(
       hint: "Use the repository's https address in git.url.",
     });
   }
+  const key = await readSecret(app.key, { env, stage: "base", purpose: "private key of the GitHub App", signal });
   const client = createHTTPClient({
     stage: "base",
     peer: "GitHub",
-    ca: git.ca === null ? undefined : await reveal(git.ca, env, "base", "authorities of the Git host"),
+    ca: git.ca === null ? undefined : await reveal(git.ca, env, "base", "authorities of the Git host", signal),
     proxy: proxyOf(proxy, env),
     timeout: GITHUB_TIMEOUT,
     maxBytes: GITHUB_LIMIT,
@@ -215,10 +265,11 @@ async function installationToken(
   try {
     return await tokens.token({
       ...app,
+      key,
       fetch: client.fetch,
       api: pullRequest.api?.replace(/\/+$/, "") ?? apiOf(git.url),
       repository: repositoryOf(git.url),
-      proposes: git.publish === "pull-request",
+      permissions: permissionsOf(config, git),
       now: () => new Date(),
     });
   } finally {
@@ -226,12 +277,12 @@ async function installationToken(
   }
 }
 
-/** git takes one file in place of the system's authorities: the usual ones are written into it beside the user's. */
-async function authoritiesFile(reference: SecretReference, env: Environment, cache: string): Promise<string> {
-  const own = await reveal(reference, env, "base", "authorities of the Git host");
-  const file = join(cache, `git-authorities.${process.pid}.pem`);
-  await writeFile(file, [...getCACertificates("default"), ...getCACertificates("system"), own, ""].join("\n"));
-  return file;
+/** No more than the repository is used for: of two, one is proposed to and the other one written. */
+function permissionsOf(config: Config, { url }: GitConfig): InstallationPermissions {
+  const isSecond = config.git !== null && config.git.push !== null && url === config.git.push.url;
+  const isRead = config.git !== null && config.git.push !== null && !isSecond;
+  const proposes = publishesByRequest(config) && !isSecond;
+  return { contents: isRead ? "read" : "write", ...(proposes ? { pull_requests: "write" } : {}) };
 }
 
 export async function reveal(
@@ -239,8 +290,9 @@ export async function reveal(
   env: Environment,
   stage: Stage,
   purpose: string,
+  signal: AbortSignal,
 ): Promise<string> {
-  return (await readSecret(reference, { env, stage, purpose })).reveal();
+  return (await readSecret(reference, { env, stage, purpose, signal })).reveal();
 }
 
 /** By the configuration, else by the environment. */

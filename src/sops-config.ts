@@ -3,9 +3,6 @@
 import { formatYaml } from "./adapters/yaml/index.js";
 import type { Config } from "./config/index.js";
 
-/** Beside the inventory, where no kustomization takes it for a manifest. */
-export const SOPS_CONFIG_PATH = ".runtime-agent/.sops.yaml";
-
 /** What the agent seals with, as sops wants to be told of it. */
 export function sopsConfigText({ age, vault }: Config["secrets"]["sops"]): string {
   const transit = vault && `${vault.address.replace(/\/+$/, "")}/v1/${vault.engine}/keys/${vault.keyName}`;

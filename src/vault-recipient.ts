@@ -16,7 +16,19 @@ export interface VaultRecipientOptions {
   readonly client: HTTPClient;
 }
 
-const answerSchema = z.looseObject({ data: z.looseObject({ ciphertext: z.string().regex(/^vault:v\d+:\S+$/) }) });
+/** Bytes of a data key with what every cipher of the engine adds at least: a nonce and a tag. */
+const SHORTEST = 32 + 12 + 16;
+
+const CIPHERTEXT = /^vault:v\d+:([A-Za-z0-9+/]+={0,2})$/;
+
+/** What cannot hold the key would be committed, and the file lost to whom it is for. */
+const isCiphertext = (text: string) => {
+  const [, sealed = ""] = CIPHERTEXT.exec(text) ?? [];
+  const bytes = Buffer.from(sealed, "base64");
+  return bytes.length >= SHORTEST && bytes.toString("base64") === sealed;
+};
+
+const answerSchema = z.looseObject({ data: z.looseObject({ ciphertext: z.string().refine(isCiphertext) }) });
 
 /** Wrapping asks the server each time, with the token in a header. */
 export function vaultRecipient({ address, engine, key, token, client }: VaultRecipientOptions): SopsRecipient {

@@ -1,12 +1,19 @@
 /** What `applications.admission: dry-run` needs beside, and a policy that keeps it at dry runs: rendered to deploy/admission.yaml. */
 
 import { ApiObject, type Chart } from "cdk8s";
+import { role } from "./rights.js";
 
 export interface AdmissionRightsSettings {
   /** Of the agent (`state.kubernetes.namespace`). */
   readonly namespace: string;
   /** Of the credential Secrets (`applications.namespace`). */
   readonly applicationsNamespace: string;
+  /** Names of Secrets in that namespace that the agent stores itself, under rights of its own. */
+  readonly ownSecrets: readonly string[];
+  /** The service account that changes are tried as (`applications.admissionAs`); null for the agent's own. */
+  readonly admissionAs: { readonly namespace: string; readonly name: string } | null;
+  /** The agent stores credential Secrets itself, as with `secrets.mode: cluster`. */
+  readonly storesSecrets: boolean;
 }
 
 const NAME = "runtime-agent-admission";
@@ -16,14 +23,20 @@ const POLICIES = "admissionregistration.k8s.io/v1";
 // The API server wants for a dry run what it wants for the real thing.
 const TRY = ["create", "patch"];
 
-/** What the agent stores itself, under rights of its own. */
-const OWN_SECRETS = ["cluster-client-certificates", "runtime-agent-state", "runtime-agent-configuration"];
-
 /**
  * Adds rights to create and patch Applications and Secrets, and a ValidatingAdmissionPolicy that refuses the agent's
- * account every one of these requests that is no dry run, since RBAC cannot tell them apart.
+ * account every one of these requests that is no dry run, since RBAC cannot tell them apart. Of Applications alone where
+ * the agent stores such Secrets anyway; where another account tries, only the right to act as exactly that one.
  */
-export function admissionRights(chart: Chart, { namespace, applicationsNamespace }: AdmissionRightsSettings): void {
+export function admissionRights(chart: Chart, settings: AdmissionRightsSettings): void {
+  const { namespace, applicationsNamespace, admissionAs, storesSecrets } = settings;
+  if (admissionAs !== null) {
+    const rules = [
+      { apiGroups: [""], resources: ["serviceaccounts"], resourceNames: [admissionAs.name], verbs: ["impersonate"] },
+    ];
+    role(chart, admissionAs.namespace, namespace, rules, NAME);
+    return;
+  }
   const account = { kind: "ServiceAccount", name: "runtime-agent", namespace };
   const roles = [
     {
@@ -47,7 +60,7 @@ export function admissionRights(chart: Chart, { namespace, applicationsNamespace
       subjects: [account],
     });
   }
-  const own = OWN_SECRETS.map((name) => `'${name}'`).join(", ");
+  const own = settings.ownSecrets.map((name) => `'${name}'`).join(", ");
   add(chart, "policy", {
     apiVersion: POLICIES,
     kind: "ValidatingAdmissionPolicy",
@@ -62,7 +75,9 @@ export function admissionRights(chart: Chart, { namespace, applicationsNamespace
             resources: ["applications"],
             operations: ["CREATE", "UPDATE"],
           },
-          { apiGroups: [""], apiVersions: ["v1"], resources: ["secrets"], operations: ["CREATE", "UPDATE"] },
+          ...(storesSecrets
+            ? []
+            : [{ apiGroups: [""], apiVersions: ["v1"], resources: ["secrets"], operations: ["CREATE", "UPDATE"] }]),
         ],
       },
       matchConditions: [

@@ -6,6 +6,8 @@ import type { Construct } from "constructs";
 export interface RightsSettings {
   /** Of the agent and its state (`state.kubernetes.namespace`). */
   readonly namespace: string;
+  /** Of what is applied (`applications.namespace`). */
+  readonly applicationsNamespace: string;
   /** Of Istio's authority (`certificate.caSecret`). */
   readonly istioNamespace: string;
 }
@@ -37,26 +39,39 @@ const secrets = (names: readonly string[], verbs: readonly string[]): Rule => ({
 });
 
 /** Adds a ServiceAccount, Roles for exactly the objects that the agent works with, and those that it must not create. */
-export function rights(chart: Chart, { namespace, istioNamespace }: RightsSettings): void {
+export function rights(chart: Chart, { namespace, applicationsNamespace, istioNamespace }: RightsSettings): void {
   add(chart, "account", { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: NAME, namespace } });
   // Nothing in them: applied over those that are in use they take nothing away.
   for (const name of [CERTIFICATE, STATE, CONFIGURATION]) emptySecret(chart, name, namespace);
   emptySecret(chart, AUTHORITY, istioNamespace);
   add(chart, "lease", { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: NAME, namespace } });
 
-  role(chart, namespace, namespace, [
-    secrets([CERTIFICATE, STATE, CONFIGURATION], ["get", "update"]),
-    // What the Go agent is configured by, to take it over.
-    secrets(["compass-agent-configuration"], ["get"]),
-    { apiGroups: ["coordination.k8s.io"], resources: ["leases"], resourceNames: [NAME], verbs: ["get", "update"] },
+  const within: readonly (readonly [string, readonly Rule[]])[] = [
+    [
+      namespace,
+      [
+        secrets([CERTIFICATE, STATE, CONFIGURATION], ["get", "update"]),
+        // What the Go agent is configured by, to take it over.
+        secrets(["compass-agent-configuration"], ["get"]),
+        { apiGroups: ["coordination.k8s.io"], resources: ["leases"], resourceNames: [NAME], verbs: ["get", "update"] },
+        // Whether the Go agent runs.
+        { apiGroups: ["apps"], resources: ["deployments"], resourceNames: ["compass-runtime-agent"], verbs: ["get"] },
+      ],
+    ],
     // What was applied.
-    { apiGroups: [""], resources: ["configmaps"], resourceNames: [REVISION], verbs: ["get"] },
-    // Whether the Go agent runs.
-    { apiGroups: ["apps"], resources: ["deployments"], resourceNames: ["compass-runtime-agent"], verbs: ["get"] },
-  ]);
-  role(chart, istioNamespace, namespace, [secrets([AUTHORITY], ["get", "update"])]);
-  // Their names say what they tell: they cannot be listed here.
-  role(chart, EVENTS_NAMESPACE, namespace, [{ apiGroups: [""], resources: ["events"], verbs: ["create", "patch"] }]);
+    [
+      applicationsNamespace,
+      [{ apiGroups: [""], resources: ["configmaps"], resourceNames: [REVISION], verbs: ["get"] }],
+    ],
+    [istioNamespace, [secrets([AUTHORITY], ["get", "update"])]],
+    // Their names say what they tell: they cannot be listed here.
+    [EVENTS_NAMESPACE, [{ apiGroups: [""], resources: ["events"], verbs: ["create", "patch"] }]],
+  ];
+  // One Role for each namespace, also where two of these are the same.
+  for (const [where, grouped] of Map.groupBy(within, ([each]) => each)) {
+    const rules = grouped.flatMap(([, each]) => each);
+    role(chart, where, namespace, rules);
+  }
   role(chart, null, namespace, [
     { ...CONNECTIONS, resourceNames: ["compass-connection"], verbs: ["get", "update"] },
     // The API server does not know the name yet when it decides this.
@@ -67,15 +82,15 @@ export function rights(chart: Chart, { namespace, istioNamespace }: RightsSettin
 }
 
 /**
- * What mode `cluster` needs beyond that: to write the credential Secrets of one namespace and to delete them. Their names are
- * not known before, so it is for all Secrets there; and the answer to a patch shows the Secret: who wants the agent to see no
+ * What mode `cluster` needs beyond that: to write the credential Secrets of one namespace, to find its own there by their
+ * label and to delete them. Their names are not known before, so it is for all Secrets there; and the answer to a patch shows the Secret: who wants the agent to see no
  * others gives it a namespace without others (`applications.namespace`).
  */
 export function clusterSecretsRights(
   chart: Chart,
   { namespace, secretsNamespace }: Pick<RightsSettings, "namespace"> & { readonly secretsNamespace: string },
 ): void {
-  const rules = [{ apiGroups: [""], resources: ["secrets"], verbs: ["create", "patch", "delete"] }];
+  const rules = [{ apiGroups: [""], resources: ["secrets"], verbs: ["create", "patch", "delete", "list"] }];
   role(chart, secretsNamespace, namespace, rules, `${NAME}-secrets`);
 }
 

@@ -113,6 +113,19 @@ describe("admission", () => {
     expect(message.length).toBeLessThan(400);
   });
 
+  it("sets aside the one of which the namespace is missing, with the mend", async () => {
+    const fault = ({ path }: APIRequest) =>
+      path.includes("/secrets/mp-shop") ? { status: 404, message: 'namespaces "team-shop" not found' } : null;
+
+    const { names, setAside } = await admitted([shop, crm], { fault });
+
+    expect(names).toEqual(["mp-crm"]);
+    expect(setAside.map(({ message }) => message)).toEqual([
+      `the API server refuses Secret mp-shop-${uuid(101)}: namespaces "team-shop" not found; ` +
+        "create that namespace, or name another one in applications.namespace or the template",
+    ]);
+  });
+
   it.each(["password of mp-shop", Buffer.from("user of mp-shop").toString("base64")])(
     "leaves out words with a secret value (%s)",
     async (value) => {

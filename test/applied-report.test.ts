@@ -255,7 +255,7 @@ describe("after a commit", () => {
 
   it("Flux is asked to look, at the repository and at what is applied", async () => {
     const { api, watch, put, clock } = await aWatch(FLUX);
-    putFlux(put, ready("True"), ready("True"));
+    putFlux(put, ready("False"), ready("True"));
     const at = clock.now().toISOString();
 
     const { notes } = await watch({ isFresh: true });
@@ -267,6 +267,15 @@ describe("after a commit", () => {
     expect(
       new Set(api.requests.filter(({ method }) => method === "PATCH").map(({ contentType }) => contentType)),
     ).toEqual(new Set(["application/merge-patch+json"]));
+  });
+
+  it("a Kustomization that is well is not asked to apply once more what it has: it follows the repository", async () => {
+    const { watch, put, asked } = await aWatch(FLUX);
+    putFlux(put, ready("True"), ready("True"));
+
+    await watch({ isFresh: true });
+
+    expect(asked().filter((line) => line.startsWith("PATCH"))).toEqual([`PATCH ${REPOSITORY}`]);
   });
 
   it("Argo CD is asked to refresh", async () => {
@@ -304,18 +313,18 @@ describe("after a commit", () => {
 });
 
 describe("who waits", () => {
-  it("looks after 1, 2, 4 and then 5 s until it is applied", async () => {
+  it("looks every second, after 15 s every 5 s, until it is applied", async () => {
     const { api, watch, apply, clock } = await aWatch();
     let looks = 0;
     api.fault = ({ path }) => {
-      if (path === REVISION && ++looks === 6) apply();
+      if (path === REVISION && ++looks === 18) apply();
       return null;
     };
 
     const { applied } = await watch({ isFresh: true, wait: 300_000 });
 
     expect(applied?.current).toBe(true);
-    expect(clock.waits).toEqual([1_000, 2_000, 4_000, 5_000, 5_000]);
+    expect(clock.waits).toEqual([...new Array(15).fill(1_000), 5_000, 5_000]);
   });
 
   it("ends at its time with a last look that names what is missing, in the words of who applies it", async () => {
@@ -325,13 +334,13 @@ describe("who waits", () => {
 
     const { applied } = await watch({ isFresh: true, wait: 5_000 });
 
-    expect(clock.waits).toEqual([1_000, 2_000, 2_000]);
+    expect(clock.waits).toEqual(new Array(5).fill(1_000));
     expect(applied).toMatchObject({ current: false, missing: ["mp-a"], controller: { reason: "BuildFailed" } });
   });
 
   it("asks who applies to look again, where nothing was committed", async () => {
     const { watch, put, asked } = await aWatch(FLUX);
-    putFlux(put, ready("False"), ready("True"));
+    putFlux(put, ready("True"), ready("True"));
     await watch({ wait: 1_000 });
 
     expect(asked().filter((line) => line.startsWith("PATCH"))).toEqual([

@@ -12,6 +12,7 @@ import {
   readInstructions,
   readInventory,
   readStaying,
+  withReferredSecrets,
 } from "../src/base/index.js";
 import { inCluster } from "../src/base/inventory.js";
 import { Secret } from "../src/common/secret.js";
@@ -22,6 +23,7 @@ import {
   type DeletionRules,
   decide,
   deletedBefore,
+  isHeldBack,
   learn,
   makePlan,
   memoryFor,
@@ -29,6 +31,8 @@ import {
   type PlanOptions,
   plannedDigest,
   publishedBefore,
+  setOut,
+  withUnseen,
 } from "../src/plan/index.js";
 import { planFiles } from "../src/plan-files.js";
 import {
@@ -37,9 +41,11 @@ import {
   type RendererOptions,
   type Rendering,
   renderEstate,
+  SOPS_CONFIG_PATH,
 } from "../src/render/index.js";
 import {
   createFingerprinter,
+  createGuards,
   createSealer,
   type Fingerprinter,
   identityOf,
@@ -163,6 +169,7 @@ export function aBase(tree: ReadonlyMap<string, Buffer> = new Map(), key: Buffer
     branch: "main",
     path: "clusters/test",
     tip: "0".repeat(40),
+    expected: "0".repeat(40),
     listing: new Map([...listing, ...elsewhere]),
     inCluster: new Set(elsewhere.keys()),
     obstacles: new Set(),
@@ -212,8 +219,10 @@ export const noMemory: Memory = {
   missing: {},
   hold: null,
   approvals: [],
+  proposedApproval: null,
   suspended: { everything: null, applications: {} },
   published: { target: "", serial: 0, deletions: [], applications: {}, others: {} },
+  underway: null,
   reverted: {},
   labels: {},
   counters: [],
@@ -223,7 +232,10 @@ export const noMemory: Memory = {
     renewal: null,
     lastIssuance: null,
     rejected: null,
+    subject: null,
     triedTokens: {},
+    refused: null,
+    pairing: null,
     isPairingWanted: false,
     unreached: null,
     lastContact: null,
@@ -238,6 +250,8 @@ export interface CycleChanges {
   readonly rules?: DeletionRules;
   /** A canary is written. @default none is */
   readonly canary?: boolean;
+  /** Text of further files that belong to no Application and go by the recipients, by path. @default no rules of sops */
+  readonly common?: ReadonlyMap<string, string | null>;
   readonly memory?: Memory;
   /** In place of what the memory has. */
   readonly missing?: Memory["missing"];
@@ -251,6 +265,8 @@ export interface CycleChanges {
   readonly obstacles?: ReadonlySet<string>;
   readonly now?: Date;
   readonly mode?: SealMode;
+  /** What stands on the agent's own branch. @default nothing */
+  readonly before?: NonNullable<Parameters<typeof sealEstate>[0]["before"]>;
   readonly key?: Buffer;
   readonly renderer?: Renderer;
   readonly runtimeID?: string;
@@ -264,6 +280,8 @@ export interface CycleResult {
   readonly tree: Tree;
   /** What the agent remembers after it. */
   readonly memory: Memory;
+  /** What it remembers of a cycle that was cut after its push. */
+  readonly unseen: Memory;
   /** True when Director was looked at twice. */
   readonly lookedAgain: boolean;
   readonly fingerprints: Fingerprinter;
@@ -291,9 +309,11 @@ export async function cycle(
 ): Promise<CycleResult> {
   const { mode = { mode: "plain" }, key = sealKey, now = noon, runtimeID = RUNTIME, tenant = null } = changes;
   const remembered = changes.memory ?? noMemory;
-  const memory = memoryFor(TARGET, { ...remembered, missing: changes.missing ?? remembered.missing });
+  const before = memoryFor(TARGET, { ...remembered, missing: changes.missing ?? remembered.missing });
   const { signal } = new AbortController();
-  const base = { ...aBase(tree, key), obstacles: changes.obstacles ?? new Set<string>() };
+  const given = { ...aBase(tree, key), obstacles: changes.obstacles ?? new Set<string>() };
+  const base = mode.mode === "cluster" ? await withReferredSecrets(given) : given;
+  const memory = withUnseen(before, base);
   const { takeOver = null } = changes;
   const owned = await ownedFiles(base, {
     runtimeID,
@@ -303,6 +323,7 @@ export async function cycle(
     now,
     deleted: deletedBefore(memory),
     published: publishedBefore(memory),
+    secretsNamespace: NAMESPACE,
   });
   const drift = await findDrift(base, owned.files);
   const instructions = await readInstructions(base);
@@ -311,8 +332,9 @@ export async function cycle(
   const bundles = bundlesOf(folders);
   const committed = rowsByID(owned.files);
   const sealer = mode.mode === "cluster" ? null : createSealer(mode);
-  const fingerprints = createFingerprinter({ sealKey: key, namespace: NAMESPACE, sealer: identityOf(mode) });
+  const fingerprints = createFingerprinter({ sealKey: key, namespace: NAMESPACE, ...identityOf(mode, now) });
   const renderer = changes.renderer ?? (await shippedRenderer());
+  const guards = await createGuards(snapshot, renderer.constants, signal);
   const estateOf = (each: Snapshot) => buildEstate(each, { fingerprint: fingerprints.value, owners, bundles });
   const settings = {
     deletion: changes.rules ?? rules,
@@ -357,7 +379,8 @@ export async function cycle(
         fingerprints,
         reseal,
         now,
-        constants: renderer.constants,
+        guards,
+        before: changes.before,
         signal,
       }),
     plan: async (rendered, sealed, batch) => {
@@ -373,9 +396,11 @@ export async function cycle(
         applications: sealed.applications,
         setAside: [...estate.setAside, ...rendered.setAside, ...sealed.setAside],
         degraded: [...estate.degraded, ...collisionsWith(estate.applications, staying)],
-        sealing: fingerprints.sealing,
+        sealedFor: fingerprints,
         waiting: sealed.waiting,
         batch,
+        common: changes.common ?? new Map([[SOPS_CONFIG_PATH, null]]),
+        readable: mode.mode === "plain",
         mode: settings.deletion.mode,
         remembered: memory.published,
         namespace: NAMESPACE,
@@ -383,7 +408,7 @@ export async function cycle(
       };
       const wanted = { ...options, canary: "unsealed" as const };
       const canary =
-        changes.canary === true && sealer !== null
+        changes.canary === true && (sealer !== null || isHeldBack(options))
           ? await sealCanary({
               digest: plannedDigest(wanted),
               namespace: NAMESPACE,
@@ -391,6 +416,8 @@ export async function cycle(
               fingerprints,
               base,
               owned: owned.files,
+              mayReseal: sealed.waiting.length === 0,
+              isHeldBack: isHeldBack(options),
               now,
             })
           : null;
@@ -403,7 +430,8 @@ export async function cycle(
     sealing,
     plan,
     tree: applied(tree, plan),
-    memory: learn(memory, plan, { target: TARGET, isPublished: true, now }),
+    memory: learn(before, plan, { target: TARGET, isPublished: true, now }),
+    unseen: setOut(before, plan, { target: TARGET, commit: "pushed" }),
     lookedAgain: first.needsSecondLook,
     fingerprints,
   };

@@ -71,6 +71,13 @@ describe("what people ask for", () => {
     expect(await report.takeRefresh()).toBe(false);
   });
 
+  it("is not to pair anew where the CompassConnection cannot be made, as in a cluster that does not know the kind", async () => {
+    const { report, befall } = await aCluster();
+    befall(404, 404);
+
+    expect(await report.asked()).toEqual(NOTHING_ASKED);
+  });
+
   it.each([
     [{}, {}, { approval: null, isSuspended: false, isResyncAsked: false, isDeleted: false }],
     [

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Clock } from "../src/common/clock.js";
 import { silentLogger } from "../src/common/logger.js";
 import { type DaemonOptions, runDaemon, stableDelay, stableInterval, type Trigger } from "../src/daemon.js";
 import { aMovedClock } from "./runtime.js";
@@ -54,6 +55,33 @@ describe("the daemon", () => {
     expect(third).toEqual([SECOND + 4 * 5 * SECOND + 3 * MINUTE, "schedule"]);
   });
 
+  it("wakes for the identity's moment, and rests by the interval when there is none", async () => {
+    const moments = [{ at: new Date(40 * SECOND), until: new Date(60 * MINUTE) }];
+
+    expect(await aRun(3, { moment: async () => moments.shift() ?? null })).toEqual([
+      [0, "start"],
+      [40 * SECOND, "certificate"],
+      [40 * SECOND + 3 * MINUTE, "schedule"],
+    ]);
+  });
+
+  it("pauses between two cycles, however near the moment is", async () => {
+    const ends = [SECOND, 3 * SECOND];
+    const moment = async () => ({ at: new Date((ends.shift() ?? 0) + 1), until: new Date(60 * MINUTE) });
+
+    const started = await aRun(3, { moment }, SECOND);
+
+    expect(started.map(([time]) => time)).toEqual([0, 2 * SECOND, 4 * SECOND]);
+  });
+
+  it("makes no storm of a moment that is past after each cycle", async () => {
+    const moment = async () => ({ at: new Date(0), until: new Date(24 * 60 * MINUTE) });
+
+    const started = await aRun(5, { moment, interval: () => 60 * MINUTE }, 0);
+
+    expect(started.map(([time]) => time / SECOND)).toEqual([0, 30, 90, 210, 450]);
+  });
+
   it("asks for the interval anew, which may have changed", async () => {
     let every = 10 * MINUTE;
     const interval = () => every;
@@ -95,6 +123,8 @@ describe("the daemon", () => {
   it("lets the cycle under way finish when it is stopped", async () => {
     const stop = new AbortController();
     let isStopped: boolean | undefined;
+    const clock = aMovedClock(0);
+    const never: Clock = { ...clock, sleep: () => new Promise(() => undefined) };
 
     await runDaemon({
       cycle: async (_, signal) => {
@@ -104,7 +134,7 @@ describe("the daemon", () => {
       },
       interval: () => MINUTE,
       look: async () => null,
-      clock: aMovedClock(0),
+      clock: never,
       log: silentLogger,
       stop: stop.signal,
     });
@@ -112,28 +142,39 @@ describe("the daemon", () => {
     expect(isStopped).toBe(false);
   });
 
-  it("takes it away after the grace", async () => {
+  it("takes it away after fifteen seconds, and what is told then four seconds later", async () => {
     const stop = new AbortController();
-    let isAbandoned = false;
+    const clock = aMovedClock(0);
+    const waits: number[] = [];
+    const seen: string[] = [];
 
     await runDaemon({
-      cycle: (_, signal) =>
+      cycle: (_, signal, end) =>
         new Promise<void>((resolve) => {
-          signal.addEventListener("abort", () => {
-            isAbandoned = true;
+          signal.addEventListener("abort", () => seen.push("abandoned"));
+          end.addEventListener("abort", () => {
+            seen.push("ended");
             resolve();
           });
           stop.abort(new Error("stopped"));
         }),
       interval: () => MINUTE,
       look: async () => null,
-      clock: aMovedClock(0),
+      clock: {
+        ...clock,
+        sleep: async (milliseconds, signal) => {
+          waits.push(milliseconds);
+          await clock.sleep(milliseconds, signal);
+        },
+      },
       log: silentLogger,
       stop: stop.signal,
-      grace: 10,
     });
 
-    expect(isAbandoned).toBe(true);
+    expect([seen, waits]).toEqual([
+      ["abandoned", "ended"],
+      [15 * SECOND, 4 * SECOND],
+    ]);
   });
 });
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { examine } from "../src/doctor.js";
 import type { Sandbox } from "../src/sandbox/index.js";
 import { freshToken } from "./connect/setup.js";
-import { createBareRepository } from "./fakes/git-server.js";
+import { commitAs, createBareRepository } from "./fakes/git-server.js";
 import { aMovedClock, aRuntime } from "./runtime.js";
 import { aSandbox, control, requests, setFaults } from "./sandbox/compass-client.js";
 
@@ -45,6 +45,12 @@ const ALL_WELL = {
   compass: "ok",
   clock: "ok",
   repository: "ok",
+  proposals: "skipped",
+  sealing: "warning",
+  gitops: "skipped",
+  applier: "skipped",
+  applied: "skipped",
+  admission: "skipped",
 };
 
 describe("the doctor", () => {
@@ -145,6 +151,27 @@ describe("the doctor", () => {
       /^(?:89|90) s behind Compass/,
     ],
     [
+      "a renewal that nobody has tried",
+      async ({ pair, clock }) => {
+        await pair();
+        clock.move(61 * DAY);
+      },
+      { certificate: "warning" },
+      "certificate",
+      /overdue since .*renew/,
+    ],
+    [
+      "a setting that a sync refuses",
+      async (patient) => {
+        await patient.pair();
+        const git = { ...patient.config.git, publish: "pull-request" as const };
+        Object.assign(patient, { config: { ...patient.config, git } });
+      },
+      { configuration: "failed" },
+      "configuration",
+      /which Git host git\.url is of cannot be told/,
+    ],
+    [
       "a state that is damaged",
       async ({ pair, folder }) => {
         await pair();
@@ -175,6 +202,41 @@ describe("the doctor", () => {
       { repository: "failed" },
       "repository",
       /RepositoryNotFound/,
+    ],
+    [
+      "a branch that is not there",
+      async (patient) => {
+        await patient.pair();
+        await commitAs(patient.config.git.url, { files: { "README.md": "Hello\n" } });
+        Object.assign(patient, { config: { ...patient.config, git: { ...patient.config.git, branch: "prod" } } });
+      },
+      { repository: "failed" },
+      "repository",
+      /the branch prod does not exist/,
+    ],
+    [
+      "a branch that is not there, and neither is the one to make it from",
+      async (patient) => {
+        await patient.pair();
+        await commitAs(patient.config.git.url, { files: { "README.md": "Hello\n" } });
+        const git = { ...patient.config.git, branch: "prod", createFrom: "test" };
+        Object.assign(patient, { config: { ...patient.config, git } });
+      },
+      { repository: "failed" },
+      "repository",
+      /neither the branch prod nor test exists/,
+    ],
+    [
+      "a branch that is still to be made",
+      async (patient) => {
+        await patient.pair();
+        await commitAs(patient.config.git.url, { files: { "README.md": "Hello\n" } });
+        const git = { ...patient.config.git, branch: "prod", createFrom: "main" };
+        Object.assign(patient, { config: { ...patient.config, git } });
+      },
+      {},
+      "repository",
+      /the branch prod will be made from main/,
     ],
   ])("says %s", async (_, change, different, check, words) => {
     const found = await findings(change);

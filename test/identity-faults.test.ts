@@ -1,12 +1,13 @@
 /** Every bad thing that Compass can answer, at each step of the identity's life: what is said of it, and what is left. */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { failedEvent, type ReportedOptions } from "../src/cluster-report.js";
 import { asFailure, type Failure, type FailureCode } from "../src/common/failure.js";
 import { inspectIdentity } from "../src/connect/index.js";
 import { pairIdentity, reconnectIdentity, renewIdentity, revokeIdentity } from "../src/identity.js";
 import { describeFailure, exitCodeOfFailure, nextConnection } from "../src/report/index.js";
-import type { FaultName } from "../src/sandbox/index.js";
+import type { FaultName, Sandbox } from "../src/sandbox/index.js";
 import type { State } from "../src/state/index.js";
 import { freshToken } from "./connect/setup.js";
 import { aMovedClock, aRuntime } from "./runtime.js";
@@ -15,6 +16,8 @@ import { aSandbox, setFaults } from "./sandbox/compass-client.js";
 type Step =
   | "pair configuration"
   | "pair signCertificateSigningRequest"
+  | "pair __typename"
+  | "pair runtime"
   | "renew configuration"
   | "renew signCertificateSigningRequest"
   | "renew __typename"
@@ -29,6 +32,8 @@ type Row = readonly [fault: FaultName, code: FailureCode, exit: number, left: Le
 
 const TABLE: Readonly<Record<Step, readonly Row[]>> = {
   "pair configuration": [
+    ["slow", "TimedOut", 75, "nothing"],
+    ["unprocessable", "ConnectorRejected", 1, "nothing"],
     ["http-500", "ServerError", 75, "nothing"],
     ["http-503", "ServerError", 75, "nothing"],
     ["http-401", "TokenRejected", 3, "nothing"],
@@ -46,6 +51,9 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["tls-untrusted", "TlsUntrusted", 1, "nothing"],
   ],
   "pair signCertificateSigningRequest": [
+    ["slow", "TimedOut", 75, "begun"],
+    ["unprocessable", "ConnectorRejected", 1, "nothing"],
+    ["tls-untrusted", "TlsUntrusted", 1, "begun"],
     ["http-500", "ServerError", 75, "begun"],
     ["http-503", "ServerError", 75, "begun"],
     ["http-401", "TokenRejected", 3, "begun"],
@@ -63,7 +71,40 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["wrong-certificate", "CertificateUnusable", 1, "nothing"],
     ["future-certificate", "CertificateUnusable", 75, "issued"],
   ],
+  "pair __typename": [
+    ["slow", "TimedOut", 75, "issued"],
+    ["http-500", "ServerError", 75, "issued"],
+    ["http-401", "CredentialsRejected", 3, "issued"],
+    ["rate-limited", "RateLimited", 75, "issued"],
+    ["cut-body", "AnswerCut", 75, "issued"],
+    ["not-json", "AnswerMalformed", 75, "issued"],
+    ["unprocessable", "ConnectorRejected", 1, "issued"],
+    ["bad-request-empty", "CredentialsRejected", 3, "issued"],
+    ["reset", "NetworkUnreachable", 75, "issued"],
+    ["redirect", "Redirected", 1, "issued"],
+    ["tls-untrusted", "TlsUntrusted", 1, "issued"],
+  ],
+  "pair runtime": [
+    ["slow", "TimedOut", 75, "issued"],
+    ["http-503", "ServerError", 75, "issued"],
+    ["http-403", "CredentialsRejected", 3, "issued"],
+    ["rate-limited", "RateLimited", 75, "issued"],
+    ["cut-body", "AnswerCut", 75, "issued"],
+    ["truncated-json", "AnswerMalformed", 75, "issued"],
+    ["not-json", "AnswerMalformed", 75, "issued"],
+    ["graphql-error", "DirectorRefused", 75, "issued"],
+    ["partial-error", "DirectorRefused", 75, "issued"],
+    ["unprocessable", "DirectorRefused", 75, "issued"],
+    ["no-runtime", "RuntimeUnknown", 1, "issued"],
+    ["insufficient-scopes", "CredentialsRejected", 3, "issued"],
+    ["bad-request-empty", "CredentialsRejected", 3, "issued"],
+    ["reset", "NetworkUnreachable", 75, "issued"],
+    ["redirect", "Redirected", 1, "issued"],
+    ["tls-untrusted", "TlsUntrusted", 1, "issued"],
+  ],
   "renew configuration": [
+    ["slow", "TimedOut", 75, "nothing"],
+    ["unprocessable", "ConnectorRejected", 1, "nothing"],
     ["http-503", "ServerError", 75, "nothing"],
     ["http-401", "CredentialsRejected", 3, "nothing"],
     ["rate-limited", "RateLimited", 75, "nothing"],
@@ -77,6 +118,10 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["tls-untrusted", "TlsUntrusted", 1, "nothing"],
   ],
   "renew signCertificateSigningRequest": [
+    ["slow", "TimedOut", 75, "begun"],
+    ["unprocessable", "ConnectorRejected", 1, "nothing"],
+    ["redirect", "Redirected", 1, "begun"],
+    ["tls-untrusted", "TlsUntrusted", 1, "begun"],
     ["http-503", "ServerError", 75, "begun"],
     ["http-403", "CredentialsRejected", 3, "begun"],
     ["rate-limited", "RateLimited", 75, "begun"],
@@ -90,6 +135,10 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["future-certificate", "CertificateUnusable", 75, "issued"],
   ],
   "renew __typename": [
+    ["slow", "TimedOut", 75, "issued"],
+    ["unprocessable", "ConnectorRejected", 1, "issued"],
+    ["redirect", "Redirected", 1, "issued"],
+    ["tls-untrusted", "TlsUntrusted", 1, "issued"],
     ["http-503", "ServerError", 75, "issued"],
     ["http-403", "CredentialsRejected", 3, "issued"],
     ["rate-limited", "RateLimited", 75, "issued"],
@@ -99,6 +148,10 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["reset", "NetworkUnreachable", 75, "issued"],
   ],
   "renew runtime": [
+    ["slow", "TimedOut", 75, "issued"],
+    ["unprocessable", "DirectorRefused", 75, "issued"],
+    ["no-runtime", "RuntimeUnknown", 1, "issued"],
+    ["tls-untrusted", "TlsUntrusted", 1, "issued"],
     ["http-500", "ServerError", 75, "issued"],
     ["http-401", "CredentialsRejected", 3, "issued"],
     ["rate-limited", "RateLimited", 75, "issued"],
@@ -111,6 +164,8 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["redirect", "Redirected", 1, "issued"],
   ],
   "revoke revokeCertificate": [
+    ["slow", "RevocationUnconfirmed", 75, "nothing"],
+    ["unprocessable", "RevocationUnconfirmed", 1, "nothing"],
     ["http-500", "RevocationUnconfirmed", 75, "nothing"],
     ["http-401", "RevocationUnconfirmed", 1, "nothing"],
     ["rate-limited", "RevocationUnconfirmed", 75, "nothing"],
@@ -123,6 +178,10 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["tls-untrusted", "RevocationUnconfirmed", 1, "nothing"],
   ],
   "reconnect requestOneTimeTokenForRuntime": [
+    ["slow", "TimedOut", 75, "nothing"],
+    ["unprocessable", "DirectorRefused", 75, "nothing"],
+    ["redirect", "Redirected", 1, "nothing"],
+    ["tls-untrusted", "TlsUntrusted", 1, "nothing"],
     ["http-503", "ServerError", 75, "nothing"],
     ["http-403", "CredentialsRejected", 3, "nothing"],
     ["rate-limited", "RateLimited", 75, "nothing"],
@@ -171,20 +230,39 @@ async function tellingOf(work: Work, thrown: Failure, state: State, now: Date) {
 
 const onHost = () => undefined;
 
+/** Where each step begins a connection of its own when the work goes on from there; others begin with one. */
+const RESUMED = ["signCertificateSigningRequest", "__typename", "runtime"];
+
+/** `tls-untrusted` strikes connections, whatever is asked on them: the work is brought to the step that opens this one. */
+async function strikeConnection(sandbox: Sandbox, operation: string, work: () => Promise<unknown>): Promise<void> {
+  if (RESUMED.includes(operation)) {
+    await setFaults(sandbox, { name: "http-503", match: operation });
+    await work().catch(() => undefined);
+  }
+  // Director is asked on the second connection of a proof, after the Connector.
+  await setFaults(sandbox, { name: "tls-untrusted", ...(operation === "runtime" ? { after: 1 } : {}) });
+}
+
 describe("a fault of Compass", () => {
   it.each(Object.entries(TABLE))(
     "at the step %s has its failure, its exit code, and leaves what can be gone on with",
     async (step, rows) => {
       const [command = "", operation = ""] = step.split(" ");
       const clock = aMovedClock();
-      const sandbox = await aSandbox({ clock });
+      // What is slow takes its time; nobody else waits.
+      const sandbox = await aSandbox({
+        clock: { ...clock, sleep: (time, signal) => delay(time, undefined, { signal }) },
+      });
       let runtime = await aRuntime(sandbox, clock);
       if (command === "renew" || command === "reconnect") await runtime.pair();
       const seen: Row[] = [];
       for (const [name] of rows) {
         // A revocation whose answer is lost is one all the same.
         if (command === "pair" || command === "revoke") runtime = await aRuntime(sandbox, clock);
-        const { state, options } = runtime;
+        const { state } = runtime;
+        const patience = name === "slow" ? { timeout: 2_000 } : {};
+        const { config } = runtime.options;
+        const options = { ...runtime.options, config: { ...config, compass: { ...config.compass, ...patience } } };
         const token = await freshToken(sandbox);
         if (command === "revoke") await pairIdentity({ ...options, token, onHost });
         const before = (await state.identity())?.certificate ?? null;
@@ -194,8 +272,8 @@ describe("a fault of Compass", () => {
           revoke: () => revokeIdentity(options),
           reconnect: () => reconnectIdentity({ ...options, token: null, onHost }),
         };
-        // This one strikes connections, whatever is asked on them.
-        await setFaults(sandbox, name === "tls-untrusted" ? { name } : { name, match: operation });
+        if (name === "tls-untrusted") await strikeConnection(sandbox, operation, async () => commands[command]?.());
+        else await setFaults(sandbox, { name, match: operation, ...(name === "slow" ? { delay: "PT60S" } : {}) });
 
         const failure = asFailure(await commands[command]?.().catch((thrown: unknown) => thrown), "connect");
         await setFaults(sandbox);

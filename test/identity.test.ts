@@ -8,7 +8,8 @@ import type { Sandbox } from "../src/sandbox/index.js";
 import { openFileState } from "../src/state/index.js";
 import { failureOf } from "./common/failure-of.js";
 import { aClockAt, aState, asked, freshToken } from "./connect/setup.js";
-import { aSandbox, control, setFaults } from "./sandbox/compass-client.js";
+import { aMovedClock, aRuntime } from "./runtime.js";
+import { aSandbox, control, requests, setFaults } from "./sandbox/compass-client.js";
 
 const DAY = 24 * 3600 * 1000;
 
@@ -40,9 +41,9 @@ async function runtime(sandbox: Sandbox) {
       onHost: () => undefined,
       ...options,
     });
-  const reconnectIt = (connectorURL: string) =>
+  const reconnectIt = (connectorURL: string, given = config) =>
     reconnectIdentity({
-      config: { ...config, compass: { ...config.compass, connectorURL } },
+      config: { ...given, compass: { ...given.compass, connectorURL } },
       env: {},
       clock: aClockAt(),
       signal: new AbortController().signal,
@@ -50,8 +51,139 @@ async function runtime(sandbox: Sandbox) {
       token: null,
       onHost: () => undefined,
     });
-  return { pairIt, reconnectIt, folder, state };
+  /** Named in the configuration in place of the first. The tests' sandboxes share an authority. */
+  const to = ({ connectorURL, runtimeID }: Sandbox) => ({
+    ...config,
+    runtime: { ...config.runtime, id: runtimeID },
+    compass: { ...config.compass, connectorURL },
+  });
+  return { pairIt, reconnectIt, to, folder, state };
 }
+
+/** What is stored of the identity, and what Compass was asked. */
+const all = async (sandbox: Sandbox, state: Awaited<ReturnType<typeof runtime>>["state"]) => [
+  (await state.identity())?.certificate,
+  await state.connection(),
+  await state.pending(),
+  (await requests(sandbox)).length,
+];
+
+async function aRuntimeOfASandbox() {
+  const clock = aMovedClock();
+  const sandbox = await aSandbox({ clock });
+  return { sandbox, ...(await aRuntime(sandbox, clock)) };
+}
+
+describe("the hosts that are allowed", () => {
+  it("are no reason against the Connector that is configured", async () => {
+    const { sandbox, state, options } = await aRuntimeOfASandbox();
+    const named = sandbox.connectorURL.replace("127.0.0.1", "localhost");
+    const compass = { ...options.config.compass, connectorURL: named, hosts: ["127.0.0.1"] };
+
+    await pairIdentity({
+      ...options,
+      config: { ...options.config, compass },
+      token: await freshToken(sandbox),
+      onHost: () => undefined,
+    });
+
+    expect((await state.connection())?.connectorURL).toBe(named);
+  });
+
+  it("cost no token where only the token names a Connector elsewhere", async () => {
+    const { sandbox, options } = await aRuntimeOfASandbox();
+    const token = (await freshToken(sandbox)).reveal();
+    const connectorURL = sandbox.connectorURL.replace("127.0.0.1", "localhost");
+    const encoded = Secret.of(Buffer.from(JSON.stringify({ token, connectorURL })).toString("base64"));
+    const compass = { ...options.config.compass, connectorURL: null, hosts: ["127.0.0.1"] };
+    const before = (await requests(sandbox)).length;
+
+    const failure = await failureOf(
+      pairIdentity({ ...options, config: { ...options.config, compass }, token: encoded, onHost: () => undefined }),
+    );
+
+    expect(failure.code).toBe("UrlNotAllowed");
+    expect((await requests(sandbox)).length).toBe(before);
+  });
+});
+
+describe("reconnecting where the configuration names another Connector than the identity's", () => {
+  const elsewhere = "https://compass-gateway.new.example.com/connector/graphql";
+
+  it("needs a token of the new one: nobody is asked, and nothing is replaced", async () => {
+    const sandbox = await aSandbox();
+    const { pairIt, reconnectIt, state } = await runtime(sandbox);
+    await pairIt();
+    const before = await all(sandbox, state);
+
+    const failure = await failureOf(reconnectIt(elsewhere));
+
+    expect([failure.code, failure.message]).toEqual([
+      "TokenNeeded",
+      `the identity is paired with ${new URL(sandbox.connectorURL).host}, but compass.connectorURL names compass-gateway.new.example.com, and there is no unused one-time token of that one`,
+    ]);
+    expect(failure.hint).toContain("reconnect --token-file FILE");
+    expect(await all(sandbox, state)).toEqual(before);
+  });
+
+  it("does not take the token that the identity was paired with for one", async () => {
+    const { sandbox, state, options, pair } = await aRuntimeOfASandbox();
+    await pair();
+    const before = await all(sandbox, state);
+    const config = { ...options.config, compass: { ...options.config.compass, connectorURL: elsewhere } };
+
+    const failure = await failureOf(reconnectIdentity({ ...options, config, token: null, onHost: () => undefined }));
+
+    expect(failure.code).toBe("TokenNeeded");
+    expect(await all(sandbox, state)).toEqual(before);
+  });
+
+  it("finishes a pairing with the new one that was cut", async () => {
+    const [old, sandbox] = [await aSandbox(), await aSandbox()];
+    const { pairIt, reconnectIt, state, to } = await runtime(old);
+    await pairIt();
+    await setFaults(sandbox, { name: "http-503", match: "__typename" });
+    await failureOf(pairIt({ config: to(sandbox), token: Secret.of(sandbox.token), force: true }));
+    await setFaults(sandbox);
+
+    await reconnectIt(sandbox.connectorURL, to(sandbox));
+
+    expect((await state.connection())?.directorURL).toBe(sandbox.directorURL);
+  });
+
+  it("asks for nothing that could not be used under the Connector's configured name", async () => {
+    const { sandbox, state, options, pair } = await aRuntimeOfASandbox();
+    await pair();
+    const [identity, connection] = [await state.identity(), await state.connection()];
+    if (identity === null || connection === null) throw new Error("not paired");
+    // As of a runtime that the Go agent paired, which does not know the address that takes tokens.
+    await state.promote(identity, { ...connection, connectorURL: connection.secureConnectorURL });
+    const before = await all(sandbox, state);
+    const config = { ...options.config, compass: { ...options.config.compass, connectorURL: elsewhere } };
+
+    const failure = await failureOf(reconnectIdentity({ ...options, config, token: null, onHost: () => undefined }));
+
+    expect(failure.code).toBe("UrlNotAllowed");
+    expect(await all(sandbox, state)).toEqual(before);
+  });
+});
+
+it("puts no identity in use whose addresses would be refused from then on", async () => {
+  const { sandbox, state, options, pair, maintain } = await aRuntimeOfASandbox();
+  await pair();
+  await setFaults(sandbox, { name: "http-503", match: "__typename" });
+  await failureOf(pairIdentity({ ...options, token: await freshToken(sandbox), force: true, onHost: () => undefined }));
+  await setFaults(sandbox);
+  const pending = await state.pending();
+  if (pending === null) throw new Error("nothing is on its way");
+  await state.savePending({ ...pending, knownAs: "https://compass-gateway.new.example.com/connector/graphql" });
+  const before = [(await state.identity())?.certificate, await state.connection()];
+
+  const { failed } = await maintain();
+
+  expect(failed.map(({ failure }) => failure.code)).toEqual(["UrlNotAllowed"]);
+  expect([(await state.identity())?.certificate, await state.connection()]).toEqual(before);
+});
 
 describe("pairing by the configuration", () => {
   it("stores the identity in the state's directory", async () => {
@@ -93,12 +225,16 @@ describe("pairing by the configuration", () => {
     const sandbox = await aSandbox();
     const { pairIt, reconnectIt, state } = await runtime(sandbox);
     await pairIt();
+    const configured = `${sandbox.connectorURL}?by=another-name`;
+    const [identity, connection] = [await state.identity(), await state.connection()];
+    if (identity === null || connection === null) throw new Error("not paired");
+    await state.promote(identity, { ...connection, connectorURL: configured });
 
-    await reconnectIt(`https://localhost:${new URL(sandbox.connectorURL).port}/connector/graphql`);
+    await reconnectIt(configured);
 
     // It went there, and what is configured stays what is known: nothing has moved.
     expect(await asked(sandbox)).toHaveLength(4);
-    expect((await state.connection())?.connectorURL).toBe(sandbox.connectorURL.replace("127.0.0.1", "localhost"));
+    expect((await state.connection())?.connectorURL).toBe(configured);
   });
 
   it("is done again when it is forced", async () => {

@@ -1,13 +1,15 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { createPrivateKey } from "node:crypto";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { createSigningRequest, readSigningRequest, restoreAuthority } from "../src/adapters/x509/index.js";
 import { Failure } from "../src/common/failure.js";
 import { Secret } from "../src/common/secret.js";
 import { openSession } from "../src/connect/index.js";
 import { movedConnector, pairIdentity, reconnectIdentity, renewIdentity, revokeIdentity } from "../src/identity.js";
 import type { FaultName, Sandbox } from "../src/sandbox/index.js";
 import { compassTransport } from "../src/setup.js";
-import type { State } from "../src/state/index.js";
+import type { Identity, State } from "../src/state/index.js";
 import { failureOf } from "./common/failure-of.js";
 import { freshToken } from "./connect/setup.js";
 import { aMovedClock, aRuntime } from "./runtime.js";
@@ -66,6 +68,25 @@ async function loseDirector(state: State, now: Date, connectorURL?: string): Pro
   const since = new Date(now.getTime() - 25 * 60 * MINUTE).toISOString();
   const unreached = { since, last: now.toISOString(), times: 3, failure: "NetworkUnreachable" };
   await state.saveMemory({ ...memory, certificate: { ...memory.certificate, unreached } });
+}
+
+/** A certificate for the identity's key by the sandbox's authority, made out to another organizational unit. */
+function issuedBy(sandbox: Sandbox, { key }: Identity, commonName: string, organizationalUnit: string, now: Date) {
+  const [certificate, authorityKey] = ["ca.pem", "ca-key.pem"].map((name) =>
+    readFileSync(join(sandbox.directory, name), "utf8"),
+  );
+  if (certificate === undefined || authorityKey === undefined) throw new Error("no authority");
+  const rest = { country: "DE", organization: "Org", locality: "locality", province: "province" };
+  const privateKey = createPrivateKey(key.reveal());
+  const request = createSigningRequest({ commonName, organizationalUnit, ...rest }, privateKey);
+  const der = Buffer.from(request.replace(/-----[^-]+-----/g, ""), "base64");
+  const issued = restoreAuthority({ certificate, key: authorityKey }).issueClient({
+    ...readSigningRequest(der),
+    notBefore: now,
+    notAfter: new Date(now.getTime() + 90 * DAY),
+    serial: 2,
+  });
+  return { certificate: issued, chain: issued + certificate };
 }
 
 const certificateOf = async (state: State) => (await state.identity())?.certificate ?? "";
@@ -292,6 +313,28 @@ describe("a cycle's care for the certificate", () => {
   });
 });
 
+describe("another subject that Compass names in a renewal that fails", () => {
+  it("is kept, and has the certificate renewed with the next cycle that may", async () => {
+    const { clock, sandbox, state, options, maintain } = await paired();
+    const [identity, connection] = [await state.identity(), await state.connection()];
+    if (identity === null || connection === null) throw new Error("not paired");
+    // As if it was paired when Compass wanted that one.
+    const old = issuedBy(sandbox, identity, connection.clientID, "Old", clock.now());
+    await state.promote({ ...identity, ...old }, { ...connection, subject: null });
+    await setFaults(sandbox, { name: "graphql-error", match: "signCertificateSigningRequest" });
+    await failureOf(renewIdentity(options));
+    await setFaults(sandbox);
+    clock.move(MINUTE);
+
+    const { renewed, notes } = await maintain();
+
+    expect(renewed).toBe(true);
+    expect(notes.join()).toContain("SubjectChanged");
+    expect((await state.memory()).certificate.subject).toBeNull();
+    expect((await state.connection())?.subject).toBe(connection.subject);
+  });
+});
+
 describe("a runtime without a usable certificate", () => {
   it("pairs with the configured token, and never with one that is spent", async () => {
     const { clock, sandbox, state, maintain, giveToken } = await paired();
@@ -444,7 +487,7 @@ describe("a runtime without a usable certificate", () => {
     expect([notes, failed]).toEqual([[], []]);
   });
 
-  it("asks for a token when it has expired and the token's file is gone, and names the file when it never had one", async () => {
+  it("asks for a token when it has expired and the token's file is gone, and names the file", async () => {
     const { clock, sandbox, folder, maintain } = await paired();
     clock.move(91 * DAY);
     rmSync(join(folder, "..", "token"));
@@ -454,8 +497,13 @@ describe("a runtime without a usable certificate", () => {
 
     const never = await failureOf(fresh.maintain());
 
-    expect(expired.code).toBe("TokenNeeded");
-    expect(never.code).toBe("SecretUnreadable");
+    writeFileSync(join(fresh.folder, "..", "token"), "\n");
+    const empty = await failureOf(fresh.maintain());
+
+    expect([expired, never, empty].map(({ code }) => code)).toEqual(Array(3).fill("TokenNeeded"));
+    expect(expired.message).toMatch(/expired.*token does not exist$/);
+    expect(never.message).toMatch(/not paired.*token does not exist$/);
+    expect(empty.message).toMatch(/not paired.*token is empty$/);
   });
 
   it("pairs with the Connector that the configuration names now, with a new token for it", async () => {

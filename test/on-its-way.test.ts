@@ -7,7 +7,7 @@ import { pairIdentity, reconnectIdentity, revokeIdentity } from "../src/identity
 import { failureOf } from "./common/failure-of.js";
 import { asked, freshToken } from "./connect/setup.js";
 import { aMovedClock, aRuntime } from "./runtime.js";
-import { aSandbox, requests, setFaults } from "./sandbox/compass-client.js";
+import { aSandbox, control, requests, setFaults } from "./sandbox/compass-client.js";
 
 const DAY = 24 * 60 * 60_000;
 const onHost = () => undefined;
@@ -94,6 +94,63 @@ describe.each([
     expect(refused.map(({ code }) => code)).toEqual(["CredentialsRejected", "CredentialsRejected"]);
     expect(done).toBe("pairing");
   });
+});
+
+it("a certificate on its way is not given up for refusals of the one in use", async () => {
+  const runtime = await aPair();
+  const { sandbox, state } = runtime;
+  await runtime.pair();
+  await control(sandbox, "/revoke", {});
+  runtime.clock.move(61 * DAY);
+  for (let cycles = 0; cycles < 4; cycles++) {
+    await runtime.maintain().catch(() => undefined);
+    runtime.clock.move(20 * 60_000);
+  }
+  runtime.giveToken((await freshToken(sandbox)).reveal());
+  await setFaults(sandbox, { name: "bad-request-empty", match: "__typename" });
+  await runtime.maintain();
+  const pending = await state.pending();
+  runtime.giveToken((await freshToken(sandbox)).reveal());
+  const before = (await asked(sandbox)).length;
+  await runtime.maintain();
+  await runtime.maintain();
+  const kept = await state.pending();
+  const calls = (await asked(sandbox)).length - before;
+  await runtime.maintain();
+
+  expect((await state.memory()).spentTokens).toHaveLength(3);
+  expect([pending?.issued == null, kept?.tokenDigest === pending?.tokenDigest, calls]).toEqual([false, true, 0]);
+});
+
+it("a renewal that is proven after its predecessor has ended is a renewal: the runtime was paired when it was", async () => {
+  const runtime = await anUnprovenRenewal();
+  const before = await runtime.state.connection();
+
+  await runtime.maintain();
+
+  const after = await runtime.state.connection();
+  expect(before?.renewedAt).toBeNull();
+  expect(after?.establishedAt).toBe(before?.establishedAt);
+  expect(after?.renewedAt).toBe(runtime.clock.now().toISOString());
+});
+
+it("a reconnect that was cut keeps the configuration's name of the Connector when the next cycle finishes it", async () => {
+  const runtime = await aPair();
+  await runtime.pair();
+  const { options, sandbox, state } = runtime;
+  const connectorURL = `${sandbox.connectorURL}?by=another-name`;
+  const config = { ...options.config, compass: { ...options.config.compass, connectorURL } };
+  const [identity, connection] = [await state.identity(), await state.connection()];
+  if (identity === null || connection === null) throw new Error("not paired");
+  await state.promote(identity, { ...connection, connectorURL });
+  await setFaults(sandbox, { name: "http-503", match: "__typename" });
+  await failureOf(reconnectIdentity({ ...options, config, token: null, onHost }));
+  await setFaults(sandbox);
+
+  const { done } = await runtime.maintain({ config });
+
+  expect(done).toBe("pairing");
+  expect((await state.connection())?.connectorURL).toBe(connectorURL);
 });
 
 describe("what is on its way to an address that is not allowed", () => {

@@ -141,6 +141,7 @@ describe("every page of the reference", () => {
     "SyncOutcome",
     "VerifyResult",
     "InstallManifests",
+    "SecretGenerator",
     "PlanAgainstCluster",
     "ConfigMap",
     "CronJob",

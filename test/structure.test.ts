@@ -52,6 +52,22 @@ describe("the structure", () => {
       { "src/adapters/graphql/a.ts": `import { A } from "../http/client.js";` },
       "src/adapters/graphql/a.ts imports src/adapters/http/client.js past its index",
     ],
+    ...[
+      "a.reveal() === b",
+      "a !== b?.reveal()",
+      "row.fingerprint === current",
+      "current !== row?.fingerprint",
+      "row.fingerprint === fingerprints.secret(a)",
+    ].map((line): [string, Record<string, string>, string] => [
+      `a plain comparison: ${line}`,
+      { "src/base/a.ts": `if (${line}) a();` },
+      "src/base/a.ts:1 compares a secret or a fingerprint in plain",
+    ]),
+    [
+      "a second place that compares in constant time",
+      { "src/base/a.ts": "timingSafeEqual(a, b);" },
+      "src/base/a.ts compares past src/common/same.ts",
+    ],
     [
       "a sandbox that imports a stage",
       { "src/sandbox/a.ts": `const a = await import("../fetch/index.js");` },

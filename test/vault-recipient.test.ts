@@ -68,7 +68,8 @@ describe("a transit key as a recipient", () => {
 
   it("changes the identity of the mode by its place, and not by its token", async () => {
     const [one, other] = [await aVault(), await aVault()];
-    const of = (...others: (typeof one.recipient)[]) => identityOf({ mode: "sops", recipients: ["age1x"], others });
+    const of = (...others: (typeof one.recipient)[]) =>
+      identityOf({ mode: "sops", recipients: ["age1x"], others }, new Date()).sealer;
 
     expect(new Set([of(), of(one.recipient), of(other.recipient)]).size).toBe(3);
     expect(of(one.recipient)).not.toContain("the-token");
@@ -79,6 +80,17 @@ describe("a transit key as a recipient", () => {
     ["has no such engine", { engine: "other" }, null, { code: "SealingImpossible", retryable: false }],
     ["is sealed", {}, 503, { code: "ServerError", retryable: true }],
     ["answers with a page", {}, "<html>canary</html>", { code: "AnswerMalformed" }],
+    ...[
+      ["a word", "x"],
+      ["fewer bytes than hold a key", Buffer.alloc(59, 7).toString("base64")],
+      ["no base64", `${"a".repeat(79)}!`],
+      ["base64 with a tail", `${Buffer.alloc(60, 7).toString("base64")}a`],
+    ].map(([what, sealed]): [string, Parameters<typeof aVault>[0], string, object] => [
+      `answers with ${what} as the ciphertext`,
+      {},
+      JSON.stringify({ data: { ciphertext: `vault:v1:${sealed}` } }),
+      { code: "AnswerMalformed" },
+    ]),
     ["answers without a ciphertext", {}, '{"data":{"ciphertext":"canary"}}', { code: "AnswerMalformed" }],
   ])("is told of where it %s, without its words", async (_, changes, fault, failure) => {
     const { vault, recipient } = await aVault(changes);

@@ -48,6 +48,7 @@ export async function folderBase(directory: string, sealKey: Buffer): Promise<Ba
     branch: directory,
     path: "",
     tip: null,
+    expected: null,
     listing: new Map([...listing, ...elsewhere]),
     inCluster: new Set(elsewhere.keys()),
     obstacles,

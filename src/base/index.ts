@@ -1,6 +1,6 @@
 /** The stage that tells what Git holds under our path. */
 
-export { DIGEST_ANNOTATION, hostsOf } from "./committed-application.js";
+export { DIGEST_ANNOTATION, hostsOf, ownDigest } from "./committed-application.js";
 export { type Drift, type DriftedFile, findDrift } from "./drift.js";
 export { folderBase } from "./folder.js";
 export { APPROVE_PATH, type Instructions, readInstructions } from "./instructions.js";
@@ -35,4 +35,5 @@ export {
   readStaying,
   type Staying,
 } from "./ownership.js";
+export { withReferredSecrets } from "./referred-secrets.js";
 export { treeDigest } from "./tree-digest.js";

@@ -1,7 +1,8 @@
 /** The list of files that are ours, as it stands in Git: one line per file, and a code that only our key can make. */
 
-import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { createHmac, hkdfSync } from "node:crypto";
 import { z } from "zod";
+import { equalSecrets } from "../common/same.js";
 import type { DeletionRecord } from "../state/index.js";
 
 export const INVENTORY_PATH = ".runtime-agent/inventory.json";
@@ -34,6 +35,8 @@ export interface InventoryFile {
   readonly sealing?: string;
   /** Of a Secret whose values are sealed one by one: their keyed fingerprints. */
   readonly values?: Readonly<Record<string, string>>;
+  /** Beside `values`: the keyed name of the certificate that each was sealed for. */
+  readonly certificates?: Readonly<Record<string, string>>;
   /** Of a Secret: what the Application says of it. */
   readonly reference?: SecretReference;
   /** The namespace of a Secret that stands in the cluster and not in Git; `blob` is of what stands for it here. */
@@ -129,6 +132,7 @@ const fileSchema = z.strictObject({
   fingerprint: word.optional(),
   sealing: word.optional(),
   values: z.record(z.string(), word).optional(),
+  certificates: z.record(z.string(), word).optional(),
   reference: referenceSchema.optional(),
   cluster: word.optional(),
 });
@@ -214,7 +218,7 @@ export function readInventory(bytes: Buffer, sealKey: Buffer): InventoryReading 
   const inventory = parsed as Inventory;
   // Over the values as we would write them, so that a formatter run by somebody's commit hook does no harm.
   const expected = authenticate(formatBody(inventory), sealKey);
-  if (!timingSafeEqual(Buffer.from(expected), Buffer.from(hmac))) {
+  if (!equalSecrets(expected, hmac)) {
     return unverified("it was not written with this agent's seal key, or was changed since", claims);
   }
   return { state: "verified", inventory };
@@ -296,6 +300,7 @@ function formatBody({ owner, tenant, serial, deletions, sealKey, formerSealKeys,
         fingerprint,
         sealing,
         values,
+        certificates,
         reference,
         cluster,
       }) =>
@@ -311,7 +316,8 @@ function formatBody({ owner, tenant, serial, deletions, sealKey, formerSealKeys,
           digest,
           fingerprint,
           sealing,
-          values: values === undefined ? undefined : Object.fromEntries(Object.entries(values).sort(byKey)),
+          values: sorted(values),
+          certificates: sorted(certificates),
           reference: ordered(reference),
           cluster,
         }),
@@ -331,6 +337,9 @@ function formatBody({ owner, tenant, serial, deletions, sealKey, formerSealKeys,
 }
 
 const byKey = ([left]: readonly [string, string], [right]: readonly [string, string]) => (left < right ? -1 : 1);
+
+const sorted = (record: Readonly<Record<string, string>> | undefined) =>
+  record === undefined ? undefined : Object.fromEntries(Object.entries(record).sort(byKey));
 
 const ordered = (reference: SecretReference | undefined) => {
   if (reference === undefined) return undefined;

@@ -6,8 +6,12 @@ import type { Base } from "./open.js";
 
 export type EntryKind = "file" | "folder" | "symbolic link" | "submodule";
 
-/** Places that every commit of ours writes to or through: no link and no submodule may stand there. */
-const INDISPENSABLE = /^(?:applications|kustomization\.yaml|revision\.yaml|\.runtime-agent(?:\/.*)?)$/;
+/**
+ * Places that every commit of ours writes to or through: no link and no submodule may stand there. What is written only when
+ * it is asked for (`canary.yaml`, `.runtime-agent/.sops.yaml`) is looked at by who writes it, with `overForeign`.
+ */
+const INDISPENSABLE =
+  /^(?:applications|kustomization\.yaml|revision\.yaml|\.runtime-agent(?:\/(?!\.sops\.yaml(?:\/|$)).*)?)$/;
 
 /** Those of them that are folders. */
 const FOLDER = /^(?:applications|\.runtime-agent)$/;

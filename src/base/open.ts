@@ -12,6 +12,8 @@ export interface Base {
   readonly path: string;
   /** Commit id; null for an empty repository, in which the first commit makes the branch. */
   readonly tip: string | null;
+  /** What a push must find on the branch: `tip`, or null where the branch is made by it. */
+  readonly expected: string | null;
   /** Path relative to `path` → blob id, of regular files, and of Secrets that stand in the cluster in place of one. */
   readonly listing: ReadonlyMap<string, string>;
   /** Paths of those Secrets: Git holds nothing there. */
@@ -32,6 +34,10 @@ export interface BaseOptions {
   readonly branch: string;
   readonly path: string;
   readonly sealKey: Buffer;
+  /** The branch whose tip is taken where `branch` is missing. @default a missing branch is a failure */
+  readonly createFrom?: string | null;
+  /** Something was published there before, so that a repository without a branch has lost it. @default false */
+  readonly wasPublished?: boolean;
 }
 
 const ON_BRANCH = "on git.branch";
@@ -39,18 +45,23 @@ const ON_BRANCH = "on git.branch";
 /** How many branches a message names. */
 const NAMED_BRANCHES = 5;
 
-/** Throws a Failure: `BranchNotFound`, `BaseUnusable`, `TwoAgents` for folders within each other, or what the repository throws. */
-export async function openBase({ repository, branch, path, sealKey }: BaseOptions): Promise<Base> {
+/** Throws a Failure: `BranchNotFound`, also for a branch that was there and is gone, `BaseUnusable`, `TwoAgents` for folders within each other, or what the repository throws. */
+export async function openBase(options: BaseOptions): Promise<Base> {
+  const { repository, branch, path, sealKey, createFrom = null, wasPublished = false } = options;
   const { tips } = await repository.remote();
   const blobID = (bytes: Uint8Array) => repository.blobID(bytes);
-  if (!tips.has(branch)) {
-    if (tips.size > 0) throw branchNotFound(branch, [...tips.keys()]);
+  // What is begun anew there would be another history, without anything that people had beside it.
+  if (wasPublished && !tips.has(branch)) throw branchGone(branch, tips.size === 0);
+  const source = tips.has(branch) ? branch : createFrom;
+  if (source === null || !tips.has(source)) {
+    if (tips.size > 0) throw branchNotFound(branch, [...tips.keys()], createFrom);
     const read = () => Promise.reject(notListed());
     const readAll = async () => new Map<string, Buffer>();
     return {
       branch,
       path,
       tip: null,
+      expected: null,
       listing: new Map(),
       inCluster: new Set(),
       obstacles: new Set(),
@@ -61,7 +72,7 @@ export async function openBase({ repository, branch, path, sealKey }: BaseOption
     };
   }
   // The branch may have moved since: what was fetched counts.
-  const tip = await repository.fetch(branch);
+  const tip = await repository.fetch(source);
   for (const { path: way, entry } of await repository.ancestors(tip, path)) {
     if (entry.type !== "tree")
       throw inTheWay({ place: way, kind: kindOf(entry), needed: "folders and files" }, ON_BRANCH);
@@ -108,6 +119,7 @@ export async function openBase({ repository, branch, path, sealKey }: BaseOption
     branch,
     path,
     tip,
+    expected: source === branch ? tip : null,
     listing: new Map([...listing, ...elsewhere]),
     inCluster: new Set(elsewhere.keys()),
     obstacles,
@@ -140,16 +152,30 @@ function nested(where: string): Failure {
   });
 }
 
-function branchNotFound(branch: string, branches: readonly string[]): Failure {
+function branchNotFound(branch: string, branches: readonly string[], createFrom: string | null): Failure {
   const named = [...branches].sort().slice(0, NAMED_BRANCHES);
   const more = branches.length > named.length ? ` and ${branches.length - named.length} more` : "";
   const there = named.map((name) => forTerminal(name, 80)).join(", ");
-  return new Failure(`the repository has no branch "${forTerminal(branch, 80)}"; it has ${there}${more}`, {
+  const missing = [branch, ...(createFrom === null ? [] : [createFrom])].map((name) => `"${forTerminal(name, 80)}"`);
+  return new Failure(`the repository has no branch ${missing.join(" and no ")}; it has ${there}${more}`, {
     code: "BranchNotFound",
     stage: "base",
-    hint: "Create the branch, or mend git.branch.",
+    hint:
+      createFrom === null
+        ? "Create the branch, or mend git.branch; where changes are committed directly, git.createFrom has the agent make it."
+        : "Create one of the two, or mend git.branch and git.createFrom.",
   });
 }
+
+const branchGone = (branch: string, isEmpty: boolean) =>
+  new Failure(
+    `the ${isEmpty ? "repository is empty" : "branch is gone"}, though the agent published to "${forTerminal(branch, 80)}" before`,
+    {
+      code: "BranchNotFound",
+      stage: "base",
+      hint: "Restore the branch from a clone, or mend git.branch where it has another name by now. If it is to begin anew, run `sync --take-over` with the runtime's own id; where changes are proposed, make the branch before.",
+    },
+  );
 
 const notListed = () =>
   new Failure("a file was read that Git does not hold under the agent's path", {

@@ -56,7 +56,10 @@ async function readSealed(
   const reading = readInventory(await repository.read(listed.id), sealKey);
   if (reading.state !== "verified") return found;
   const rows = reading.inventory.files.filter(
-    ({ path, blob }) => isSecretPath(path) && listing.get(path)?.id === blob && base.listing.get(path) !== blob,
+    ({ path, blob, fingerprint }) =>
+      (isSecretPath(path) || fingerprint !== undefined) &&
+      listing.get(path)?.id === blob &&
+      base.listing.get(path) !== blob,
   );
   const blobs = await repository.readAll(rows.map(({ blob }) => blob));
   for (const row of rows) {

@@ -46,6 +46,8 @@ export interface OwnershipOptions {
   readonly published?: Remembered | null;
   /** Runtime id of the agent whose path is taken over, by a person's command. @default null */
   readonly takeOver?: string | null;
+  /** Namespace of Secrets in the cluster of which no inventory tells it. @default there are none */
+  readonly secretsNamespace?: string;
   readonly now: Date;
 }
 
@@ -75,7 +77,10 @@ export async function ownedFiles(base: Base, options: OwnershipOptions): Promise
   const back = await broughtBack(base, owned, options.deleted ?? new Map());
   const listed = new Set(owned.files.map(({ path }) => path));
   const rows = [...back.values()].flat().filter(({ path }) => !listed.has(path));
-  return { ...owned, files: [...owned.files, ...rows], broughtBack: new Set(back.keys()) };
+  const { secretsNamespace: cluster } = options;
+  const placed = (row: InventoryFile) =>
+    cluster !== undefined && row.cluster === undefined && base.inCluster.has(row.path) ? { ...row, cluster } : row;
+  return { ...owned, files: [...owned.files, ...rows].map(placed), broughtBack: new Set(back.keys()) };
 }
 
 /** Rows of each Application that was deleted and stands there again as the agent wrote it: by its own digest, and its Secrets. */
@@ -129,7 +134,9 @@ async function listedFiles(base: Base, options: OwnershipOptions): Promise<Owner
   const { inventory } = base;
   const { sealKey, takeOver = null, published = null, now } = options;
   // kustomize takes one of three names, and nothing at all where there are two of them.
-  const another = ["kustomization.yml", "Kustomization"].find((path) => base.listing.has(path));
+  const another = ["kustomization.yml", "Kustomization"].find(
+    (path) => base.listing.has(path) || base.obstacles.has(path),
+  );
   if (another !== undefined) {
     throw new Failure(
       `git.path holds a ${another}: beside the agent's kustomization.yaml, no consumer could build either`,
@@ -143,6 +150,9 @@ async function listedFiles(base: Base, options: OwnershipOptions): Promise<Owner
   switch (inventory.state) {
     case "absent": {
       const foreign = await withoutInventory(base, published?.ids ?? new Map());
+      // A folder to compare with, and a repository without a commit, never had anything.
+      const isEmptied = base.tip !== null && published !== null && takeOver !== options.runtimeID;
+      if (foreign === null && isEmptied) throw emptied(options.runtimeID);
       if (foreign === null) return NOTHING;
       throw new Failure(`git.path holds ${foreign}, and no inventory that says it is the agent's`, {
         code: "BaseUnusable",
@@ -203,13 +213,23 @@ async function listedFiles(base: Base, options: OwnershipOptions): Promise<Owner
   }
 }
 
+/**
+ * What would be written there now is an empty landscape, and whoever applies it would remove all Applications; nor may what
+ * a person took away come back by itself.
+ */
+const emptied = (runtimeID: string) =>
+  new Failure("git.path holds nothing of the agent's any more, though it published there before", {
+    code: "BaseUnusable",
+    stage: "base",
+    hint: `Nothing was written. Restore the folder or the branch from history; or have it begun anew by \`sync --take-over ${shown(runtimeID)}\`.`,
+  });
+
 /** What stands where all of the agent's files have a place, or is its own; null when there is nothing like that. */
 async function withoutInventory(
   { listing, readAll }: Base,
   published: ReadonlyMap<string, string>,
 ): Promise<string | null> {
-  const common = ["kustomization.yaml", "revision.yaml", ".runtime-agent/.gitattributes"];
-  const found = common.find((path) => listing.has(path));
+  const found = [...ALWAYS_WRITTEN].find((path) => listing.has(path));
   if (found !== undefined) return `a ${found}`;
   const files = await readAll([...listing.keys()].filter(isApplication));
   const isAgents = ([path, bytes]: [string, Buffer]) => isOurs(bytes) || published.has(applicationOf(path) ?? "");
@@ -285,6 +305,9 @@ async function inKustomization(base: Base): Promise<ReadonlySet<string>> {
 
 const KUSTOMIZATION = "kustomization.yaml";
 
+/** Files of no Application that every commit of the agent leaves there. */
+const ALWAYS_WRITTEN: ReadonlySet<string> = new Set([KUSTOMIZATION, "revision.yaml", ".runtime-agent/.gitattributes"]);
+
 /**
  * The rows of a verified inventory, and those of files that are newer than it: a person put an older one back and left
  * the files, or a part of them, or took files away and brought them back. What is to the byte what the agent left there is
@@ -347,14 +370,18 @@ async function rebuild(
 ): Promise<InventoryFile[]> {
   const paths = [...base.listing.keys()].filter(isInLayout).sort();
   const named = await inKustomization(base);
+  // What stands in no file is in no kustomization: there its Application speaks for it.
+  const isNamed = (path: string) =>
+    named.has(base.inCluster.has(path) ? applicationPath(applicationOf(path) ?? "") : path);
   const isClaimed = (path: string, name: string | null) => {
-    if (name === null) return listed === null || listed.has(path);
+    // What the agent writes only when it is asked to, a person may have put there.
+    if (name === null) return listed?.has(path) ?? (ALWAYS_WRITTEN.has(path) || named.has(path));
     if (remembered === null) return listed?.has(path) === true;
     const isListed = listed?.has(path) === true;
-    return remembered.ids.has(name) ? isListed || named.has(path) : isListed && named.has(path);
+    return remembered.ids.has(name) ? isListed || isNamed(path) : isListed && isNamed(path);
   };
   const isWitnessed = (path: string, name: string | null) =>
-    named.has(path) || listed?.has(path) === true || remembered?.ids.has(name ?? "") === true;
+    isNamed(path) || listed?.has(path) === true || remembered?.ids.has(name ?? "") === true;
   const shown = await readShown(base, paths, remembered?.ids ?? new Map());
   return shown
     .filter(({ row, name, shows }) => isClaimed(row.path, name) || (shows && isWitnessed(row.path, name)))

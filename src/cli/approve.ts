@@ -41,7 +41,7 @@ async function approve(
   if (!("value" in duration) || duration.value <= 0)
     throw usage("--expires is not a duration", "Give it as 30m, 24h or 7d.");
   const config = await context.resolve();
-  const state = openState(config, context.env);
+  const state = openState(config, context.env, context.signal);
   const hold = heldBy(hash, (await state.memory()).hold);
   const names = hold.units.slice(0, SHOWN).map((unit) => `  ${describe(unit)}`);
   if (hold.units.length > SHOWN) names.push(`  and ${hold.units.length - SHOWN} more`);

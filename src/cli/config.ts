@@ -1,7 +1,8 @@
 /** `config view|schema|validate`. */
 
 import { Argument, Command } from "commander";
-import { configSchema, requireBuilt, viewData, viewText } from "../config/index.js";
+import { configSchema, viewData, viewText } from "../config/index.js";
+import { requireHost } from "../git-host.js";
 import { paint } from "../report/index.js";
 import type { Context } from "./context.js";
 import type { Register } from "./run.js";
@@ -17,7 +18,7 @@ const subjects = {
   },
   validate: async (context: Context) => {
     const { file, config } = await context.load();
-    requireBuilt(config);
+    requireHost(config);
     const done = paint(context.text, ["green", "bold"], "Valid:");
     context.answer(
       { kind: "Validation", version: 1, file, valid: true },

@@ -6,7 +6,14 @@ import type { Clock } from "../common/clock.js";
 import { asFailure, type Failure } from "../common/failure.js";
 import { createLogger, type Logger, type LogLevel } from "../common/logger.js";
 import { forJSON, forTerminal } from "../common/quote.js";
-import { type Config, type LoadedConfig, loadConfig, resolveConfiguration } from "../config/index.js";
+import {
+  type Config,
+  type LoadedConfig,
+  type LoadOptions,
+  loadConfig,
+  PLAIN_WARNING,
+  resolveConfiguration,
+} from "../config/index.js";
 import type { TextOptions } from "../report/index.js";
 import { beforeTakeOver, takeOverConfiguration } from "../take-over.js";
 
@@ -41,13 +48,18 @@ export interface Context extends World {
   /** How text for stdout is written. */
   readonly text: TextOptions;
   /** The configuration as it is written, with `overrides` as the options of the command. Its notes go to the log. */
-  load(overrides?: Readonly<Record<string, string | boolean>>): Promise<LoadedConfig>;
+  load(
+    overrides?: Readonly<Record<string, string | boolean>>,
+    reading?: Pick<LoadOptions, "file" | "mayBeEmpty">,
+  ): Promise<LoadedConfig>;
   /** The same, with what `runtime.configuration` refers to. */
   resolve(overrides?: Readonly<Record<string, string | boolean>>): Promise<Config>;
   /** The same for a command that says what is wrong: as far as it can be resolved, and why it goes no further. */
   resolveWhatCanBe(): Promise<{ readonly config: Config; readonly failure: Failure | null }>;
   /** The same for a command that writes: what the Go agent was configured by is taken over first, where it is time. */
   resolveToWrite(overrides?: Readonly<Record<string, string | boolean>>): Promise<Config>;
+  /** The same for what must not wait for the Secret of `runtime.configuration`: without it, and why, where that cannot be read. */
+  resolveToWriteWhatCanBe(): Promise<{ readonly config: Config; readonly failure: Failure | null }>;
   /** The same for one that is loaded already. */
   prepareToWrite(config: Config): Promise<Config>;
   /** The command's one result on stdout: the data in the format asked for, or the text. */
@@ -74,21 +86,25 @@ export function createContext(world: World, options: GlobalOptions): Context {
   });
   // Of the configuration that was loaded: what every answer must carry.
   const warnings: string[] = [];
-  const load: Context["load"] = async (overrides = {}) => {
-    const file = options.config;
-    const loaded = await loadConfig({ env, cwd, options: overrides, ...(file === undefined ? {} : { file }) });
+  const load: Context["load"] = async (overrides = {}, reading = {}) => {
+    const loaded = await loadConfig({ env, cwd, options: overrides, file: options.config, ...reading });
     for (const note of loaded.notes) log.warn(note);
-    if (loaded.config.compass.insecureSkipVerify && warnings.length === 0) warnings.push(UNVERIFIED);
+    const { compass, secrets } = loaded.config;
+    const found = [
+      ...(compass.insecureSkipVerify ? [UNVERIFIED] : []),
+      ...(secrets.mode === "plain" ? [PLAIN_WARNING] : []),
+    ];
+    warnings.push(...found.filter((warning) => !warnings.includes(warning)));
     return loaded;
   };
   const resolveReferences = async (config: Config) => {
-    const resolved = await resolveConfiguration(await beforeTakeOver(config, env, world.signal), env);
+    const resolved = await resolveConfiguration(await beforeTakeOver(config, env, world.signal), env, world.signal);
     return { ...resolved, runtime: { ...resolved.runtime, configuration: config.runtime.configuration } };
   };
   const prepareToWrite: Context["prepareToWrite"] = async (config) => {
     const note = await takeOverConfiguration(config, env, world.signal);
     if (note !== null) log.warn(note);
-    return resolveConfiguration(config, env);
+    return resolveConfiguration(config, env, world.signal);
   };
   return {
     ...world,
@@ -112,12 +128,23 @@ export function createContext(world: World, options: GlobalOptions): Context {
       }
     },
     resolveToWrite: async (overrides) => prepareToWrite((await load(overrides)).config),
+    resolveToWriteWhatCanBe: async () => {
+      const { config } = await load();
+      try {
+        return { config: await prepareToWrite(config), failure: null };
+      } catch (thrown) {
+        const failure = asFailure(thrown, "config");
+        if (failure.code !== "SecretUnreadable") throw thrown;
+        return { config, failure };
+      }
+    },
     prepareToWrite,
     answer: (given, words) => {
       log.endProgress();
       const isObject = typeof given === "object" && given !== null && !Array.isArray(given);
       const data = warnings.length > 0 && isObject ? { ...given, warnings } : given;
-      const text = words + warnings.map((warning) => `Warning: ${warning}\n`).join("");
+      const untold = warnings.filter((warning) => !words.includes(warning));
+      const text = words + untold.map((warning) => `Warning: ${warning}\n`).join("");
       if (options.output === "json") stdout.write(`${forJSON(JSON.stringify(data, null, 2))}\n`);
       else stdout.write(options.output === "yaml" ? formatDocument(data) : text);
     },

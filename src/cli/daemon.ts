@@ -11,9 +11,12 @@ import { sha256 } from "../common/sha256.js";
 import type { Config } from "../config/index.js";
 import { runCycle } from "../cycle.js";
 import { runDaemon, stableInterval, type Trigger } from "../daemon.js";
+import { requireHost } from "../git-host.js";
 import { startHealth } from "../health.js";
-import { createMetrics, EXIT, failureText, type Outcome } from "../report/index.js";
-import { configuredToken } from "../setup.js";
+import { identityMoment } from "../identity-moment.js";
+import { createMetrics, EXIT, exitCodeOfFailure, failureText, type Outcome } from "../report/index.js";
+import { watchResync } from "../resync-wish.js";
+import { configuredToken, openState } from "../setup.js";
 import type { Context } from "./context.js";
 import type { Register } from "./run.js";
 
@@ -32,22 +35,33 @@ const INTERVALS = 3;
 /** How long a cycle waits to tell that what it committed is applied, in milliseconds: Flux and Argo CD take a second when they are asked. */
 const UNTIL_APPLIED = 10_000;
 
+/** How long until it is tried again, in milliseconds, while what the configuration refers to could not be read yet. */
+const UNTIL_READABLE = 10_000;
+
 async function run(context: Context): Promise<number> {
   const { env, clock, log, signal: stop } = context;
   const version = packageVersion();
   const metrics = createMetrics(version);
-  let { config, file } = await resolved(context);
+  // What it refers to is read by the first cycle: nothing that is away at the start ends the agent.
+  let { config, file } = await context.load({}, { mayBeEmpty: false });
+  const { server } = config;
+  let isReadable = false;
   let configured = await digestOf(file);
-  let token = await tokenOf(config, env);
+  let token = await tokenOf(config, env, stop);
   let completeAt: Date | null = null;
   let hungUp = false;
   context.onHangup(() => {
     hungUp = true;
   });
-  const interval = () => stableInterval(config.schedule.every, config.schedule.jitter, config.runtime.id ?? "");
+  const interval = () => {
+    const usual = stableInterval(config.schedule.every, config.schedule.jitter, config.runtime.id ?? "");
+    return isReadable ? usual : Math.min(usual, UNTIL_READABLE);
+  };
+  const said = sayOnce();
+  const resync = watchResync(() => isResyncAsked(context, config));
 
   const health = await startHealth({
-    ...config.server,
+    ...server,
     whyNotReady: () => {
       if (completeAt === null) return "no cycle has come to its end yet";
       const late = clock.now().getTime() - completeAt.getTime() > INTERVALS * interval();
@@ -58,22 +72,57 @@ async function run(context: Context): Promise<number> {
   log.info("listening", health.ports);
 
   const tokens = createTokenKeeper();
-  const cycle = async (_trigger: Trigger, signal: AbortSignal) => {
+  /** False where there is nothing to work by yet. */
+  const readConfiguration = async (): Promise<boolean> => {
     configured = await digestOf(file);
     try {
-      ({ config, file } = await resolved(context));
+      // By its name: a file that was there and is gone says nothing, least of all that the defaults are meant.
+      const loaded = await context.load({}, { ...(file === null ? {} : { file }), mayBeEmpty: false });
+      const next = await context.prepareToWrite(loaded.config);
+      // At the start there is no better one: the identity is kept alive by it, and each cycle says what is wrong.
+      if (isReadable) requireHost(next);
+      config = next;
+      file = loaded.file;
+      isReadable = true;
+      if (said("unusable", null)) log.info("the configuration can be used again");
+      const isMoved = JSON.stringify(config.server) !== JSON.stringify(server);
+      if (said("server", isMoved ? JSON.stringify(config.server) : null) && isMoved) {
+        log.warn("server was changed: what the agent listens on changes when it is started again");
+      }
     } catch (thrown) {
+      const failure = asFailure(thrown, "config");
+      if (stop.aborted) return false;
+      if (!isReadable && exitCodeOfFailure(failure) === EXIT.configuration) throw failure;
+      const { code, message, hint } = failure;
       // The agent goes on by what it knew: a slip in a file must not stop a certificate from being renewed.
-      const { code, message } = asFailure(thrown, "config");
-      log.error("the configuration cannot be used: the last good one stays in use", { code, reason: message });
+      const consequence = isReadable ? "the last good one stays in use" : "it is tried again";
+      if (said("unusable", `${code} ${message}`)) {
+        log.error(`the configuration cannot be used: ${consequence}`, { code, reason: message, mend: hint });
+      }
     }
-    token = await tokenOf(config, env);
+    return isReadable;
+  };
+  const cycle = async (_trigger: Trigger, signal: AbortSignal, end: AbortSignal) => {
+    if (!(await readConfiguration())) return;
+    token = await tokenOf(config, env, stop);
     const onHost = (host: string) => log.info("pairing", { host });
-    const ended = await runCycle({ config, env, clock, signal, log, version, onHost, tokens, wait: UNTIL_APPLIED });
+    const ended = await runCycle({
+      config,
+      env,
+      clock,
+      signal,
+      end,
+      log,
+      version,
+      onHost,
+      tokens,
+      wait: UNTIL_APPLIED,
+    });
     const { outcome } = ended;
     if (outcome.result !== "failed") completeAt = clock.now();
     metrics.observe({ ...ended.facts, outcome, finishedAt: clock.now() });
     tell({ ...context, log: log.with({ cycle: ended.facts.cycle }) }, outcome);
+    await resync.look();
   };
   const look = async (): Promise<Trigger | null> => {
     if (hungUp) {
@@ -81,20 +130,28 @@ async function run(context: Context): Promise<number> {
       return "SIGHUP";
     }
     if ((await digestOf(file)) !== configured) return "configuration";
-    if ((await tokenOf(config, env)) !== token) return "token";
-    return (await isResyncAsked(context, config)) ? "resyncNow" : null;
+    if (!isReadable) return null;
+    if ((await tokenOf(config, env, stop)) !== token) return "token";
+    return (await resync.isNew()) ? "resyncNow" : null;
   };
+  // Where it cannot be read, the cycles say so.
+  const moment = () => identityMoment(config, openState(config, env, stop), clock.now()).catch(() => null);
   try {
-    await runDaemon({ cycle, interval, look, clock, log, stop });
+    await runDaemon({ cycle, interval, moment, look, clock, log, stop });
   } finally {
     await health.close();
   }
   return EXIT.done;
 }
 
-async function resolved(context: Context): Promise<{ config: Config; file: string | null }> {
-  const { config, file } = await context.load();
-  return { config: await context.prepareToWrite(config), file };
+/** Gives whether what is said of a matter is new; null for nothing more to say. */
+function sayOnce(): (matter: string, what: string | null) => boolean {
+  const known = new Map<string, string | null>();
+  return (matter, what) => {
+    const isNew = (known.get(matter) ?? null) !== what;
+    known.set(matter, what);
+    return isNew;
+  };
 }
 
 async function digestOf(file: string | null): Promise<string | null> {
@@ -103,19 +160,19 @@ async function digestOf(file: string | null): Promise<string | null> {
 }
 
 /** Of the configured token, to see that it is another; null for none that can be read. */
-async function tokenOf(config: Config, env: Context["env"]): Promise<string | null> {
-  const token = await configuredToken(config, env).catch(() => null);
+async function tokenOf(config: Config, env: Context["env"], signal: AbortSignal): Promise<string | null> {
+  const token = await configuredToken(config, env, signal).catch(() => null);
   return token === null ? null : sha256(token.reveal());
 }
 
-/** Where it cannot be read, the next cycle says so. */
-async function isResyncAsked(context: Context, config: Config): Promise<boolean> {
+/** Null where it cannot be read: the next cycle says so. */
+async function isResyncAsked(context: Context, config: Config): Promise<boolean | null> {
   const { env, clock, signal } = context;
   const report = openClusterReport({ config, env, clock, signal, log: silentLogger });
   return (
     report?.asked().then(
       ({ isResyncAsked: asked }) => asked,
-      () => false,
+      () => null,
     ) ?? false
   );
 }

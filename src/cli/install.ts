@@ -5,21 +5,23 @@ import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { Failure } from "../common/failure.js";
 import { packageVersion } from "../common/package-root.js";
-import { requireBuilt } from "../config/index.js";
 import {
   fileTexts,
+  type GitOpsTool,
   HEAD,
   type InstallOptions,
   installFiles,
   installSettings,
   nextSteps,
   streamText,
+  VARYING_FILE_NAMES,
 } from "../install/index.js";
 import { EXIT } from "../report/index.js";
 import type { Context } from "./context.js";
 import type { Register } from "./run.js";
 
-interface InstallFlags extends Pick<InstallOptions, "as" | "gitops"> {
+interface InstallFlags extends Pick<InstallOptions, "as"> {
+  readonly gitops?: GitOpsTool;
   readonly takeOver?: boolean;
   readonly image: string;
   readonly namespace?: string;
@@ -38,7 +40,10 @@ export function installCommand(register: Register): void {
         .default("cronjob"),
     )
     .addOption(
-      new Option("--gitops <tool>", "what applies that it commits").choices(["flux", "argocd", "none"]).default("none"),
+      new Option(
+        "--gitops <tool>",
+        "write wiring for the tool that applies what it commits, named runtime-agent (default: none)",
+      ).choices(["flux", "argocd", "none"]),
     )
     .option("--out <folder>", "write files with a kustomization.yaml into this folder (default: stdout)")
     .option("--take-over", "in the place of the Go agent: read its configuration, leave its definitions as they are")
@@ -52,11 +57,11 @@ async function install(context: Context, { as, gitops, takeOver = false, image, 
   requireImage(image);
   const place = flags.namespace === undefined ? {} : { "state.kubernetes.namespace": flags.namespace };
   const loaded = await context.load(place);
-  const settings = installSettings(loaded, { as, gitops, takeOver, image });
+  const settings = installSettings(loaded, { as, gitops: gitops ?? null, takeOver, image });
   const files = await installFiles(settings);
   const manifests = files.flatMap((file) => file.manifests);
   const { out } = flags;
-  const next = [...notBuilt(() => requireBuilt(loaded.config)), ...nextSteps(settings, out ?? null)];
+  const next = nextSteps(settings, out ?? null);
 
   if (out !== undefined) await writeFiles(resolve(context.cwd, out), out, fileTexts(files));
   if (context.options.output !== "text") {
@@ -70,17 +75,6 @@ async function install(context: Context, { as, gitops, takeOver = false, image, 
   return EXIT.done;
 }
 
-/** The agent would stop at such a setting: said first, since nothing of the installation would work. */
-function notBuilt(check: () => void): string[] {
-  try {
-    check();
-    return [];
-  } catch (thrown) {
-    if (!(thrown instanceof Failure)) throw thrown;
-    return [`${thrown.message}, and the agent stops at it. ${thrown.hint}`];
-  }
-}
-
 const IMAGE = /^[a-z0-9][\w.:/@-]*$/i;
 
 function requireImage(image: string): void {
@@ -90,21 +84,7 @@ function requireImage(image: string): void {
 
 /** Overwrites what an earlier installation wrote, and takes away what is no part of this one; nothing else. */
 async function writeFiles(folder: string, named: string, texts: ReadonlyMap<string, string>): Promise<void> {
-  const all = new Set([
-    ...texts.keys(),
-    "namespaces.yaml",
-    "crds.yaml",
-    "cronjob.yaml",
-    "deployment.yaml",
-    "flux.yaml",
-    "argocd.yaml",
-    "admission.yaml",
-    "rbac-flux.yaml",
-    "rbac-argocd.yaml",
-    "rbac-canary.yaml",
-    "rbac-sealed-secrets.yaml",
-    "rbac-cluster-secrets.yaml",
-  ]);
+  const all = new Set([...texts.keys(), ...VARYING_FILE_NAMES]);
   try {
     await mkdir(folder, { recursive: true });
     const before = await Promise.all(

@@ -4,10 +4,12 @@ import { text as readAll } from "node:stream/consumers";
 import { Command } from "commander";
 import { openClusterReport, reported } from "../cluster-report.js";
 import { Failure } from "../common/failure.js";
+import { forTerminal } from "../common/quote.js";
 import { Secret } from "../common/secret.js";
+import { SecretMissing } from "../common/secret-missing.js";
 import { readSecret } from "../config/index.js";
-import type { Paired } from "../connect/index.js";
-import { type Contacts, noContacts, pairIdentity } from "../identity.js";
+import { type Paired, tokenNeeded } from "../connect/index.js";
+import { type Contacts, noContacts, pairIdentity, usableIdentity } from "../identity.js";
 import { EXIT, paint, wrongClock } from "../report/index.js";
 import { configuredToken, openState } from "../setup.js";
 import { withState } from "../with-state.js";
@@ -40,18 +42,21 @@ async function pair(context: Context, { tokenFile, connectorUrl, force = false }
   );
   await openClusterReport({ ...context, config })?.refuseBesideGoAgent();
   const configured = async () => {
-    const pending = await openState(config, env).pending();
-    return configuredToken(config, env).catch((thrown: unknown) => {
+    const state = openState(config, env, signal);
+    const pending = await state.pending();
+    return configuredToken(config, env, signal).catch(async (thrown: unknown) => {
       // One that was cut short goes on without it.
       if (pending !== null) return null;
+      if (thrown instanceof SecretMissing && (await usableIdentity(state, clock.now())) === null)
+        throw tokenNeeded(thrown.message);
       throw thrown;
     });
   };
   const finishFirst = tokenFile === undefined;
   const token = tokenFile === undefined ? await configured() : await readToken(context, tokenFile);
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
-  const paired = await withState({ config, env, clock, signal, log, patience: 0 }, (state) =>
-    reported({ config, env, clock, signal, log, state, work: "pairing" }, () =>
+  const paired = await withState({ config, env, clock, signal, log, patience: 0 }, (state, end) =>
+    reported({ config, env, clock, signal, log, state, end, work: "pairing" }, () =>
       tellingClock(context, (contacts) =>
         pairIdentity({ config, env, clock, signal, state, token, force, finishFirst, onHost, contacts }),
       ),
@@ -78,7 +83,7 @@ export function tellPaired(context: Context, { commonName, notBefore, notAfter, 
   context.answer(
     { kind: "Pairing", version: 1, clientID: commonName, host, notBefore, notAfter, resumed },
     `${done} with ${host}${resumed ? " (a pairing that was cut short was finished)" : ""}\n` +
-      `  client ID    ${commonName}\n  certificate  valid until ${notAfter.toISOString()}\n`,
+      `  client ID    ${forTerminal(commonName, 100)}\n  certificate  valid until ${notAfter.toISOString()}\n`,
   );
 }
 

@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import { openClusterReport, reported } from "../cluster-report.js";
+import { forTerminal } from "../common/quote.js";
 import { reconnectIdentity, renewIdentity, revokeIdentity } from "../identity.js";
 import { EXIT, paint } from "../report/index.js";
 import { withState } from "../with-state.js";
@@ -30,7 +31,7 @@ export function reconnectCommand(register: Register): void {
     .description("pair anew beside the identity in use, which is replaced when the new one works")
     .option(
       "--token-file <file>",
-      "file with a one-time token; - is stdin (default: Director is asked for one while the certificate is valid, else compass.token)",
+      "file with a one-time token; - is stdin (default: Director is asked for one while the certificate is valid and compass.connectorURL names the same Compass, else compass.token)",
     )
     .option("--yes", "do not ask")
     .addHelpText("after", "\nExample:\n  runtime-agent reconnect --token-file token.txt --yes");
@@ -38,10 +39,11 @@ export function reconnectCommand(register: Register): void {
 }
 
 async function renew(context: Context): Promise<number> {
-  const config = await context.resolveToWrite();
+  const { config, failure } = await context.resolveToWriteWhatCanBe();
+  if (failure !== null) context.log.warn(`renewing without it: ${failure.message}`, { code: failure.code });
   await openClusterReport({ ...context, config })?.refuseBesideGoAgent();
-  const { commonName, notBefore, notAfter, host } = await withState({ ...context, config }, (state) =>
-    reported({ ...context, config, state, work: "renewal" }, async () => {
+  const { commonName, notBefore, notAfter, host } = await withState({ ...context, config }, (state, end) =>
+    reported({ ...context, config, state, end, work: "renewal" }, async () => {
       if (((await state.pending())?.tokenDigest ?? null) !== null)
         context.log.warn(
           "a pairing was cut short: a renewal that gets its certificate gives it up, and its token is used up",
@@ -52,7 +54,7 @@ async function renew(context: Context): Promise<number> {
   context.answer(
     { kind: "Renewal", version: 1, clientID: commonName, host, notBefore, notAfter },
     `${paint(context.text, ["green", "bold"], "Renewed")} by ${host}\n` +
-      `  client ID    ${commonName}\n  certificate  valid until ${notAfter.toISOString()}\n`,
+      `  client ID    ${forTerminal(commonName, 100)}\n  certificate  valid until ${notAfter.toISOString()}\n`,
   );
   return EXIT.done;
 }
@@ -61,14 +63,14 @@ async function revoke(context: Context, { yes = false }: { readonly yes?: boolea
   const config = await context.resolve();
   if (!yes)
     await confirm(context, "Revoke the certificate? This agent then needs a new one-time token. It cannot be undone.");
-  const { clientID } = await withState({ ...context, config }, (state) =>
-    reported({ ...context, config, state, work: "revocation" }, () =>
+  const { clientID } = await withState({ ...context, config }, (state, end) =>
+    reported({ ...context, config, state, end, work: "revocation" }, () =>
       tellingClock(context, (contacts) => revokeIdentity({ ...context, config, state, contacts })),
     ),
   );
   context.answer(
     { kind: "Revocation", version: 1, clientID, revoked: true },
-    `${paint(context.text, ["green", "bold"], "Revoked")} the certificate of ${clientID}\n` +
+    `${paint(context.text, ["green", "bold"], "Revoked")} the certificate of ${forTerminal(clientID, 100)}\n` +
       "  mend         pair again with a new one-time token: `runtime-agent pair --token-file FILE`\n",
   );
   return EXIT.done;
@@ -85,8 +87,8 @@ async function reconnect(context: Context, { tokenFile, yes = false }: Reconnect
   const token = tokenFile === undefined ? null : await readToken(context, tokenFile);
   if (!yes) await confirm(context, "Pair anew? The identity in use is replaced when the new one works.");
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
-  const paired = await withState({ ...context, config }, (state) =>
-    reported({ ...context, config, state, work: "pairing" }, () =>
+  const paired = await withState({ ...context, config }, (state, end) =>
+    reported({ ...context, config, state, end, work: "pairing" }, () =>
       tellingClock(context, (contacts) => reconnectIdentity({ ...context, config, state, token, onHost, contacts })),
     ),
   );

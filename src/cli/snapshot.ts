@@ -8,6 +8,7 @@ import { packageVersion } from "../common/package-root.js";
 import { recordSnapshot } from "../cycle.js";
 import { formatSnapshot } from "../fetch/index.js";
 import { count } from "../report/index.js";
+import { snapshotText } from "../snapshot-text.js";
 import type { Context } from "./context.js";
 import type { Register } from "./run.js";
 
@@ -31,7 +32,16 @@ async function snapshot(context: Context, { out, withSecrets = false }: Snapshot
   const { env, clock, signal, log, cwd } = context;
   const config = await context.resolve();
   const recorded = await recordSnapshot({ config, env, clock, signal, log, version: packageVersion() });
-  const text = formatSnapshot(recorded, { withSecrets });
+  const { text, withheld } = withSecrets
+    ? { text: formatSnapshot(recorded, { withSecrets }), withheld: [] }
+    : await snapshotText(recorded, signal);
+  if (withheld.length > 0) {
+    const [first = "", ...more] = withheld;
+    const where = `${first}${more.length === 0 ? "" : ` and ${more.length} more`}`;
+    context.tell(
+      `Warning: left out of the snapshot what repeats a secret value, which plan --snapshot cannot know: ${where}`,
+    );
+  }
   if (out === undefined) {
     context.stdout.write(text);
     for (const warning of context.warnings) context.tell(`Warning: ${warning}`);

@@ -1,6 +1,7 @@
 /** `status`: connection, certificate, last cycle, and what is wrong. Asks nobody: it tells what the state holds. */
 
 import { Command } from "commander";
+import { certificateRemarks, type Remark } from "../certificate-remarks.js";
 import { forTerminal } from "../common/quote.js";
 import type { Config } from "../config/index.js";
 import {
@@ -16,7 +17,7 @@ import {
 } from "../connect/index.js";
 import { movedConnector, renewalDue } from "../identity.js";
 import { renewalOf } from "../maintain.js";
-import { EXIT, named, paint, wrongClock } from "../report/index.js";
+import { EXIT, named, paint, requestText, wrongClock } from "../report/index.js";
 import { openState } from "../setup.js";
 import type { AppliedMemory, Approval, HeldSet, Memory, State, Suspension } from "../state/index.js";
 import type { Context } from "./context.js";
@@ -43,12 +44,6 @@ type Paint = (text: string) => string;
 
 const DAY = 24 * 60 * 60 * 1000;
 
-/** What is wrong with the identity, and the mend. */
-interface Problem {
-  readonly problem: string;
-  readonly mend: string;
-}
-
 const NEW_TOKEN =
   "`runtime-agent pair --token-file FILE` with a new one-time token, or put one where compass.token reads it";
 
@@ -59,7 +54,7 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
   const dates = inspected?.usable?.dates ?? null;
   const isValid = dates !== null && connection !== null && dates.notAfter > now;
   const { rejected, renewal, unreached } = memory;
-  const problems: Problem[] = [];
+  const problems: Remark[] = [];
   const add = (problem: string, mend: string) => problems.push({ problem, mend });
 
   const isCut = pending !== null && canFinish(pending, now);
@@ -107,6 +102,7 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
         : "nothing: it is not due; `runtime-agent renew` tries again",
     );
   }
+  if (isValid) problems.push(...certificateRemarks(config, { dates, connection }, memory, now));
   if (isValid && isCut && pending.tokenDigest !== null) {
     add(
       "a pairing anew was cut short; the identity in use serves",
@@ -156,7 +152,7 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
 
 async function status(context: Context): Promise<number> {
   const { config, failure } = await context.resolveWhatCanBe();
-  const state = openState(config, context.env);
+  const state = openState(config, context.env, context.signal);
   const now = context.clock.now();
   const memory = await state.memory();
   const { lastCycle, hold, approvals, suspended, reverted, applied, proposal } = memory;
@@ -195,7 +191,7 @@ async function status(context: Context): Promise<number> {
         ? good(paired)
         : bad(isValid ? `${paired}, which does not accept the certificate` : "no usable certificate"),
     ],
-    ...(connection === null ? [] : [["client ID", connection.clientID] as const]),
+    ...(connection === null ? [] : [["client ID", forTerminal(connection.clientID, 100)] as const]),
   ];
   if (certificate !== null) {
     const { notAfter, daysLeft, renewalDue: due, pending, renewedAt, nextAttempt: next } = certificate;
@@ -217,9 +213,9 @@ async function status(context: Context): Promise<number> {
   }
   if (applied !== null) rows.push(["applied", appliedText(applied, good, bad)]);
   if (data.pullRequest !== null) {
-    const { number, state, openedAt, url } = data.pullRequest;
-    const waits = data.blocked ? ", waits for the person whose commit is on its branch" : "";
-    rows.push(["pull request", `${number}, ${state}, since ${openedAt}${waits}: ${forTerminal(url, 300)}`]);
+    const { number, url } = data.pullRequest;
+    const words = requestText(data.pullRequest, data.blocked);
+    rows.push(["pull request", `${number}, ${words}: ${forTerminal(url, 300)}`]);
   }
   const { everything, applications } = suspended;
   if (everything !== null) rows.push(["suspended", `everything, since ${everything.since}${why(everything)}`]);

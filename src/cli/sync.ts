@@ -8,12 +8,14 @@ import { packageVersion } from "../common/package-root.js";
 import { formatDuration, parseDuration } from "../config/index.js";
 import { type CycleOptions, runCycle } from "../cycle.js";
 import { stableDelay } from "../daemon.js";
+import { CLOSING, following } from "../following.js";
 import {
   appliedOf,
   createMetrics,
   describeFailure,
   exitCode,
   failureText,
+  isWaitingForPeople,
   notApplied,
   type Outcome,
   outcomeText,
@@ -42,7 +44,10 @@ export function syncCommand(register: Register): void {
     .option("--detailed-exit-code", "exit with 2 when something is held or set aside")
     .option("--take-over <owner>", "make git.path this agent's, which the agent of that runtime id has so far")
     .option("--jitter <duration>", "begin later by a part of this time that is always the same for one runtime")
-    .option("--wait", "until what is committed is applied in the cluster; exit with 75 when that does not come")
+    .option(
+      "--wait",
+      "until what is committed is applied in the cluster; exit with 75 when that does not come. A pull request is not waited for",
+    )
     .option("--wait-timeout <duration>", "how long --wait waits, 5m by default")
     .option("--timeout <duration>", "stop after this time, for example 5m")
     .addHelpText("after", "\nExample:\n  runtime-agent sync --config agent.yaml");
@@ -55,7 +60,7 @@ async function sync(context: Context, flags: SyncFlags): Promise<number> {
   const signal = timeout === undefined ? context.signal : AbortSignal.any([context.signal, timeoutSignal(timeout)]);
   const within = jitter === undefined ? 0 : durationOf("--jitter", jitter);
   const wait = waitOf(flags);
-  const config = await context.resolveToWrite();
+  const { config, failure: unresolved } = await context.resolveToWriteWhatCanBe();
   if (wait !== null && !isObserved(config)) throw nothingToWaitFor();
   const taking = takeOver === undefined ? {} : { takeOver };
   const onHost = (host: string) => context.tell(`Pairing with ${host}; a token is good for one pairing.`);
@@ -69,6 +74,7 @@ async function sync(context: Context, flags: SyncFlags): Promise<number> {
     isCounted = true;
     return metrics.counters();
   };
+  const end = following(signal, CLOSING, clock);
   const {
     outcome: ended,
     unwatched,
@@ -78,13 +84,15 @@ async function sync(context: Context, flags: SyncFlags): Promise<number> {
     env,
     clock,
     signal,
+    end: end.signal,
     log,
     version,
     onHost,
+    unresolved,
     ...taking,
     ...(wait === null ? {} : { wait }),
     ...(areMetricsKept(config) ? { count } : {}),
-  });
+  }).finally(end.cancel);
   if (areMetricsKept(config)) {
     // Where the state could not be had, nothing was kept either.
     if (!isCounted) metrics.observe({ ...facts, outcome: ended, finishedAt: clock.now() });
@@ -116,10 +124,10 @@ const nothingToWaitFor = () =>
     hint: "Set gitops.kind to flux or argocd, or gitops.observe to true, with KUBECONFIG or in a pod; or leave --wait out.",
   });
 
-/** Null when all is applied. */
+/** Null when all is applied, and when nothing more can be before a person has merged it. */
 function notAppliedBy(outcome: Outcome, unwatched: Failure | null, wait: number, signal: AbortSignal): Failure | null {
   const applied = appliedOf(outcome);
-  if (applied?.current === true) return null;
+  if (applied?.current === true || isWaitingForPeople(outcome)) return null;
   if (signal.aborted) {
     return new Failure("the agent was stopped while it waited for what is committed to be applied", {
       code: "Aborted",

@@ -1,23 +1,29 @@
 /** `uninstall`: what is to be deleted in the cluster; with `--purge` first everything in Git, by an approved commit. */
 
 import { Command, Option } from "commander";
+import { named, secretsLeft } from "../cluster-secrets.js";
+import { asFailure } from "../common/failure.js";
 import { packageVersion } from "../common/package-root.js";
 import type { Config, LoadedConfig } from "../config/index.js";
 import { runCycle } from "../cycle.js";
 import {
+  type GitOpsTool,
   type InstallManifest,
-  type InstallOptions,
   installSettings,
+  quoted,
   removalSteps,
   streamText,
   uninstallManifests,
 } from "../install/index.js";
-import { count, EXIT, exitCodeOfFailure, failureText, type Outcome } from "../report/index.js";
+import type { ClusterPlace } from "../plan/index.js";
+import { EXIT, exitCodeOfFailure, failureText, type Outcome } from "../report/index.js";
 import type { Context } from "./context.js";
 import { exampleImage } from "./install.js";
+import { type Removal, removalFromGit } from "./removal-from-git.js";
 import type { Register } from "./run.js";
 
-interface UninstallFlags extends Pick<InstallOptions, "gitops"> {
+interface UninstallFlags {
+  readonly gitops?: GitOpsTool;
   readonly purge?: boolean;
   readonly namespace?: string;
 }
@@ -28,7 +34,10 @@ export function uninstallCommand(register: Register): void {
       "name what is to be deleted in the cluster; with --purge first remove everything from Git, once approved",
     )
     .addOption(
-      new Option("--gitops <tool>", "what it was installed with").choices(["flux", "argocd", "none"]).default("none"),
+      new Option(
+        "--gitops <tool>",
+        "name the wiring, too, that install wrote with this option (default: none)",
+      ).choices(["flux", "argocd", "none"]),
     )
     .option("--purge", "everything: what Git holds, then Secrets, connection and definitions")
     .option("--namespace <name>", "of the agent (default: state.kubernetes.namespace, else kyma-system)")
@@ -39,59 +48,132 @@ export function uninstallCommand(register: Register): void {
   register(command, uninstall);
 }
 
-async function uninstall(context: Context, { gitops, purge = false, namespace }: UninstallFlags): Promise<number> {
+async function uninstall(context: Context, flags: UninstallFlags): Promise<number> {
+  const { gitops, purge = false, namespace } = flags;
   const place = namespace === undefined ? {} : { "state.kubernetes.namespace": namespace };
   const loaded = await context.load(place);
+  const { again: command, agent } = commandsOf(flags, context.options.config);
+  const left: ClusterPlace[] = [];
   if (purge) {
-    const outcome = await removeFromGit(context, place);
+    const config = await context.resolve(place);
+    const outcome = await removeFromGit(context, config);
     if (outcome.failure !== null) {
       if (context.options.output !== "text") context.answer({ ...EMPTY, failure: outcome.failure }, "");
       context.stderr.write(failureText(outcome.failure, context.text));
+      if (context.options.output === "text") warn(context);
       return exitCodeOfFailure(outcome.failure);
     }
-    const { state } = loaded.config;
-    const steps = stepsInGit(outcome, "kubernetes" in state ? state.kubernetes.namespace : "kyma-system");
-    if (steps !== null) {
-      const { approval, commit } = outcome;
-      answer(context, { manifests: [], next: steps, approval, commit });
+    const { state, suspend } = loaded.config;
+    const { removal, steps } = removalFromGit(outcome, {
+      namespace: "kubernetes" in state ? state.kubernetes.namespace : "kyma-system",
+      command,
+      agent,
+      isSuspendedByConfiguration: suspend,
+    });
+    if (removal !== "done") {
+      const { approval, commit, pullRequest } = outcome;
+      answer(context, { ...EMPTY, removal, next: steps, approval, commit, pullRequest });
+      return EXIT.done;
+    }
+    // What an inventory does not list any more no later cycle removes.
+    try {
+      left.push(...(await secretsLeft({ ...context, config, runtimeID: config.runtime.id ?? "" })));
+    } catch (thrown) {
+      const { message, hint } = asFailure(thrown, "publish");
+      const unseen = `Git holds nothing of the agent's any more, and whether its Secrets are gone from the cluster cannot be told: ${message}. ${hint}`;
+      answer(context, { ...EMPTY, removal: "held", next: [unseen, `then again: ${command}`] });
       return EXIT.done;
     }
   }
-  const settings = settingsOf(loaded, gitops);
-  const manifests = await uninstallManifests(settings, purge);
-  answer(context, { manifests, next: removalSteps(settings, purge), approval: null, commit: null });
+  const settings = settingsOf(loaded, gitops ?? null);
+  const manifests = await uninstallManifests(settings, purge, left);
+  const next = [
+    ...(left.length === 0 ? [] : [`of secrets.mode cluster, still in the cluster and named here: ${named(left)}`]),
+    ...removalSteps(settings, { purge, command }),
+  ];
+  answer(context, { ...EMPTY, removal: purge ? "done" : null, manifests, next });
   return EXIT.done;
 }
 
-const EMPTY = { kind: "Uninstallation", version: 1, manifests: [], next: [], approval: null, commit: null } as const;
-
-interface Answer extends Pick<Outcome, "approval" | "commit"> {
-  readonly manifests: readonly InstallManifest[];
-  readonly next: readonly string[];
+interface Commands {
+  /** This one, as it was called. */
+  readonly again: string;
+  /** What another command begins with that is to find the same state. */
+  readonly agent: string;
 }
 
-function answer(context: Context, { manifests, next, approval, commit }: Answer): void {
-  if (context.options.output === "text") context.stdout.write(streamText(manifests));
-  else context.answer({ ...EMPTY, manifests, next, approval, commit, failure: null }, "");
+/** For a shell. */
+function commandsOf({ gitops, purge, namespace }: UninstallFlags, config: string | undefined): Commands {
+  const options = [
+    ...(config === undefined ? [] : [`--config ${quoted(config)}`]),
+    ...(gitops === undefined ? [] : [`--gitops ${gitops}`]),
+    ...(namespace === undefined ? [] : [`--namespace ${quoted(namespace)}`]),
+    ...(purge === true ? ["--purge"] : []),
+  ];
+  return {
+    again: ["runtime-agent uninstall", ...options].join(" "),
+    // Only this command has the option.
+    agent: `${namespace === undefined ? "" : `RUNTIME_AGENT_STATE_KUBERNETES_NAMESPACE=${quoted(namespace)} `}runtime-agent`,
+  };
+}
+
+interface Answer extends Pick<Outcome, "approval" | "commit" | "pullRequest" | "failure"> {
+  readonly kind: "Uninstallation";
+  readonly version: 1;
+  readonly manifests: readonly InstallManifest[];
+  readonly next: readonly string[];
+  /** Where the removal from Git stands; null where nobody asked for one, or it failed. */
+  readonly removal: Removal | null;
+}
+
+const EMPTY: Answer = {
+  kind: "Uninstallation",
+  version: 1,
+  manifests: [],
+  next: [],
+  removal: null,
+  approval: null,
+  commit: null,
+  pullRequest: null,
+  failure: null,
+};
+
+function warn({ warnings, tell }: Context): void {
+  for (const warning of warnings) tell(`Warning: ${warning}`);
+}
+
+function answer(context: Context, given: Answer): void {
+  const { manifests, next } = given;
+  if (context.options.output === "text") {
+    context.stdout.write(streamText(manifests));
+    // What is on stdout is for kubectl.
+    warn(context);
+  } else context.answer(given, "");
   context.tell("Next:");
   for (const [index, step] of next.entries()) context.tell(`${index + 1}. ${step}`);
 }
 
 /** What was installed is not known here: a refusal of what could not have been would help nobody. */
-function settingsOf(loaded: LoadedConfig, gitops: InstallOptions["gitops"]) {
-  const options = { as: "cronjob", gitops, takeOver: false, image: exampleImage(packageVersion()) } as const;
-  if (gitops !== "argocd" || loaded.config.secrets.mode !== "sops") return installSettings(loaded, options);
-  const config: Config = { ...loaded.config, secrets: { ...loaded.config.secrets, mode: "plain" } };
+function settingsOf(loaded: LoadedConfig, given: GitOpsTool | null) {
+  const { git, secrets, gitops } = loaded.config;
+  const config: Config = {
+    ...loaded.config,
+    gitops: given === null || given === "none" ? gitops : { ...gitops, kind: given },
+    // No name depends on where the repository is.
+    git: git && { ...git, url: ANYWHERE },
+    secrets: given === "argocd" && secrets.mode === "sops" ? { ...secrets, mode: "plain" } : secrets,
+  };
+  const options = { as: "cronjob", gitops: given, takeOver: false, image: exampleImage(packageVersion()) } as const;
   return installSettings({ ...loaded, config }, options);
 }
+
+const ANYWHERE = "https://git.example.com/repository.git";
 
 /**
  * A cycle over a Compass that lists nothing, without asking it. What Git holds is then held as after an empty answer, which
  * never passes but by an approval of exactly this set. What a person keeps back by name stays.
  */
-async function removeFromGit(context: Context, place: Readonly<Record<string, string>>): Promise<Outcome> {
-  const { env, clock, signal, log } = context;
-  const config = await context.resolve(place);
+async function removeFromGit({ env, clock, signal, log }: Context, config: Config): Promise<Outcome> {
   const { outcome } = await runCycle({
     config: {
       ...config,
@@ -109,31 +191,3 @@ async function removeFromGit(context: Context, place: Readonly<Record<string, st
   });
   return outcome;
 }
-
-/** What people do before the cluster's turn comes; null when Git holds nothing more. */
-function stepsInGit({ approval, commit, applications, suspended }: Outcome, namespace: string): string[] | null {
-  const others = applications.held.length - (approval?.count ?? 0);
-  const names = applications.held.slice(0, SHOWN).map(({ name, reason }) => `${name} (${reason})`);
-  if (suspended) return ["nothing is removed from Git while the agent is suspended: runtime-agent resume"];
-  if (approval !== null) {
-    return [
-      `nothing was removed yet: of ${count(approval.count, "Application")} everything would be`,
-      // Not the wiring yet: what the tool shall remove, it has to see gone.
-      `stop the agent, which would bring them back: kubectl -n ${namespace} delete cronjob/runtime-agent deployment/runtime-agent --ignore-not-found`,
-      `approve it: runtime-agent approve ${approval.hash}`,
-      "then again: runtime-agent uninstall --purge",
-    ];
-  }
-  if (commit !== null) {
-    return [
-      `commit ${commit.id} on ${commit.branch} removes ${count(applications.deleted.length, "Application")} with all files`,
-      "wait until your GitOps tool has applied it and the Applications are gone from the cluster",
-      "then for the rest: runtime-agent uninstall --purge | kubectl delete --ignore-not-found -f -",
-    ];
-  }
-  if (others > 0) return [`Git still holds what a person keeps back; let it go first: ${names.join(", ")}`];
-  return null;
-}
-
-/** Names told of those that stay. */
-const SHOWN = 20;

@@ -7,8 +7,11 @@ import { Command } from "commander";
 import { type History, type HistoryCommit, openHistory } from "../adapters/git/index.js";
 import { createSignatureCheck, namesSigners } from "../adapters/signing/index.js";
 import { asFailure, Failure, inOtherWords } from "../common/failure.js";
+import type { Config } from "../config/index.js";
+import { ATTRIBUTES_PATH, ATTRIBUTES_TEXT, SOPS_CONFIG_PATH } from "../render/index.js";
 import { settingMissing } from "../setup.js";
-import { type Checked, verifyRange, verifyText } from "../verify/index.js";
+import { sopsConfigText } from "../sops-config.js";
+import { type Checked, type SecretRules, verifyRange, verifyText } from "../verify/index.js";
 import type { Context } from "./context.js";
 import type { Register } from "./run.js";
 
@@ -41,9 +44,8 @@ async function verify(
   const sealKey = keyFile === undefined ? null : await readSealKey(resolve(context.cwd, keyFile), keyFile);
   const knows =
     signersFile === undefined ? null : await readSignersFile(resolve(context.cwd, signersFile), signersFile);
-  const isSigned = async ({ payload, signature }: HistoryCommit) =>
-    signature !== null && (knows === null || (await knows(payload, signature)));
-  const recipients = secrets.mode === "sops" ? secrets.sops.age : null;
+  const isGood = async ({ payload, signature, committer }: HistoryCommit) =>
+    signature !== null && (knows === null || (await knows(payload, signature, committer.date)));
   const range = await verifyRange({
     history,
     base,
@@ -52,17 +54,38 @@ async function verify(
     email: git.author.email,
     runtimeID: runtime.id,
     allowedKinds: applications.allowedKinds,
-    recipients,
+    secrets: secretRules(secrets),
+    ownTemplates: applications.templates !== null,
+    fixed: new Map([
+      [ATTRIBUTES_PATH, ATTRIBUTES_TEXT],
+      ...(secrets.mode === "sops" ? [[SOPS_CONFIG_PATH, sopsConfigText(secrets.sops)] as const] : []),
+    ]),
     sealKey,
-    isSigned: git.signing === null && knows === null ? null : isSigned,
+    signatures: git.signing === null && knows === null ? null : { names: knows !== null, isGood },
   });
   const checked: Checked = {
     inventoryCode: sealKey === null ? "not checked" : "checked",
     signatures: knows !== null ? "checked" : git.signing === null ? "not configured" : "not checked",
-    secrets: recipients === null ? "not checked" : "checked",
+    secrets: secrets.mode === "plain" ? "not checked" : "checked",
+    recipients: RECIPIENTS[secrets.mode],
   };
   context.answer({ kind: "VerifyResult", version: 1, ...range, checked }, verifyText(range, checked, context.text));
   return range.findings.length === 0 ? 0 : 1;
+}
+
+const RECIPIENTS = {
+  sops: "checked",
+  "sealed-secrets": "not checked",
+  cluster: "not applicable",
+  plain: "not applicable",
+} as const;
+
+function secretRules({ mode, sops, sealedSecrets }: Config["secrets"]): SecretRules {
+  if (mode === "sealed-secrets") return { mode, scope: sealedSecrets.scope, managed: sealedSecrets.managed };
+  if (mode !== "sops") return { mode };
+  const { age, vault } = sops;
+  const key = vault && { address: vault.address.replace(/\/+$/, ""), engine: vault.engine, key: vault.keyName };
+  return { mode, age, vault: key };
 }
 
 /** That of the working folder, which is the checkout of a build server; else `git.url` when it is a folder. */

@@ -19,7 +19,6 @@ export type FailureCode =
   | "ConfigurationInvalid"
   | "ConfigurationUnreadable"
   | "SecretUnreadable"
-  | "NotBuiltYet"
   // state
   | "StateUnreadable"
   | "StateUnwritable"

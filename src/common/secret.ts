@@ -1,7 +1,7 @@
 /** A value that must not be printed: it has no text, JSON or inspected form. */
 
-import { timingSafeEqual } from "node:crypto";
 import { inspect } from "node:util";
+import { equalSecrets } from "./same.js";
 
 const HIDDEN = "[secret]";
 
@@ -40,9 +40,7 @@ export class Secret {
 
   /** Compares in constant time for equal lengths. A redacted secret equals nothing. */
   equals(other: Secret): boolean {
-    if (this.#value === null || other.#value === null) return false;
-    const [left, right] = [Buffer.from(this.#value), Buffer.from(other.#value)];
-    return left.length === right.length && timingSafeEqual(left, right);
+    return equalSecrets(this.#value, other.#value);
   }
 
   toString(): string {

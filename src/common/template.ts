@@ -20,8 +20,8 @@ export type Placeholder = (typeof PLACEHOLDERS)[number];
 const PLACE = /\{([A-Za-z][A-Za-z0-9]*)\}/g;
 
 /** The first placeholder that is none of ours; null when all are known. Braces around anything but a word stay as they are. */
-export function unknownPlaceholder(template: string): string | null {
-  const known: ReadonlySet<string> = new Set(PLACEHOLDERS);
+export function unknownPlaceholder(template: string, placeholders: readonly string[] = PLACEHOLDERS): string | null {
+  const known: ReadonlySet<string> = new Set(placeholders);
   return [...template.matchAll(PLACE)].map(([, name = ""]) => name).find((name) => !known.has(name)) ?? null;
 }
 

@@ -2,6 +2,7 @@
 
 import { readClusterSecret } from "../adapters/kubernetes/index.js";
 import { Failure } from "../common/failure.js";
+import { SecretMissing } from "../common/secret-missing.js";
 import type { Config } from "./schema.js";
 
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -10,11 +11,14 @@ const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export async function resolveConfiguration(
   config: Config,
   env: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
 ): Promise<Config> {
   const reference = config.runtime.configuration?.secret;
   if (reference === undefined) return config;
   const { namespace, name } = reference;
-  const data = await readClusterSecret({ namespace, name, env, stage: "config" });
+  const data = await readClusterSecret({ namespace, name, env, stage: "config", signal });
+  // As `install` makes it: whoever fills it may come later.
+  if ([...data.values()].every((each) => each.reveal().trim() === "")) throw empty(reference);
   const value = (key: string) => data.get(key)?.reveal().trim() || null;
   const [id, connectorURL] = [value("RUNTIME_ID"), value("CONNECTOR_URL")];
   if (id === null || !ID.test(id)) throw unusable(reference, "RUNTIME_ID", "the runtime's UUID");
@@ -28,6 +32,13 @@ export async function resolveConfiguration(
     compass: { ...config.compass, connectorURL, token },
   };
 }
+
+const empty = ({ namespace, name }: { namespace: string; name: string }) =>
+  new SecretMissing(`the Secret ${namespace}/${name} is empty`, {
+    code: "SecretUnreadable",
+    stage: "config",
+    hint: "Put RUNTIME_ID, TENANT, CONNECTOR_URL and TOKEN into it, or set the values under runtime and compass instead.",
+  });
 
 function unusable({ namespace, name }: { namespace: string; name: string }, key: string, what: string): Failure {
   return new Failure(`the Secret ${namespace}/${name} has no usable ${key}`, {

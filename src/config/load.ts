@@ -1,6 +1,7 @@
 /** Puts the configuration together: options over environment over file over the Go agent's variables over defaults. */
 
 import { readFile } from "node:fs/promises";
+import { devNull } from "node:os";
 import { dirname, resolve } from "node:path";
 import { type ParsedYaml, parseYamlDocument } from "../adapters/yaml/index.js";
 import { Failure } from "../common/failure.js";
@@ -30,6 +31,8 @@ export interface LoadOptions {
   readonly options?: Readonly<Record<string, string | boolean>>;
   /** The working folder, for relative paths that are not in the file. */
   readonly cwd: string;
+  /** Whether a file that says nothing stands for the defaults, as /dev/null always does. @default not for one that is named */
+  readonly mayBeEmpty?: boolean;
 }
 
 export interface LoadedConfig {
@@ -48,9 +51,12 @@ const DEFAULT_FILE = "agent.yaml";
  * Loads and checks the configuration. Throws ConfigurationError with everything that is wrong, and a Failure
  * ConfigurationUnreadable for a file that was named and cannot be read, ConfigurationInvalid for one that is not YAML.
  */
-export async function loadConfig({ file: named, env, options = {}, cwd }: LoadOptions): Promise<LoadedConfig> {
+export async function loadConfig({ file: given, env, options = {}, cwd, ...rest }: LoadOptions): Promise<LoadedConfig> {
   const root = nodeOf(schema);
-  const file = await readConfiguration(named ?? (env[FILE_VARIABLE] || undefined), cwd);
+  const named = given ?? (env[FILE_VARIABLE] || undefined);
+  const { mayBeEmpty = named === undefined } = rest;
+  const file = await readConfiguration(named, cwd);
+  if (file !== null && !mayBeEmpty && file.path !== devNull && saysNothing(file.parsed)) throw empty(file.name);
   const folder = file === null ? cwd : dirname(file.path);
 
   const fromOptions = optionLayer(root, options, cwd);
@@ -118,6 +124,17 @@ async function readConfiguration(named: string | undefined, cwd: string): Promis
   const parsed = parseYamlDocument(content, { file: name, stage: "config", code: "ConfigurationInvalid" });
   return { name, path, parsed };
 }
+
+/** As a mount that is not filled yet leaves it, or an editor that was cut. */
+const saysNothing = ({ value }: ParsedYaml) =>
+  value === null || value === undefined || (isTree(value) && Object.keys(value).length === 0);
+
+const empty = (name: string) =>
+  new Failure(`the configuration file ${forTerminal(name)} is empty`, {
+    code: "ConfigurationInvalid",
+    stage: "config",
+    hint: "Write into it what is to be configured, `version: 1` at least.",
+  });
 
 const REASONS: Readonly<Record<string, readonly [reason: string, hint: string]>> = {
   ENOENT: ["does not exist", "Name an existing file with --config or RUNTIME_AGENT_CONFIG."],

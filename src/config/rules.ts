@@ -3,7 +3,7 @@
 import { type Path, type Tree, valueAt } from "./tree.js";
 
 export interface Violation {
-  readonly path: Path;
+  readonly path: readonly PropertyKey[];
   readonly message: string;
   readonly allowed: string | null;
 }
@@ -59,6 +59,17 @@ const unmixed: Rule = (tree) => {
   return [{ path: ["secrets", "sops", "age"], message, allowed: "recipients of one kind" }];
 };
 
+// It adds nobody, and taking one of the two away later would look like a change of recipients.
+const once: Rule = (tree) => {
+  const age = valueAt(tree, ["secrets", "sops", "age"]);
+  const given = Array.isArray(age) ? age : [];
+  return given.flatMap((each, index) =>
+    given.indexOf(each) === index
+      ? []
+      : [{ path: ["secrets", "sops", "age", index], message: "is there twice", allowed: "each recipient once" }],
+  );
+};
+
 const certificate: Rule = (tree) => {
   const needed = valueAt(tree, ["secrets", "mode"]) === "sealed-secrets";
   if (!needed || said(tree, "secrets", "sealedSecrets", "certificate")) return [];
@@ -88,6 +99,23 @@ const reviewed: Rule = (tree) => {
   return [{ path: ["git", "publish"], message, allowed: "direct, or another secrets.mode" }];
 };
 
+// The agent replaces its own branch: that must never be the one that people merge into.
+const ownBranch: Rule = (tree) => {
+  const own = valueAt(tree, ["pullRequest", "branch"]);
+  if (typeof own !== "string") return [];
+  const target = valueAt(tree, ["git", "branch"]) ?? "main";
+  const runtime = valueAt(tree, ["runtime", "id"]);
+  const name = own.replaceAll("{runtime}", typeof runtime === "string" ? runtime : "{runtime}");
+  // Git keeps names as paths. A fork need not have the branch.
+  const isBeside = name.startsWith(`${String(target)}/`) || String(target).startsWith(`${name}/`);
+  if (name !== target && (!isBeside || said(tree, "git", "push"))) return [];
+  const message =
+    name === target
+      ? "is git.branch, which the agent proposes to"
+      : "cannot be made beside git.branch: of two branches, the name of one and a slash may not begin the other's";
+  return [{ path: ["pullRequest", "branch"], message, allowed: "a branch of its own such as runtime-agent/{runtime}" }];
+};
+
 const INSTEAD = [
   ["runtime", "id"],
   ["runtime", "tenant"],
@@ -108,9 +136,11 @@ const rules: readonly Rule[] = [
   gitPath,
   recipients,
   unmixed,
+  once,
   certificate,
   acknowledgement,
   reviewed,
+  ownBranch,
   configurationSecret,
 ];
 

@@ -107,6 +107,17 @@ const parseTemplate = (given: string) => {
   return unknown === null ? result : { wrong: "names a placeholder that is not known" };
 };
 
+const TITLE_PLACEHOLDERS = ["subject", "path", "runtime", "created", "updated", "deleted"];
+
+/** The same for a title, which has placeholders of its own. */
+const parseTitle = (given: string) => {
+  const result = parseLine(given);
+  const unknown = unknownPlaceholder(given, TITLE_PLACEHOLDERS);
+  return unknown === null ? result : { wrong: "names a placeholder that is not known" };
+};
+
+const TITLE = `one line; placeholders: ${TITLE_PLACEHOLDERS.map((name) => `{${name}}`).join(" ")}`;
+
 const TEMPLATE = `one line; placeholders: ${PLACEHOLDERS.map((name) => `{${name}}`).join(" ")}`;
 
 const commit = section("The words of a commit: templates over the outcome.", {
@@ -139,6 +150,13 @@ export const gitSection = section("The repository that the cluster is fed from."
     .nullable()
     .prefault(null),
   branch: text("The branch the GitOps tool reads.", BRANCH, parseBranch).prefault("main"),
+  createFrom: text(
+    "The branch on whose tip `branch` is made when it is missing, by the first commit; default: a missing branch stops the cycle.",
+    BRANCH,
+    parseBranch,
+  )
+    .nullable()
+    .prefault(null),
   path: text(
     "The folder in the repository that belongs to the agent.",
     "a relative path such as clusters/prod/runtime-agent; the root only with git.allowRoot",
@@ -176,10 +194,13 @@ export const pullRequestSection = section("The rolling pull request.", {
   )
     .nullable()
     .prefault(null),
+  token: reference("An access token for the API; default: the one of `git.push.auth` or `git.auth`.")
+    .nullable()
+    .prefault(null),
   branch: text("The agent's own branch; {runtime} is the runtime's id.", BRANCH, parseBranchTemplate).prefault(
     "runtime-agent/{runtime}",
   ),
-  title: line("The title, a template over the outcome; default: the agent's own.", "one line")
+  title: text("The title, a template over the outcome; default: the agent's own.", TITLE, parseTitle)
     .nullable()
     .prefault(null),
   labels: list("Labels to set.", "a list of labels", parseLine).prefault([]),

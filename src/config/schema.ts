@@ -1,6 +1,7 @@
 /** The configuration file: every key, its default, its checks and its words, in one schema. */
 
 import { z } from "zod";
+import { parseRecipient } from "./age-recipient.js";
 import {
   choice,
   duration,
@@ -41,14 +42,6 @@ const parseHost = (given: string): Parsed<string> =>
 const NO_PROXY = /^[A-Za-z0-9.*:/_[\]-]+$/;
 const parseNoProxy = (given: string): Parsed<string> =>
   NO_PROXY.test(given) ? { value: given } : { wrong: "is not a host, domain or address" };
-
-// age1…, and age1<plugin>1… of plugins; the checksum is checked where it is used.
-const RECIPIENT = /^age1(?:[a-z0-9]+1)?[ac-hj-np-z02-9]{58,}$/;
-const parseRecipient = (given: string): Parsed<string> => {
-  if (/^AGE-SECRET-KEY-/i.test(given))
-    return { wrong: "is a private key: give the recipient (age1…) that belongs to it" };
-  return RECIPIENT.test(given) ? { value: given } : { wrong: "is not an age recipient" };
-};
 
 const MOUNT = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
 const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
@@ -160,6 +153,11 @@ const secrets = section("How credentials are kept from being read in Git.", {
     managed: flag(
       "Marks the Secrets that come of it with sealedsecrets.bitnami.com/managed, so that a SealedSecret made anew takes them over.",
     ).prefault(false),
+    resealAfter: duration(
+      "Age of the controller's newest certificate from which on what is sealed for an earlier one is sealed anew; 0s: at once; default: never.",
+    )
+      .nullable()
+      .prefault(null),
   }).prefault({}),
   acknowledgePlain: flag(
     "Confirms that mode plain lets everybody who can read the repository read the credentials.",

@@ -2,9 +2,10 @@
 
 import { type FileHandle, open } from "node:fs/promises";
 import { readClusterSecret } from "../adapters/kubernetes/index.js";
-import { Failure, type Stage } from "../common/failure.js";
+import { Failure, type FailureOptions, type Stage } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
 import { Secret } from "../common/secret.js";
+import { SecretMissing } from "../common/secret-missing.js";
 
 export type SecretReference =
   | { readonly kind: "file"; readonly path: string }
@@ -16,6 +17,8 @@ export interface ReadSecretOptions {
   readonly stage: Stage;
   /** What the value is for, completing "the …": `Git access token`. */
   readonly purpose: string;
+  /** Ends a call of the API server. @default its deadline alone does */
+  readonly signal?: AbortSignal;
 }
 
 /** No key, token or certificate bundle is near this; a mistaken path may lead to anything. */
@@ -23,14 +26,14 @@ const LARGEST = 1024 * 1024;
 
 /**
  * Reads the value, without the line break at its end. Throws a Failure SecretUnreadable that names the purpose and the
- * place when it is missing, empty, not readable, not text or too large. Called each time it is needed, so that a
+ * place when it is missing, empty (then a `SecretMissing`), not readable, not text or too large. Called each time it is needed, so that a
  * rotated value is picked up.
  */
 export async function readSecret(reference: SecretReference, options: ReadSecretOptions): Promise<Secret> {
   const place = placeOf(reference);
   const content = await read(reference, place, options);
   const value = content.replace(/\r?\n$/, "");
-  if (value.trim() === "") throw unreadable(place, "is empty", `Put the value into ${place}.`, options);
+  if (value.trim() === "") throw missing(place, "is empty", `Put the value into ${place}.`, options);
   return Secret.of(value);
 }
 
@@ -51,14 +54,14 @@ async function read(reference: SecretReference, place: string, options: ReadSecr
       return readText(reference.path, place, options);
     case "env": {
       const value = options.env[reference.name];
-      if (value === undefined) throw unreadable(place, "is not set", "Set it for the agent's process.", options);
+      if (value === undefined) throw missing(place, "is not set", "Set it for the agent's process.", options);
       return value;
     }
     case "kubernetes": {
       const { namespace, name, key } = reference;
-      const data = await readClusterSecret({ namespace, name, env: options.env, stage: options.stage });
+      const data = await readClusterSecret({ namespace, name, ...options });
       const value = data.get(key);
-      if (value === undefined) throw unreadable(place, "does not exist", "Add the key to the Secret.", options);
+      if (value === undefined) throw missing(place, "does not exist", "Add the key to the Secret.", options);
       return value.reveal();
     }
   }
@@ -76,7 +79,7 @@ async function readText(path: string, place: string, options: ReadSecretOptions)
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
     const [reason, hint] = REASONS[code] ?? ["cannot be read", "Check the file and the disk it is on."];
-    throw unreadable(place, reason, hint, options, cause);
+    throw (reason === ABSENT ? missing : unreadable)(place, reason, hint, options, cause);
   }
   if (bytes === null) throw unreadable(place, "is larger than 1 MiB", "Check the path: this is not a secret.", options);
   try {
@@ -99,15 +102,21 @@ async function readUpTo(handle: FileHandle, limit: number): Promise<Buffer | nul
   return null;
 }
 
+const ABSENT = "does not exist";
+
 const REASONS: Readonly<Record<string, readonly [reason: string, hint: string]>> = {
-  ENOENT: ["does not exist", "Create it, or correct the path in the configuration."],
-  ENOTDIR: ["does not exist", "Create it, or correct the path in the configuration."],
+  ENOENT: [ABSENT, "Create it, or correct the path in the configuration."],
+  ENOTDIR: [ABSENT, "Create it, or correct the path in the configuration."],
   EACCES: ["may not be read", "Give the agent's user the right to read it."],
   EPERM: ["may not be read", "Give the agent's user the right to read it."],
   EISDIR: ["is a folder", "Name the file within it."],
 };
 
-function unreadable(place: string, reason: string, hint: string, options: ReadSecretOptions, cause?: unknown): Failure {
-  const { stage, purpose } = options;
-  return new Failure(`the ${purpose}: ${place} ${reason}`, { code: "SecretUnreadable", stage, hint, cause });
+type Complaint = [place: string, reason: string, hint: string, options: ReadSecretOptions, cause?: unknown];
+
+const unreadable = (...complaint: Complaint): Failure => new Failure(...complained(complaint));
+const missing = (...complaint: Complaint): Failure => new SecretMissing(...complained(complaint));
+
+function complained([place, reason, hint, { stage, purpose }, cause]: Complaint): [string, FailureOptions] {
+  return [`the ${purpose}: ${place} ${reason}`, { code: "SecretUnreadable", stage, hint, cause }];
 }

@@ -6,11 +6,14 @@ import type { Connection, Identity, PendingIdentity, State } from "../state/inde
 import { type CertificateDates, checkIssued, hasSubject, readCertificate } from "./certificate.js";
 import type { Prove } from "./prove.js";
 import { parseSubject } from "./subject.js";
+import { checkConnection } from "./urls.js";
 
 export interface CompleteOptions {
   readonly state: State;
   readonly clock: Clock;
   readonly prove: Prove;
+  /** As in `checkConnection`. */
+  readonly hosts: readonly string[];
   /** The identity that is replaced and still works; null when there is none. */
   readonly former: { readonly identity: Identity; readonly connection: Connection } | null;
   /** How often the new identity was tried in vain so far. @default 0 */
@@ -35,10 +38,13 @@ export function datesOf({ issued }: Pick<PendingIdentity, "issued">): Certificat
   }
 }
 
+/** When a certificate on its way ends; null where there is none, or none that can be read. */
+export const endedAt = (pending: Pick<PendingIdentity, "issued">): Date | null => datesOf(pending)?.notAfter ?? null;
+
 /** When a certificate on its way ended, where it did; else null. */
 export function endedBy(pending: Pick<PendingIdentity, "issued"> | null, now: Date): Date | null {
-  const until = pending === null ? undefined : datesOf(pending)?.notAfter;
-  return until !== undefined && until <= now ? until : null;
+  const until = pending === null ? null : endedAt(pending);
+  return until !== null && until <= now ? until : null;
 }
 
 export const endedWords = (ended: Date) =>
@@ -58,8 +64,9 @@ const PATIENCE = 3;
  * when it is not ours, or when Compass takes the former one at the same time.
  */
 export async function complete(pending: Issued, options: CompleteOptions): Promise<CertificateDates> {
-  const { state, clock, prove, former } = options;
-  const { issued, urls, key, tokenDigest } = pending;
+  const { state, clock, prove, hosts, former } = options;
+  const { issued, key, tokenDigest } = pending;
+  const urls = { ...pending.urls, connectorURL: pending.knownAs ?? pending.urls.connectorURL };
   const subject = parseSubject(pending.subject);
   const identity = { key, ...issued };
   // By a clock that may be wrong: kept, as one is that is not valid yet.
@@ -73,8 +80,10 @@ export async function complete(pending: Issued, options: CompleteOptions): Promi
     if (!(thrown instanceof Failure && thrown.retryable)) await state.discardPending();
     throw thrown;
   }
+  // Whatever is put in use is held against this before each call: it would replace what works, and serve nobody.
+  checkConnection(urls, hosts);
   try {
-    await prove(identity, urls);
+    await prove(identity, pending.urls);
   } catch (thrown) {
     if (await isCulprit(thrown, options)) {
       await state.discardPending();
@@ -83,14 +92,15 @@ export async function complete(pending: Issued, options: CompleteOptions): Promi
     throw thrown;
   }
   const now = clock.now().toISOString();
-  const isRenewal = tokenDigest === null && former !== null;
+  // A renewal is one also where its predecessor has expired before it was proven.
+  const before = tokenDigest === null ? (former?.connection ?? (await state.connection())) : null;
   await state.promote(identity, {
     ...urls,
     clientID: dates.commonName,
     // Where Compass issues another than it asks for, there is nothing that a renewal could mend.
     subject: hasSubject(issued.certificate, subject) ? pending.subject : null,
-    establishedAt: isRenewal ? former.connection.establishedAt : now,
-    renewedAt: isRenewal ? now : null,
+    establishedAt: before?.establishedAt ?? now,
+    renewedAt: before === null ? null : now,
   });
   return dates;
 }

@@ -72,6 +72,20 @@ export interface ConnectorCall {
  */
 export class AnsweredByConnector extends Failure {}
 
+/** The same, with a part of what was asked beside it: that part was done. */
+export class AnsweredInPart extends AnsweredByConnector {}
+
+/**
+ * A refusal before anybody looked at the call: nothing was done. No 503 is one: with it the Connector's server gives up
+ * waiting for an operation that goes on (contract 1.7).
+ */
+export class NotServed extends Failure {}
+
+/** True when no certificate came of the call, whatever was asked; false when that is open, as after a cut answer. */
+export const issuedNothing = (thrown: unknown): boolean =>
+  thrown instanceof NotServed ||
+  (thrown instanceof AnsweredByConnector && !(thrown instanceof AnsweredInPart) && thrown.code === "ConnectorRejected");
+
 /** First call. A token is spent by it; over mTLS it makes Director write one, so it is not asked without need (contract 1.6). */
 export async function askConfiguration(call: ConnectorCall): Promise<PairingConfiguration> {
   const { configuration } = await ask(call, "configuration", CONFIGURATION, {}, configurationAnswer);
@@ -138,17 +152,15 @@ function refusal(
     new Failure(message, { ...options, stage: "connect" });
   if (answer.kind === "errors") {
     const reason = answer.errors.map(({ message }) => knownReason(message)).find((known) => known !== null);
-    return new AnsweredByConnector(
-      `the Connector refused ${operation}${reason ? `: ${reason}` : ""} (HTTP ${answer.status})`,
-      {
-        code: "ConnectorRejected",
-        stage: "connect",
-        hint:
-          by === "token"
-            ? "The token is spent by this. Ask for a new one; when it is refused again, ask the owner of Compass."
-            : "Nothing was changed. When it stays, ask the owner of Compass.",
-      },
-    );
+    const Kind = answer.partial ? AnsweredInPart : AnsweredByConnector;
+    return new Kind(`the Connector refused ${operation}${reason ? `: ${reason}` : ""} (HTTP ${answer.status})`, {
+      code: "ConnectorRejected",
+      stage: "connect",
+      hint:
+        by === "token"
+          ? "The token is spent by this. Ask for a new one; when it is refused again, ask the owner of Compass."
+          : "Nothing was changed. When it stays, ask the owner of Compass.",
+    });
   }
   if (answer.kind === "malformed") {
     return fail(`something other than a Connector answered ${operation}`, {
@@ -161,8 +173,10 @@ function refusal(
     });
   }
   if (answer.status === 429 || answer.status >= 500) {
-    return fail(`the Connector is not available (HTTP ${answer.status} for ${operation})`, {
+    const Kind = answer.status === 429 ? NotServed : Failure;
+    return new Kind(`the Connector is not available (HTTP ${answer.status} for ${operation})`, {
       code: answer.status === 429 ? "RateLimited" : "ServerError",
+      stage: "connect",
       retryable: true,
       hint:
         by === "token"

@@ -7,11 +7,27 @@ export {
   readCertificate,
   readIdentity,
 } from "./certificate.js";
-export { complete, endedBy, endedWords, type Issued, unprovenRenewal, validFrom } from "./complete.js";
+export { complete, endedAt, endedBy, endedWords, type Issued, unprovenRenewal, validFrom } from "./complete.js";
 export { askRevocation } from "./connector.js";
 export { requestToken } from "./director.js";
-export { anotherFailure, canFinish, isPastTokenLife, type Paired, type PairOptions, pair } from "./pair.js";
-export { nextAttempt, type RenewalReason, renewalReason, renewalTime, type Situation } from "./policies.js";
+export {
+  anotherFailure,
+  canFinish,
+  isPastTokenLife,
+  PAIRING_LIFE,
+  type Paired,
+  type PairOptions,
+  pair,
+} from "./pair.js";
+export {
+  isShortLived,
+  nextAttempt,
+  type RenewalReason,
+  renewalReason,
+  renewalTime,
+  retryWait,
+  type Situation,
+} from "./policies.js";
 export { createProof, type Prove } from "./prove.js";
 export { goesOn, type RenewOptions, renew } from "./renew.js";
 export { findIdentity, openSession, type Session, type SessionOptions, tokenNeeded, type Usable } from "./session.js";

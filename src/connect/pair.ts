@@ -22,6 +22,8 @@ export interface PairOptions {
   readonly token: Secret | null;
   /** `compass.connectorURL`; null when the token names it. */
   readonly connectorURL: string | null;
+  /** What the connection keeps as the Connector's address, where Compass names it otherwise. @default null */
+  readonly knownAs?: string | null;
   readonly hosts: readonly string[];
   /** RSA bits. */
   readonly keySize: number;
@@ -54,6 +56,7 @@ export async function pair(options: PairOptions): Promise<Paired> {
   if (token === null) throw tokenNeeded(endedBy(await state.pending(), options.clock.now()));
   if (!isNew) throw tokenSpent();
   const connectorURL = connectorOf(token, options.connectorURL);
+  checkConnector(connectorURL, options);
   const pending = await begin(token, connectorURL, options);
   return finish(pending, false, options);
 }
@@ -72,7 +75,7 @@ export const isPastTokenLife = (tried: FailedAttempts | undefined, now: Date): b
   tried !== undefined && tried.times >= TRIES && Date.parse(tried.since) + TOKEN_LIFE < now.getTime();
 
 /** How long a cut pairing is tried again: Compass tells when its token is too old, a clock that was put right does not. */
-const PAIRING_LIFE = 24 * 60 * 60_000;
+export const PAIRING_LIFE = 24 * 60 * 60_000;
 
 /** True for a pairing that was cut and can go on: it has its certificate, or a second token that may still be taken. */
 export const canFinish = ({ tokenDigest, issued, since }: PendingIdentity, now: Date): boolean =>
@@ -99,7 +102,7 @@ async function drop(state: State, tokenDigest: string | null): Promise<void> {
 
 /** First token call, and everything that the second one needs stored. */
 async function begin(token: OneTimeToken, connectorURL: string, options: PairOptions): Promise<PendingIdentity> {
-  const { state, client, hosts, keySize, clock } = options;
+  const { state, client, hosts, keySize, clock, knownAs = null } = options;
   // Before the call, so that nothing slow stands between its answer and the disk.
   const key = await generateKey(keySize);
   // A token is good for one answer: where that cannot be kept, none is asked for.
@@ -118,8 +121,9 @@ async function begin(token: OneTimeToken, connectorURL: string, options: PairOpt
     checkAnsweredURL(secureConnectorURL, connectorURL, hosts);
     parseSubject(subject);
     const urls = { connectorURL, secureConnectorURL, directorURL };
+    checkConnection({ ...urls, connectorURL: knownAs ?? connectorURL }, hosts);
     const since = clock.now().toISOString();
-    const pending = { tokenDigest: token.digest, since, subject, urls, key, nextToken, issued: null };
+    const pending = { tokenDigest: token.digest, since, subject, urls, knownAs, key, nextToken, issued: null };
     await state.savePending(pending).catch((thrown: unknown) => {
       throw unkept(thrown);
     });
@@ -145,10 +149,11 @@ function unkept(thrown: unknown): unknown {
 
 /** Second token call unless its answer is stored already; then the checks, the proof, and the switch. */
 async function finish(pending: PendingIdentity, resumed: boolean, options: PairOptions): Promise<Paired> {
-  const { state, clock, prove, former } = options;
-  checkConnection(pending.urls, options.hosts);
+  const { state, clock, prove, hosts, former } = options;
+  checkConnector(pending.urls.connectorURL, options);
+  checkConnection(pending.urls, hosts);
   const issued = pending.issued === null ? await sign(pending, options) : { ...pending, issued: pending.issued };
-  const dates = await complete(issued, { state, clock, prove, former });
+  const dates = await complete(issued, { state, clock, prove, hosts, former });
   return { ...dates, host: new URL(issued.urls.connectorURL).host, resumed };
 }
 
@@ -223,6 +228,11 @@ function connectorOf(token: OneTimeToken, configured: string | null): string {
     });
   }
   return url;
+}
+
+/** The one that is configured is a person's choice; one that only a token names is Compass's, and must be within `hosts`. */
+function checkConnector(url: string, { connectorURL, hosts }: Pick<PairOptions, "connectorURL" | "hosts">): void {
+  if (connectorURL === null || !isSameURL(url, connectorURL)) checkAnsweredURL(url, url, hosts);
 }
 
 const tokenNeeded = (ended: Date | null) =>

@@ -15,6 +15,14 @@ export type RenewalReason =
   | "DirectorUnreachable"
   | "RenewalDue";
 
+/** What the moment of a renewal depends on beside the certificate. */
+export interface RenewalTiming {
+  /** The share of the life that may pass. */
+  readonly renewAt: number;
+  /** Between two cycles, in milliseconds. */
+  readonly every: number;
+}
+
 export interface Situation {
   readonly identity: Identity;
   readonly inspected: Inspected;
@@ -23,7 +31,7 @@ export interface Situation {
   readonly memory: Pick<CertificateMemory, "unreached" | "renewal">;
   /** A person asked for it. */
   readonly requested: boolean;
-  readonly renewAt: number;
+  readonly timing: RenewalTiming;
   readonly runtimeID: string;
   readonly now: Date;
 }
@@ -55,8 +63,8 @@ const unreachable: Policy = ({ memory: { unreached, renewal }, now }) => {
   return isLost && (renewal === null || isLongAgo(renewal.last)) ? "DirectorUnreachable" : null;
 };
 
-const due: Policy = ({ inspected: { usable }, renewAt, runtimeID, now }) =>
-  usable !== null && now >= renewalTime(usable.dates, renewAt, runtimeID) ? "RenewalDue" : null;
+const due: Policy = ({ inspected: { usable }, timing, runtimeID, now }) =>
+  usable !== null && now >= renewalTime(usable.dates, timing, runtimeID) ? "RenewalDue" : null;
 
 /** In this order: the first reason stands. */
 const policies: readonly Policy[] = [requested, flawed, authorityMissing, subjectChanged, unreachable, due];
@@ -70,22 +78,43 @@ export function renewalReason(situation: Situation): RenewalReason | null {
   return null;
 }
 
+/** Cycles that must fit in what is left of the life: one may meet an outage (contract 3.6). */
+const INTERVALS_LEFT = 2;
+/** Sooner than this, however rare cycles are, another certificate would follow on each cycle. */
+const EARLIEST = 1 / 3;
+
 /**
  * When the certificate is due: `renewAt` of its life, and up to a twentieth of the life before that, the same for one
  * runtime always, so that runtimes paired together do not renew together. Never after `renewAt`: what is left then must
- * outlast an outage of the Connector.
+ * outlast an outage of the Connector. Sooner where fewer than two intervals would be left, but after a third of the life.
  */
-export function renewalTime({ notBefore, notAfter }: CertificateDates, renewAt: number, runtimeID: string): Date {
+export function renewalTime(
+  { notBefore, notAfter }: CertificateDates,
+  { renewAt, every }: RenewalTiming,
+  runtimeID: string,
+): Date {
   const life = notAfter.getTime() - notBefore.getTime();
   const share = Number.parseInt(sha256(runtimeID).slice(0, 8), 16) / 2 ** 32;
   const early = Math.min(0.01 + 0.04 * share, renewAt / 2);
-  return new Date(notBefore.getTime() + life * (renewAt - early));
+  const bySchedule = Math.max(life * EARLIEST, life - INTERVALS_LEFT * every);
+  return new Date(notBefore.getTime() + Math.min(life * (renewAt - early), bySchedule));
 }
+
+/** Intervals that a life must have for a cycle to fit in before and after the moment of its renewal. */
+const INTERVALS_OF_A_LIFE = 3;
+
+/** True for a certificate that ends before the third interval does: then one cycle too few can lose it. */
+export const isShortLived = ({ notBefore, notAfter }: CertificateDates, every: number): boolean =>
+  notAfter.getTime() - notBefore.getTime() < INTERVALS_OF_A_LIFE * every;
 
 const FIRST_WAIT = 30_000;
 const LONGEST_WAIT = 15 * 60_000;
 /** Between two signing requests that the agent sends by its own decision. */
 const BETWEEN_ISSUANCES = 10 * 60_000;
+
+/** After so many failures, with so much left of the certificate; in milliseconds. */
+export const retryWait = (times: number, left: number): number =>
+  Math.min(FIRST_WAIT * 2 ** (times - 1), LONGEST_WAIT, left / 4);
 
 /**
  * When a renewal may be tried, after failures: 30 s doubling to 15 min, but never waiting beyond a quarter of what is
@@ -103,7 +132,7 @@ export function nextAttempt(
   if (renewal !== null && isPast(renewal.last)) {
     const last = Date.parse(renewal.last);
     const left = Math.max(0, notAfter.getTime() - last);
-    moments.push(last + Math.min(FIRST_WAIT * 2 ** (renewal.times - 1), LONGEST_WAIT, left / 4));
+    moments.push(last + retryWait(renewal.times, left));
   }
   if (lastIssuance !== null && !isIssued && isPast(lastIssuance))
     moments.push(Date.parse(lastIssuance) + BETWEEN_ISSUANCES);

@@ -6,7 +6,7 @@ import type { Clock } from "../common/clock.js";
 import type { Connection, Identity, PendingIdentity, State } from "../state/index.js";
 import { type CertificateDates, readKey } from "./certificate.js";
 import { complete, datesOf, type Issued } from "./complete.js";
-import { AnsweredByConnector, askCertificate, askConfiguration } from "./connector.js";
+import { AnsweredByConnector, askCertificate, askConfiguration, issuedNothing } from "./connector.js";
 import { generateKey } from "./key.js";
 import type { Prove } from "./prove.js";
 import { parseSubject } from "./subject.js";
@@ -29,8 +29,12 @@ export interface RenewOptions {
   readonly until: Date;
   /** How often this renewal failed so far. */
   readonly failures: number;
+  /** Told what Compass names as subject, whatever comes of the renewal. */
+  readonly onSubject: (subject: string) => Promise<void>;
   /** Told before the signing request is sent, when it is the agent's own decision: stores its time. */
   readonly beforeIssuance: () => Promise<void>;
+  /** Told when it was answered without a certificate: the time does not count. */
+  readonly onNothingIssued: () => Promise<void>;
 }
 
 /**
@@ -39,11 +43,11 @@ export interface RenewOptions {
  * a key that cannot be read, and a day without proof end that attempt: the next one asks anew what Compass wants.
  */
 export async function renew(options: RenewOptions): Promise<CertificateDates> {
-  const { state, identity, connection, clock, prove, failures } = options;
+  const { state, identity, connection, clock, prove, hosts, failures } = options;
   const cut = await state.pending();
   const pending = cut !== null && goesOn(cut, options.until, clock.now()) ? cut : await begin(options);
   const issued = pending.issued === null ? await sign(pending, options) : { ...pending, issued: pending.issued };
-  return complete(issued, { state, clock, prove, former: { identity, connection }, failures });
+  return complete(issued, { state, clock, prove, hosts, former: { identity, connection }, failures });
 }
 
 /** For so long what Compass named at the beginning of a renewal is taken for true, in milliseconds. */
@@ -86,11 +90,13 @@ async function begin(options: RenewOptions): Promise<PendingIdentity> {
   checkAnsweredURL(directorURL, connection.connectorURL, hosts);
   checkAnsweredURL(secureConnectorURL, connection.connectorURL, hosts);
   parseSubject(subject);
+  await options.onSubject(subject);
   const pending: PendingIdentity = {
     tokenDigest: null,
     since: clock.now().toISOString(),
     subject,
     urls: { connectorURL: connection.connectorURL, secureConnectorURL, directorURL },
+    knownAs: null,
     key: await generateKey(keySize),
     nextToken: null,
     issued: null,
@@ -101,9 +107,10 @@ async function begin(options: RenewOptions): Promise<PendingIdentity> {
 
 async function sign(pending: PendingIdentity, options: RenewOptions): Promise<Issued> {
   const csr = createSigningRequest(parseSubject(pending.subject), readKey(pending.key));
-  const { state, beforeIssuance } = options;
+  const { state, beforeIssuance, onNothingIssued } = options;
   await beforeIssuance();
   const issued = await askCertificate(callOf(options), csr).catch(async (thrown: unknown) => {
+    if (issuedNothing(thrown)) await onNothingIssued();
     // The same request would be refused again: Compass wants another subject by now.
     if (thrown instanceof AnsweredByConnector) await state.discardPending();
     throw thrown;

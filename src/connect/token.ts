@@ -23,7 +23,7 @@ export function readToken(given: Secret): OneTimeToken {
   const text = given.reveal().trim();
   const decoded = decode(text);
   const token = decoded?.token ?? text;
-  if (!RAW.test(token)) {
+  if (!RAW.test(token) || hasCredentials(decoded?.connectorURL)) {
     throw new Failure("the one-time token is empty or has characters that no token has", {
       code: "TokenMalformed",
       stage: "connect",
@@ -35,6 +35,12 @@ export function readToken(given: Secret): OneTimeToken {
     connectorURL: decoded?.connectorURL ?? null,
     digest: sha256(token),
   };
+}
+
+/** Compass names no address like that. */
+function hasCredentials(address: string | undefined): boolean {
+  const url = URL.parse(address ?? "");
+  return url !== null && (url.username !== "" || url.password !== "");
 }
 
 function decode(text: string): z.infer<typeof encoded> | null {

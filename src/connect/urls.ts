@@ -12,10 +12,7 @@ export type URLs = Pick<Connection, "connectorURL" | "secureConnectorURL" | "dir
  * With no `hosts` given, the domain above the Connector's host is allowed, or only that host where there is none.
  */
 export function checkAnsweredURL(url: string, connectorURL: string, hosts: readonly string[]): void {
-  if (!URL.canParse(url)) throw notAllowed("it is no URL");
-  const { protocol, hostname, username, password } = new URL(url);
-  if (protocol !== "https:") throw notAllowed("it is not https");
-  if (username !== "" || password !== "") throw notAllowed("it holds credentials");
+  const { hostname } = checkForm(url);
   const allowed = hosts.length > 0 ? hosts : defaultHosts(new URL(connectorURL).hostname);
   if (!allowed.some((pattern) => matches(hostname, pattern.toLowerCase()))) {
     // A host name is needed to decide about it; it is a URL's, so it cannot steer a terminal.
@@ -23,13 +20,22 @@ export function checkAnsweredURL(url: string, connectorURL: string, hosts: reado
   }
 }
 
-/** The same for all addresses of a connection in use: those of the Go agent come from its CompassConnection. */
+function checkForm(url: string): URL {
+  if (!URL.canParse(url)) throw notAllowed("it is no URL");
+  const parsed = new URL(url);
+  if (parsed.protocol !== "https:") throw notAllowed("it is not https");
+  if (parsed.username !== "" || parsed.password !== "") throw notAllowed("it holds credentials");
+  return parsed;
+}
+
+/**
+ * The same for all addresses of a connection in use: those of the Go agent come from its CompassConnection. The Connector of
+ * tokens is no answer, or was held against `hosts` before a token went there: it has to be https.
+ */
 export function checkConnection(connection: URLs, hosts: readonly string[]): void {
   const { connectorURL, secureConnectorURL, directorURL } = connection;
-  for (const url of [connectorURL, secureConnectorURL, directorURL]) {
-    if (!URL.canParse(connectorURL)) throw notAllowed("it is no URL");
-    checkAnsweredURL(url, connectorURL, hosts);
-  }
+  checkForm(connectorURL);
+  for (const url of [secureConnectorURL, directorURL]) checkAnsweredURL(url, connectorURL, hosts);
 }
 
 /** The same as an answer. */

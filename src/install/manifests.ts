@@ -2,38 +2,42 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { App, Chart } from "cdk8s";
 import * as charts from "../../templates/install/index.js";
 import { parseYaml } from "../adapters/yaml/index.js";
 import { packageRoot } from "../common/package-root.js";
 import { sha256 } from "../common/sha256.js";
+import { type Draw, file, type InstallManifest, type ManifestFile } from "./chart-file.js";
+import { OPTIONAL_FILE_NAMES, optionalFiles } from "./optional-files.js";
 import type { InstallSettings } from "./settings.js";
 
-export interface InstallManifest {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-  /** Of a ConfigMap. */
-  readonly data?: Readonly<Record<string, string>>;
-}
-
-export interface ManifestFile {
-  readonly name: string;
-  /** What is in it, for a line at its top. */
-  readonly about: string;
-  readonly manifests: readonly InstallManifest[];
-}
+/** Every file that an installation may have beside those that each has. */
+export const VARYING_FILE_NAMES: readonly string[] = [
+  "namespaces.yaml",
+  "crds.yaml",
+  "cronjob.yaml",
+  "deployment.yaml",
+  "flux.yaml",
+  "argocd.yaml",
+  ...OPTIONAL_FILE_NAMES,
+];
 
 /** All files of an installation. Reads the definitions that are shipped; everything else is a function of the settings. */
 export async function installFiles(settings: InstallSettings): Promise<ManifestFile[]> {
   const { takeOver, as, gitops } = settings;
-  // The module of the Go agent brings both, and goes on to keep the definitions as it wants them.
-  const basis: ManifestFile[] = takeOver
-    ? []
-    : [
-        file("namespaces.yaml", "Namespaces that a cluster without Kyma or Istio lacks.", namespacesOf(settings)),
-        { name: "crds.yaml", about: "The two kinds that the agent works with.", manifests: await definitions() },
-      ];
+  const namespaces = namespacesOf(settings);
+  // The module of the Go agent brings the definitions, and goes on to keep them as it wants them.
+  const basis: ManifestFile[] = [
+    ...(namespaces.length === 0
+      ? []
+      : [
+          file("namespaces.yaml", "Namespaces that a cluster without Kyma or Istio lacks.", (chart) => {
+            for (const name of namespaces) charts.namespace(chart, name);
+          }),
+        ]),
+    ...(takeOver
+      ? []
+      : [{ name: "crds.yaml", about: "The two kinds that the agent works with.", manifests: await definitions() }]),
+  ];
   const wiring = gitops === "flux" ? "Flux" : "Argo CD";
   return [
     ...basis,
@@ -42,16 +46,7 @@ export async function installFiles(settings: InstallSettings): Promise<ManifestF
       "What the agent may do in a cluster, and the empty objects that spare it the right to create them.",
       (chart) => charts.rights(chart, settings),
     ),
-    ...furtherRights(settings),
-    ...(settings.admission
-      ? [
-          file(
-            "admission.yaml",
-            "For applications.admission: dry-run alone: the right to try Applications and Secrets, and a policy that keeps it at that.",
-            (chart) => charts.admissionRights(chart, settings),
-          ),
-        ]
-      : []),
+    ...optionalFiles(settings),
     file("network.yaml", "Who may reach the agent, and whom it may reach.", networkOf(settings)),
     file("configuration.yaml", "The agent's configuration, without any secret.", configurationOf(settings)),
     file("secrets.yaml", "Secrets that people fill: nothing of them is kept here.", secretsOf(settings)),
@@ -64,56 +59,11 @@ export async function installFiles(settings: InstallSettings): Promise<ManifestF
   ];
 }
 
-/** What the agent may do beside: to see what was applied, and to write what stands in no file. */
-function furtherRights(settings: InstallSettings): ManifestFile[] {
-  const { gitops, canary, mode, namespace, applicationsNamespace } = settings;
-  const words = [
-    ...(gitops === "none" ? [] : [gitops]),
-    ...(canary ? (["canary"] as const) : []),
-    ...(mode === "sealed-secrets" ? (["sealed-secrets"] as const) : []),
-  ];
-  const names = {
-    namespace,
-    applicationsNamespace,
-    flux: { namespace: charts.FLUX_NAMESPACE, kustomization: charts.AGENT, repository: charts.AGENT },
-    argocd: { namespace: charts.ARGOCD_NAMESPACE, application: charts.AGENT },
-  };
-  const writing =
-    mode === "cluster"
-      ? [
-          file(
-            "rbac-cluster-secrets.yaml",
-            "What the agent may do beyond rbac.yaml with secrets.mode: cluster: write and delete the credential Secrets.",
-            (chart) => charts.clusterSecretsRights(chart, { namespace, secretsNamespace: applicationsNamespace }),
-          ),
-        ]
-      : [];
-  const looking = words.map((word) =>
-    file(`rbac-${word}.yaml`, OBSERVING[word], (chart) => charts.optionalRights[word](chart, names)),
-  );
-  return [...writing, ...looking];
+/** Where the Go agent has been its own namespace and Istio's are there: not one that it never knew. */
+function namespacesOf({ namespace, istioNamespace, applicationsNamespace, takeOver }: InstallSettings): string[] {
+  const there = takeOver ? [namespace, istioNamespace] : [];
+  return [...new Set([namespace, istioNamespace, applicationsNamespace])].filter((name) => !there.includes(name));
 }
-
-const OBSERVING = {
-  flux: "For gitops.kind: flux. The names are those of the Kustomization and of the GitRepository that it reads.",
-  argocd: "For gitops.kind: argocd. The name is that of the Argo CD Application.",
-  canary: "For applications.canary: true.",
-  "sealed-secrets": "For secrets.mode: sealed-secrets.",
-} as const;
-
-type Draw = (chart: Chart) => void;
-
-function file(name: string, about: string, draw: Draw): ManifestFile {
-  const chart = new Chart(new App(), "install");
-  draw(chart);
-  return { name, about, manifests: chart.toJson() as InstallManifest[] };
-}
-
-const namespacesOf =
-  ({ namespace, istioNamespace, applicationsNamespace }: InstallSettings): Draw =>
-  (chart) => {
-    for (const name of new Set([namespace, istioNamespace, applicationsNamespace])) charts.namespace(chart, name);
-  };
 
 const networkOf =
   ({ as, namespace, ports, egressPorts }: InstallSettings): Draw =>
@@ -149,12 +99,16 @@ const workload =
   };
 
 const wiringOf =
-  ({ gitops, repository, applicationsNamespace, mode }: InstallSettings): Draw =>
+  ({ repository, applies, applicationsNamespace, mode }: InstallSettings): Draw =>
   (chart) => {
-    if (repository === null) return;
-    if (gitops === "flux") charts.flux(chart, { ...repository, applicationsNamespace, mode });
+    if (repository === null || applies === null) return;
+    const { hasCredentials, authorities, ...read } = repository;
+    const { kind, ...place } = applies;
+    const props = { ...read, ...place, applicationsNamespace };
+    // Flux takes both from one Secret; Argo CD has authorities in a ConfigMap of its own.
+    if (kind === "flux") charts.flux(chart, { ...props, mode, hasCredentials: hasCredentials || authorities !== null });
     // The settings refuse SOPS there.
-    else if (mode !== "sops") charts.argoCD(chart, { ...repository, applicationsNamespace, mode });
+    else if (mode !== "sops") charts.argoCD(chart, { ...props, mode, hasCredentials });
   };
 
 /** As they lie in crds/, read anew. */

@@ -3,11 +3,9 @@
 import {
   AGENT,
   ARGOCD_GIT_SECRET,
-  ARGOCD_NAMESPACE,
   CONFIGURATION_SECRET,
   CREDENTIALS_SECRET,
   FLUX_GIT_SECRET,
-  FLUX_NAMESPACE,
   FLUX_SOPS_SECRET,
 } from "../../templates/install/index.js";
 import type { InstallSettings } from "./settings.js";
@@ -57,27 +55,55 @@ function fillCredentials({ namespace, agentFile: { credentials } }: InstallSetti
   return [`fill the agent's Secret (${settings}): ${fill(namespace, CREDENTIALS_SECRET, values)}`];
 }
 
-function fillWiring({ gitops, mode, repository }: InstallSettings): string[] {
-  if (repository === null) return [];
+function fillWiring({ gitops, mode, repository, applies, transitKey }: InstallSettings): string[] {
+  if (repository === null || applies === null) return [];
+  const { namespace } = applies;
+  const { hasCredentials, authorities } = repository;
   const isSSH = repository.url.startsWith("ssh:");
   if (gitops === "argocd") {
     const values = isSSH
       ? [fromFile("sshPrivateKey", "ssh-key")]
       : [literal("username", "git"), fromFile("password", "git-read-token")];
-    return repository.hasCredentials
-      ? [`fill Argo CD's credentials, which need only read: ${fill(ARGOCD_NAMESPACE, ARGOCD_GIT_SECRET, values)}`]
-      : [];
+    return [
+      ...(hasCredentials
+        ? [`fill Argo CD's credentials, which need only read: ${fill(namespace, ARGOCD_GIT_SECRET, values)}`]
+        : []),
+      ...(authorities === null ? [] : [trustInArgoCD(namespace, repository.url, authorities.file)]),
+    ];
   }
   const values = isSSH
     ? [fromFile("identity", "ssh-key"), fromFile("known_hosts", "known_hosts")]
-    : [literal("username", "git"), fromFile("password", "git-read-token")];
-  const key = fill(FLUX_NAMESPACE, FLUX_SOPS_SECRET, [fromFile("age.agekey", "age.agekey")]);
+    : [
+        ...(hasCredentials ? [literal("username", "git"), fromFile("password", "git-read-token")] : []),
+        ...(authorities === null ? [] : [fromFile("ca.crt", authorities.file ?? AUTHORITIES)]),
+      ];
   return [
-    ...(repository.hasCredentials
-      ? [`fill Flux's credentials, which need only read: ${fill(FLUX_NAMESPACE, FLUX_GIT_SECRET, values)}`]
+    ...(hasCredentials || authorities !== null
+      ? [
+          `fill Flux's ${hasCredentials ? "credentials, which need only read" : "authorities of the Git host"}: ${fill(namespace, FLUX_GIT_SECRET, values)}`,
+        ]
       : []),
-    ...(mode === "sops" ? [`give Flux the private half of the age key: ${key}`] : []),
+    ...(mode === "sops" ? [fillDecryption(namespace, transitKey)] : []),
   ];
+}
+
+/** By the names of the entries Flux knows what they are. */
+function fillDecryption(namespace: string, transitKey: string | null): string {
+  if (transitKey === null) {
+    return `give Flux the private half of the age key: ${fill(namespace, FLUX_SOPS_SECRET, [fromFile("age.agekey", "age.agekey")])}`;
+  }
+  const token = fill(namespace, FLUX_SOPS_SECRET, [fromFile("sops.vault-token", "vault-token")]);
+  return `give Flux a token of Vault or OpenBao that may decrypt with the transit key ${transitKey}, in a file without a line's end: ${token}`;
+}
+
+/** Stands in for the file of `git.ca`, where that is no file here. */
+const AUTHORITIES = "git-ca.pem";
+
+/** Argo CD has the authorities of all Git hosts in one ConfigMap of its own, by the host's name. */
+function trustInArgoCD(namespace: string, url: string, file: string | null): string {
+  const host = URL.parse(url)?.hostname ?? "HOST";
+  const table = "argocd-tls-certs-cm";
+  return `let Argo CD trust the Git host's authorities (git.ca): kubectl -n ${namespace} create configmap ${table} ${fromFile(host, file ?? AUTHORITIES)} --dry-run=client -o yaml | kubectl -n ${namespace} patch configmap ${table} --patch-file=/dev/stdin`;
 }
 
 const takeOverSteps = () => [
@@ -88,7 +114,7 @@ const takeOverSteps = () => [
   "keep the module itself: its removal deletes the definitions, and with them every Application",
 ];
 
-function check({ as, namespace, gitops }: InstallSettings): string[] {
+function check({ as, namespace, gitops, applies }: InstallSettings): string[] {
   const look = `kubectl get compassconnection compass-connection -o jsonpath='{.status.connectionState}'`;
   const first = `${AGENT}-first`;
   return [
@@ -96,12 +122,12 @@ function check({ as, namespace, gitops }: InstallSettings): string[] {
       ? `run the first cycle: kubectl -n ${namespace} create job ${first} --from=cronjob/${AGENT} && kubectl -n ${namespace} wait job/${first} --for=condition=complete --timeout=15m`
       : `wait until a cycle is complete: kubectl -n ${namespace} rollout status deployment/${AGENT}`,
     `check the connection, which is to be Synchronized: ${look}`,
-    ...(gitops === "flux"
-      ? [`check Flux: kubectl -n ${FLUX_NAMESPACE} wait kustomization/${AGENT} --for=condition=Ready`]
+    ...(gitops === "flux" && applies !== null
+      ? [`check Flux: kubectl -n ${applies.namespace} wait kustomization/${applies.name} --for=condition=Ready`]
       : []),
-    ...(gitops === "argocd"
+    ...(gitops === "argocd" && applies !== null
       ? [
-          `check Argo CD: kubectl -n ${ARGOCD_NAMESPACE} wait applications.argoproj.io/${AGENT} --for=jsonpath='{.status.sync.status}'=Synced`,
+          `check Argo CD: kubectl -n ${applies.namespace} wait applications.argoproj.io/${applies.name} --for=jsonpath='{.status.sync.status}'=Synced`,
         ]
       : []),
   ];
@@ -111,4 +137,4 @@ const stateThere = ({ namespace }: InstallSettings) =>
   `commands here go on with the state of this machine; those about the agent in the cluster (status, approve, suspend, uninstall --purge) need: export RUNTIME_AGENT_STATE_KUBERNETES_NAMESPACE=${namespace}`;
 
 /** For a shell: as it is where that is plain. */
-const quoted = (text: string) => (/^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+export const quoted = (text: string) => (/^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);

@@ -1,26 +1,45 @@
 /** What an installation is made from: the options of the command over the configuration that is here. Pure. */
 
+import { AGENT, ARGOCD_NAMESPACE, CONFIGURATION_SECRET, FLUX_NAMESPACE } from "../../templates/install/index.js";
 import { Failure } from "../common/failure.js";
-import { type Config, type ExplicitSetting, explicitSettings, type LoadedConfig } from "../config/index.js";
+import {
+  type Config,
+  type ExplicitSetting,
+  explicitSettings,
+  type LoadedConfig,
+  type SecretReference,
+} from "../config/index.js";
+import { CANARY_NAME } from "../render/index.js";
 import { egressPorts, syncURL } from "./addresses.js";
 import { type AgentFile, agentFile, EXAMPLE } from "./agent-file.js";
 import { type CronSchedule, cronSchedule } from "./schedule.js";
 
+export type GitOpsTool = "flux" | "argocd" | "none";
+
 export interface InstallOptions {
   readonly as: "cronjob" | "deployment";
-  readonly gitops: "flux" | "argocd" | "none";
+  /** Whose wiring is written; null for none. Never by `gitops.kind`, which says whom the agent asks, and whose wiring that is nobody says. */
+  readonly gitops: GitOpsTool | null;
   /** In the place of the Go agent, which has been here before. */
   readonly takeOver: boolean;
   readonly image: string;
 }
 
-export interface InstallSettings extends InstallOptions {
+export interface InstallSettings extends Omit<InstallOptions, "gitops"> {
+  /** Whose wiring is written. */
+  readonly gitops: GitOpsTool;
+  /** Who applies what is committed, as the agent asks them; also where their wiring is somebody else's. Null: nobody known. */
+  readonly applies: Applies | null;
   readonly namespace: string;
   readonly istioNamespace: string;
   readonly applicationsNamespace: string;
   readonly mode: Config["secrets"]["mode"];
-  /** Changes are tried by the API server first. */
-  readonly admission: boolean;
+  /** The key of the transit engine that alone opens what is sealed for SOPS; null where an age key does, or none is known. */
+  readonly transitKey: string | null;
+  /** Changes are tried by the API server first, as that account or the agent's own; null: they are not. */
+  readonly admission: { readonly as: Config["applications"]["admissionAs"] } | null;
+  /** Names of the Secrets in `applicationsNamespace` that the agent stores for itself. */
+  readonly ownSecrets: readonly string[];
   /** A Secret that is read to see that sealing works. */
   readonly canary: boolean;
   readonly agentFile: AgentFile;
@@ -31,6 +50,8 @@ export interface InstallSettings extends InstallOptions {
   readonly egressPorts: readonly number[];
   /** Null without a GitOps tool. */
   readonly repository: Repository | null;
+  /** `git.path`, as far as it is known. */
+  readonly gitPath: string | null;
   /** What is known here of what goes into the Secret of contract 3.5. */
   readonly runtime: Pick<Config["runtime"], "id" | "tenant"> & {
     readonly connectorURL: string | null;
@@ -48,7 +69,16 @@ export interface Repository {
   readonly url: string;
   readonly branch: string;
   readonly path: string;
+  /** Whether it asks who reads it. */
   readonly hasCredentials: boolean;
+  /** Of its host, where the system's are not enough, with the file that they are in here. */
+  readonly authorities: { readonly file: string | null } | null;
+}
+
+export interface Applies {
+  readonly kind: "flux" | "argocd";
+  readonly namespace: string;
+  readonly name: string;
 }
 
 /** Where the Go agent is, and what it is configured by (contract 8). */
@@ -56,13 +86,15 @@ const GO_AGENT_NAMESPACE = "kyma-system";
 
 const CERTIFICATE = "cluster-client-certificates";
 const AUTHORITY = "kyma-gateway-certs-cacert";
+const STATE = "runtime-agent-state";
 
 /** Throws a Failure for what would not work: SOPS with Argo CD, a repository that only this machine has. */
-export function installSettings(loaded: LoadedConfig, options: InstallOptions): InstallSettings {
+export function installSettings(loaded: LoadedConfig, given: InstallOptions): InstallSettings {
   const { config } = loaded;
-  const { secrets, state, certificate, applications, server, schedule, compass, proxy } = config;
+  const { secrets, state, certificate, applications, server, schedule } = config;
   const namespace = "kubernetes" in state ? state.kubernetes.namespace : GO_AGENT_NAMESPACE;
   const explicit = explicitSettings(loaded);
+  const options = { ...given, gitops: toolOf(config, explicit, given.gitops) };
   if (options.takeOver && namespace !== GO_AGENT_NAMESPACE) throw elsewhere(namespace);
   if (options.gitops === "argocd" && secrets.mode === "sops") throw undecryptable();
 
@@ -80,22 +112,32 @@ export function installSettings(loaded: LoadedConfig, options: InstallOptions): 
     istioNamespace: certificate.caSecret.namespace,
     applicationsNamespace: applications.namespace,
     mode: secrets.mode,
-    admission: applications.admission === "dry-run",
+    transitKey: secrets.sops.age.length === 0 ? (secrets.sops.vault?.keyName ?? null) : null,
+    admission: applications.admission === "dry-run" ? { as: applications.admissionAs } : null,
+    ownSecrets: ownSecrets(config, explicit, namespace),
     canary: applications.canary,
     agentFile: file,
     schedule: { ...cronSchedule(schedule.every), wished: schedule.every },
     ports: { health: listening(server.health), metrics: listening(server.metrics) },
-    egressPorts: egressPorts([git.url, config.git?.push?.url ?? null, compass.connectorURL, proxy.https]),
+    egressPorts: egressPorts([git.url, ...addressesOf(config)]),
     repository: options.gitops === "none" ? null : repositoryOf(git, options.gitops),
+    applies: appliesOf(config, options.gitops),
+    gitPath: config.git?.path ?? null,
     runtime: {
       id: config.runtime.id,
       tenant: config.runtime.tenant,
-      connectorURL: compass.connectorURL,
-      tokenFile: compass.token?.kind === "file" ? compass.token.path : null,
+      connectorURL: config.compass.connectorURL,
+      tokenFile: fileOf(config.compass.token),
     },
     isExample,
     isStateHere: "directory" in state,
-    remarks: remarksOn(config, { ...options, namespace, isExample, local: file.local }),
+    remarks: remarksOn(config, {
+      ...options,
+      namespace,
+      isExample,
+      isMoved: ownCertificate(explicit, namespace).length > 0,
+      local: file.local,
+    }),
   };
 }
 
@@ -104,7 +146,66 @@ const EXAMPLE_GIT = {
   path: String(EXAMPLE.find(({ path }) => path.join(".") === "git.path")?.value),
   branch: "main",
   auth: {},
+  ca: null,
 };
+
+/** The option alone; throws where the configuration contradicts it, or names wiring that is not the agent's own. */
+function toolOf(
+  { gitops: { kind, name } }: Config,
+  explicit: readonly ExplicitSetting[],
+  given: GitOpsTool | null,
+): GitOpsTool {
+  // The wiring is somebody else's then, whoever it is that the agent asks.
+  if (given === null || given === "none") return "none";
+  const isSaid = explicit.some(({ path }) => path.join(".") === "gitops.kind");
+  if (isSaid && given !== kind) throw contradicted(given, kind);
+  // Applied, it would overwrite what others made; named for removal, it would take that away.
+  if (name !== AGENT) throw foreign(given, name);
+  return given;
+}
+
+function appliesOf({ gitops }: Config, tool: GitOpsTool): Applies | null {
+  const kind = tool === "none" ? gitops.kind : tool;
+  if (kind === "none") return null;
+  return {
+    kind,
+    name: gitops.name,
+    namespace: gitops.namespace ?? (kind === "flux" ? FLUX_NAMESPACE : ARGOCD_NAMESPACE),
+  };
+}
+
+/** What the agent stores beside the credentials, where it stands among them. */
+function ownSecrets(
+  { certificate: { secret, caSecret }, applications }: Config,
+  explicit: readonly ExplicitSetting[],
+  namespace: string,
+): string[] {
+  const isMoved = ownCertificate(explicit, namespace).length > 0;
+  const all = [
+    isMoved ? { namespace, name: CERTIFICATE } : secret,
+    caSecret,
+    { namespace, name: STATE },
+    { namespace, name: CONFIGURATION_SECRET },
+    ...(applications.canary ? [{ namespace: applications.namespace, name: CANARY_NAME }] : []),
+  ];
+  return [...new Set(all.filter((each) => each.namespace === applications.namespace).map(({ name }) => name))];
+}
+
+/** Whom the agent asks beside the repository and the API server. */
+function addressesOf({ git, compass, proxy, pullRequest, metrics, secrets }: Config): (string | null)[] {
+  const certificate = secrets.sealedSecrets.certificate;
+  return [
+    git?.push?.url ?? null,
+    compass.connectorURL,
+    proxy.https,
+    pullRequest.api,
+    metrics.push,
+    secrets.sops.vault?.address ?? null,
+    certificate !== null && "url" in certificate ? certificate.url : null,
+  ];
+}
+
+const fileOf = (reference: SecretReference | null) => (reference?.kind === "file" ? reference.path : null);
 
 /** What is said of Git without an address stays; of a recipient nothing can be made up. */
 function withExample(explicit: readonly ExplicitSetting[], mode: Config["secrets"]["mode"]): ExplicitSetting[] {
@@ -123,7 +224,7 @@ function ownCertificate(explicit: readonly ExplicitSetting[], namespace: string)
 }
 
 /** Who applies is asked what was applied, by the names that the charts give. */
-function observed(explicit: readonly ExplicitSetting[], gitops: InstallOptions["gitops"]): ExplicitSetting[] {
+function observed(explicit: readonly ExplicitSetting[], gitops: GitOpsTool): ExplicitSetting[] {
   const path = ["gitops", "kind"];
   if (gitops === "none" || explicit.some((each) => each.path.join() === path.join())) return [];
   return [{ path, value: gitops, isReference: false }];
@@ -133,11 +234,20 @@ function observed(explicit: readonly ExplicitSetting[], gitops: InstallOptions["
 const listening = (port: number | null) => (port === 0 ? null : port);
 
 function repositoryOf(
-  { url, branch, path, auth }: Pick<NonNullable<Config["git"]>, "url" | "branch" | "path"> & { readonly auth: unknown },
+  {
+    url,
+    branch,
+    path,
+    auth,
+    ca,
+  }: Pick<NonNullable<Config["git"]>, "url" | "branch" | "path" | "ca"> & { readonly auth: unknown },
   gitops: "flux" | "argocd",
 ): Repository {
   const address = syncURL(url);
-  if (address !== null) return { url: address, branch, path: path.replace(/\/+$/, ""), hasCredentials: auth !== null };
+  if (address !== null) {
+    const authorities = ca === null || !address.startsWith("https:") ? null : { file: fileOf(ca) };
+    return { url: address, branch, path: path.replace(/\/+$/, ""), hasCredentials: auth !== null, authorities };
+  }
   const tool = gitops === "flux" ? "Flux" : "Argo CD";
   throw new Failure(`git.url is a path of this machine: ${tool} cannot read it`, {
     code: "ConfigurationInvalid",
@@ -146,22 +256,23 @@ function repositoryOf(
   });
 }
 
-interface RemarkInput extends InstallOptions {
+interface RemarkInput extends Pick<InstallSettings, "as" | "gitops"> {
   readonly namespace: string;
   readonly isExample: boolean;
+  /** The certificate goes where the agent is, since nothing was said of its place. */
+  readonly isMoved: boolean;
   readonly local: readonly string[];
 }
 
 function remarksOn(
-  { certificate, schedule, applications, git }: Config,
-  { as, gitops, namespace, isExample, local }: RemarkInput,
+  { certificate, schedule, applications, git, gitops: { kind, name }, secrets }: Config,
+  { as, gitops, namespace, isExample, isMoved, local }: RemarkInput,
 ): string[] {
   const { every } = cronSchedule(schedule.every);
   const { secret, caSecret } = certificate;
-  const isCovered = secret.namespace === namespace && secret.name === CERTIFICATE;
-  const isDefault = secret.namespace === GO_AGENT_NAMESPACE && secret.name === CERTIFICATE;
+  const isCovered = isMoved || (secret.namespace === namespace && secret.name === CERTIFICATE);
   const others = applications.allowedKinds.filter((kind) => !["Application", "Secret", "ConfigMap"].includes(kind));
-  const allowed = gitops === "flux" ? "the Role runtime-agent-applier" : "the AppProject runtime-agent";
+  const allowed = gitops === "flux" ? "the Role runtime-agent-applier" : `the AppProject ${name}`;
   return [
     ...(isExample
       ? [
@@ -174,10 +285,21 @@ function remarksOn(
     ...(!isExample && git !== null && syncURL(git.url) === null
       ? ["git.url is a path of this machine: a pod has no such folder, unless you mount it there"]
       : []),
-    ...(isCovered || isDefault
+    ...(git?.push != null && syncURL(git.push.url) === null
+      ? ["git.push.url is a path of this machine: a pod has no such folder, unless you mount it there"]
+      : []),
+    ...(gitops !== "none" && git !== null && git.auth === null && syncURL(git.url)?.startsWith("ssh:") === true
+      ? [withoutKey(gitops)]
+      : []),
+    ...(gitops === "flux" && secrets.mode === "sops" && secrets.sops.age.length === 0 && secrets.sops.vault?.ca != null
+      ? ["secrets.sops.vault.ca is the agent's alone: let Flux's kustomize-controller trust that authority, too"]
+      : []),
+    ...(gitops === "none" && kind !== "none" ? unwired(kind, name, secrets.mode) : []),
+    ...(isCovered
       ? []
       : [
-          `certificate.secret is not ${namespace}/${CERTIFICATE}: allow the agent get and update on it in a Role of your own`,
+          // With the certificate there the agent looks there, too, for the Go agent, which would take it away.
+          `certificate.secret is not ${namespace}/${CERTIFICATE}: allow the agent get and update on it${secret.namespace === namespace ? "" : `, and get on the Deployment compass-runtime-agent in ${secret.namespace},`} in a Role of your own`,
         ]),
     ...(caSecret.name === AUTHORITY
       ? []
@@ -188,6 +310,38 @@ function remarksOn(
       : []),
   ];
 }
+
+/** Without a word of who reads, as where an agent of ssh knows the keys here. */
+const withoutKey = (gitops: "flux" | "argocd") =>
+  `git.url is ssh, and git.auth names no key: ${gitops === "flux" ? "the GitRepository that is written has no secretRef" : "no repository Secret for Argo CD is written"}, so nobody can read there; set git.auth.ssh, which the pod needs, too`;
+
+/** Where the agent asks a tool that is not wired by this installation. */
+const unwired = (kind: "flux" | "argocd", name: string, mode: Config["secrets"]["mode"]) => [
+  `gitops.kind is ${kind}, and no wiring is written: that is somebody else's${name === AGENT ? `, unless --gitops ${kind} asks for it` : ""}`,
+  ...(kind === "argocd" && mode === "sops"
+    ? ["Argo CD does not decrypt SOPS: without a plugin for it use secrets.mode sealed-secrets or cluster"]
+    : []),
+];
+
+const contradicted = (given: GitOpsTool, kind: GitOpsTool) =>
+  new Failure(
+    `--gitops ${given} is given, and gitops.kind is ${kind}: the agent would ask another tool than the one that is wired`,
+    {
+      code: "ConfigurationInvalid",
+      stage: "config",
+      hint: `Set gitops.kind to ${given} or leave it out; or give --gitops ${kind}.`,
+    },
+  );
+
+const foreign = (given: GitOpsTool, name: string) =>
+  new Failure(
+    `--gitops ${given} is given, and gitops.name is ${name}: the wiring that install writes is named ${AGENT}, and any other is somebody else's`,
+    {
+      code: "ConfigurationInvalid",
+      stage: "config",
+      hint: `Leave out --gitops, and ${name} stays as it is; or leave out gitops.name for wiring of the agent's own.`,
+    },
+  );
 
 const elsewhere = (namespace: string) =>
   new Failure(

@@ -1,7 +1,7 @@
 /** Manifests as text: one stream for kubectl, or files with a kustomization. Pure. */
 
 import { formatYaml } from "../adapters/yaml/index.js";
-import type { InstallManifest, ManifestFile } from "./manifests.js";
+import type { InstallManifest, ManifestFile } from "./chart-file.js";
 
 /** Marks a file as one that may be written again. */
 export const HEAD = "# Written by runtime-agent install; written again by the next one.\n";

@@ -1,6 +1,9 @@
 /** What an installation leaves in the cluster, in the order in which it is deleted. Pure but for what installFiles reads. */
 
-import { type InstallManifest, installFiles } from "./manifests.js";
+import { CANARY_NAME, REVISION_NAME } from "../render/index.js";
+import type { InstallManifest } from "./chart-file.js";
+import { installFiles } from "./manifests.js";
+import { optionalFiles } from "./optional-files.js";
 import type { InstallSettings } from "./settings.js";
 
 /** The agent first, so that it writes nothing meanwhile; then the wiring; last what holds something. */
@@ -12,11 +15,15 @@ const ORDER = [
   "Application",
   "AppProject",
   "NetworkPolicy",
+  "SealedSecret",
   "ConfigMap",
   "RoleBinding",
   "ClusterRoleBinding",
   "Role",
   "ClusterRole",
+  // After the rights that it limits.
+  "ValidatingAdmissionPolicyBinding",
+  "ValidatingAdmissionPolicy",
   "ServiceAccount",
   "Lease",
 ];
@@ -33,27 +40,58 @@ const CONNECTION: InstallManifest = {
 /**
  * Names alone, for `kubectl delete -f -`, whichever way the agent runs. Without `purge` the Secrets, the connection and
  * the definitions stay, so that a new installation goes on where this one was. Namespaces always stay: others live there.
+ * `left` are Secrets that the agent brought to the cluster and that are there still.
  */
-export async function uninstallManifests(settings: InstallSettings, purge: boolean): Promise<InstallManifest[]> {
+export async function uninstallManifests(
+  settings: InstallSettings,
+  purge: boolean,
+  left: readonly { readonly namespace: string; readonly name: string }[] = [],
+): Promise<InstallManifest[]> {
   const ways = ["cronjob", "deployment"] as const;
-  const files = await Promise.all(ways.map((as) => installFiles({ ...settings, as, takeOver: false })));
+  // Which of the settings were others then is not known here: what is not there is passed over.
+  const any = { ...settings, takeOver: false, mode: settings.gitops === "argocd" ? settings.mode : "sops" } as const;
+  const files = [
+    ...(await Promise.all(ways.map((as) => installFiles({ ...any, as })))).flat(),
+    ...optionalFiles({ ...any, mode: "sops" }, { all: true }),
+    ...optionalFiles({ ...any, mode: "sops", admission: null }, { all: true }),
+  ];
   const kinds = purge ? [...ORDER, ...KEPT] : ORDER;
-  const named = [...files.flat().flatMap(({ manifests }) => manifests), CONNECTION].map(
-    ({ apiVersion, kind, metadata: { name, namespace } }): InstallManifest => ({
-      apiVersion,
-      kind,
-      metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
-    }),
-  );
-  const unique = new Map(named.map((manifest) => [JSON.stringify(manifest), manifest]));
-  return [...unique.values()]
-    .filter(({ kind }) => kinds.includes(kind))
-    .sort((one, other) => kinds.indexOf(one.kind) - kinds.indexOf(other.kind));
+  const named = [...files.flatMap(({ manifests }) => manifests), CONNECTION].map(nameOf);
+  const written = [...named.filter(({ kind }) => kinds.includes(kind)), ...fromGit(settings), ...left.map(asSecret)];
+  const unique = new Map(written.map((manifest) => [JSON.stringify(manifest), manifest]));
+  const rank = ({ kind }: InstallManifest) => [...ORDER, ...KEPT].indexOf(kind);
+  return [...unique.values()].sort((one, other) => rank(one) - rank(other));
+}
+
+const asSecret = (metadata: InstallManifest["metadata"]): InstallManifest => ({
+  apiVersion: "v1",
+  kind: "Secret",
+  metadata,
+});
+
+const nameOf = ({ apiVersion, kind, metadata: { name, namespace } }: InstallManifest): InstallManifest => ({
+  apiVersion,
+  kind,
+  metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+});
+
+/** What was applied off Git and is the agent's own: no Application has it, so that nobody misses it. */
+function fromGit({ applicationsNamespace: namespace, canary, mode }: InstallSettings): InstallManifest[] {
+  return [
+    // First, since its controller would make the Secret again. Where there is no such kind kubectl would fail.
+    ...(mode === "sealed-secrets" && canary
+      ? [{ apiVersion: "bitnami.com/v1alpha1", kind: "SealedSecret", metadata: { name: CANARY_NAME, namespace } }]
+      : []),
+    { apiVersion: "v1", kind: "Secret", metadata: { name: CANARY_NAME, namespace } },
+    { apiVersion: "v1", kind: "ConfigMap", metadata: { name: REVISION_NAME, namespace } },
+  ];
 }
 
 /** What people do with these manifests. */
-export function removalSteps({ gitops, repository }: InstallSettings, purge: boolean): string[] {
-  const path = repository?.path ?? "";
+export function removalSteps(
+  { gitops, gitPath }: InstallSettings,
+  { purge, command }: { readonly purge: boolean; readonly command: string },
+): string[] {
   return [
     ...(purge
       ? [
@@ -61,12 +99,14 @@ export function removalSteps({ gitops, repository }: InstallSettings, purge: boo
           "this deletes the Secret kyma-gateway-certs-cacert, too, which Istio's gateway reads: where events still come in, take it out",
         ]
       : ["the Secrets, the CompassConnection, the definitions and all Applications stay: install goes on from them"]),
-    `delete: runtime-agent uninstall …${purge ? " --purge" : ""} | kubectl delete --ignore-not-found -f -`,
-    ...(gitops === "none" && !purge
-      ? ["objects of Flux or Argo CD are named only with --gitops flux or --gitops argocd"]
+    `delete: ${command} | kubectl delete --ignore-not-found -f -`,
+    ...(gitops === "none"
+      ? [
+          `objects of Flux or Argo CD${purge ? ", and Secrets beside them such as that of the age key," : ""} are named only with --gitops flux or --gitops argocd, for wiring that install wrote`,
+        ]
       : []),
     ...(purge
-      ? [`take what is left out of Git by hand, the kustomization of nothing: git rm -r ${path || "PATH"}`]
+      ? [`take what is left out of Git by hand, the kustomization of nothing: git rm -r ${gitPath || "PATH"}`]
       : []),
   ];
 }

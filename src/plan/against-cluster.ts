@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ListedApplication, ListedSecret } from "../adapters/kubernetes/index.js";
 import { DIGEST_ANNOTATION } from "../base/index.js";
+import { equalSecrets } from "../common/same.js";
 import type { KubernetesObject } from "../render/index.js";
 
 /** Why the agent's object differs from the Go agent's on purpose. Documented in docs/tutorials/move-over.md. */
@@ -180,7 +181,7 @@ function compareSecret(object: KubernetesObject, found: ListedSecret | null): Co
     ...Object.entries(wanted).flatMap(([key, value]) => {
       const before = found.data.get(key);
       // What a recording left out counts as unchanged.
-      if (value === "" || before?.reveal() === value) return [];
+      if (value === "" || (typeof value === "string" && equalSecrets(before?.reveal(), value))) return [];
       return [difference(pathTo("data", key), before === undefined ? null : MASK, MASK)];
     }),
     ...[...found.data.keys()]

@@ -6,7 +6,11 @@ import type { Approval, HeldSet, HeldUnit } from "../state/index.js";
 export interface ApprovalInput {
   readonly runtimeID: string;
   readonly units: readonly ApprovableUnit[];
-  readonly memory: { readonly hold: HeldSet | null; readonly approvals: readonly Approval[] };
+  readonly memory: {
+    readonly hold: HeldSet | null;
+    readonly approvals: readonly Approval[];
+    readonly proposedApproval?: string | null;
+  };
   /** Hashes given by a file in Git. */
   readonly given: readonly string[];
   /** Random; used when the set is a new one. */
@@ -44,8 +48,10 @@ export function approvalOf({ runtimeID, units, memory, given, nonce, now }: Appr
     units: units.map(({ name, id, secret }) => ({ name, id, secret })),
   };
   const approval = memory.approvals.find(({ hash, expires }) => hash === hold.hash && new Date(expires) > now);
-  const isApproved = approval !== undefined || given.includes(hold.hash);
-  return { hold, isApproved, expires: approval?.expires ?? null };
+  // What a person let into a request is not taken out of it while it is being reviewed.
+  const isProposed = memory.proposedApproval === hold.hash;
+  const isApproved = approval !== undefined || isProposed || given.includes(hold.hash);
+  return { hold, isApproved, expires: isProposed ? null : (approval?.expires ?? null) };
 }
 
 const digest = (parts: readonly string[]) => sha256(JSON.stringify(parts)).slice(0, 32);

@@ -73,7 +73,10 @@ export interface DecisionInput {
     readonly reverted: "hold" | "overwrite";
     readonly destinationChange: "report" | "hold";
   };
-  readonly memory: Pick<Memory, "missing" | "hold" | "approvals" | "suspended" | "published" | "reverted">;
+  readonly memory: Pick<
+    Memory,
+    "missing" | "hold" | "approvals" | "proposedApproval" | "suspended" | "published" | "reverted"
+  >;
   /** Random; of a set that is held for the first time. */
   readonly nonce: string;
   readonly now: Date;

@@ -218,6 +218,9 @@ export function committedCounts(folders: ReadonlyMap<string, Folder>): { applica
   return { applications: folders.size, secrets: secrets.length };
 }
 
+/** How many of so many may go; one may always. */
+export const largestDeletion = (limit: number, whole: number): number => Math.max(1, Math.floor(limit * whole));
+
 /** By kind: of what was committed when the day began, at most the limit may go in the day; one may always. */
 export function isOverLimit(
   due: readonly Unit[],
@@ -226,7 +229,7 @@ export function isOverLimit(
   const records = ofTheDay(owned.deletions, remembered, now);
   const committed = committedCounts(folders);
   const exceeds = (wanted: number, spent: number, whole: number) =>
-    wanted > 0 && spent + wanted > Math.max(1, Math.floor(rules.limit * whole));
+    wanted > 0 && spent + wanted > largestDeletion(rules.limit, whole);
   const sum = (pick: (record: (typeof records)[number]) => number) =>
     records.reduce((all, each) => all + pick(each), 0);
   const folderUnits = due.filter(({ secret }) => secret === null).length;

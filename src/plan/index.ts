@@ -12,7 +12,25 @@ export { type Decision, type DecisionInput, decide, type Hold, type HoldReason }
 export type { DeletionRules } from "./deletion.js";
 export type { DestinationChange } from "./destination.js";
 export { revisionDigest } from "./digest.js";
-export { deletedBefore, learn, memoryFor, publishedBefore } from "./memory.js";
-export { makePlan, type Plan, type PlanOptions, plannedDigest } from "./plan.js";
-export { nextBatch, type Reencryption } from "./reencryption.js";
+export { type FoundSecret, type Leftovers, leftovers } from "./leftovers.js";
+export {
+  begunAnew,
+  deletedBefore,
+  learn,
+  memoryFor,
+  publishedBefore,
+  setOut,
+  usedApprovalOf,
+} from "./memory.js";
+export {
+  type ClusterPlace,
+  makePlan,
+  type OwnedManifest,
+  type Plan,
+  type PlanOptions,
+  placeOf,
+  plannedDigest,
+} from "./plan.js";
+export { isHeldBack, nextBatch, type Reencryption } from "./reencryption.js";
 export { suspendedNames, suspensionOf } from "./suspension.js";
+export { withLanded, withUnseen } from "./unseen.js";

@@ -4,6 +4,7 @@ import type { Remembered } from "../base/index.js";
 import type { Memory } from "../state/index.js";
 import { ofTheDay } from "./deletion.js";
 import type { Plan } from "./plan.js";
+import { seenOf } from "./unseen.js";
 
 /** Deleted Applications whose return by a `git revert` is told from a new one. */
 const REMEMBERED_DELETIONS = 1_000;
@@ -14,7 +15,14 @@ export function memoryFor(target: string, memory: Memory): Memory {
   const published = { target, serial: 0, deletions: [], applications: {}, others: {} };
   // Before the first one there is nothing that could be of another.
   const isFirst = memory.published.target === "";
-  return { ...memory, published, reverted: {}, applied: null, ...(isFirst ? {} : { missing: {}, hold: null }) };
+  return {
+    ...memory,
+    published,
+    underway: null,
+    reverted: {},
+    applied: null,
+    ...(isFirst ? {} : { missing: {}, hold: null, proposedApproval: null }),
+  };
 }
 
 /** Ids of Applications that the agent deleted, by the names that they had. */
@@ -35,23 +43,85 @@ export function publishedBefore({ published }: Memory): Remembered | null {
   };
 }
 
+/** The memory of who begins anew on purpose: nothing that stood there before was taken back by anybody. */
+export function begunAnew(memory: Memory): Memory {
+  const published = { ...memory.published, serial: 0, applications: {}, others: {} };
+  return { ...memory, published, underway: null, reverted: {} };
+}
+
+/**
+ * The approval that is used up: by what was published, or, where that is proposed, once nothing is held any more that the
+ * request was to let go.
+ */
+export function usedApprovalOf(memory: ApprovalMemory, plan: ApprovalPlan, isPublished: boolean): string | null {
+  if (plan.usedApproval !== null) return isPublished ? plan.usedApproval : null;
+  return plan.hold === null && !isStillHeld(memory, plan) ? memory.proposedApproval : null;
+}
+
+type ApprovalMemory = Pick<Memory, "proposedApproval" | "hold">;
+type ApprovalPlan = Pick<Plan, "hold" | "usedApproval" | "held" | "isTrusted">;
+
+/** Whether what the request is to let go is held by a cycle in which nobody could approve it, as while the inventory is rebuilt. */
+function isStillHeld({ proposedApproval, hold }: ApprovalMemory, { held, isTrusted }: ApprovalPlan): boolean {
+  if (proposedApproval === null || hold?.hash !== proposedApproval) return false;
+  return !isTrusted || held.some(({ id, name }) => hold.units.some((unit) => unit.id === id && unit.name === name));
+}
+
 export interface LearnOptions {
   /** Digest of repository, branch and path. */
   readonly target: string;
   /** False: the plan was made and not carried out, since a person suspended everything. */
   readonly isPublished: boolean;
+  /** Whether a request asks for the plan; undefined where that was not to be. @default not */
+  readonly proposed?: { readonly result: string } | null;
   readonly now: Date;
 }
 
+/**
+ * The memory to be kept before a commit goes out, which is null where it is proposed: pushed, it may be seen by the next
+ * cycle alone, which must know what it was, and what a person had put back by then.
+ */
+export function setOut(
+  memory: Memory,
+  plan: Plan,
+  { target, commit }: { target: string; commit: string | null },
+): Memory {
+  const before = memoryFor(target, memory);
+  const touched = new Set([...plan.created, ...plan.updated, ...plan.deleted]);
+  // Where nothing is remembered, the rest of them would stay unknown.
+  const isFirst = before.published.serial === 0;
+  const entries = Object.entries(plan.published).filter(([name]) => isFirst || touched.has(name));
+  return {
+    ...before,
+    published: isFirst ? before.published : seenOf(before, plan),
+    reverted: plan.decision.reverted,
+    underway: {
+      commit,
+      serial: plan.inventory.serial,
+      deletions: plan.inventory.deletions,
+      applications: Object.fromEntries(entries),
+    },
+  };
+}
+
 /** The memory after a cycle that reached its end. Whoever approved something meanwhile is not forgotten. */
-export function learn(memory: Memory, plan: Plan, { target, isPublished, now }: LearnOptions): Memory {
+export function learn(memory: Memory, plan: Plan, { target, isPublished, proposed = null, now }: LearnOptions): Memory {
   const { hold, usedApproval } = plan;
   const { missing, reverted } = plan.decision;
-  const valid = memory.approvals.filter(({ expires }) => new Date(expires) > now);
-  const { published } = memoryFor(target, memory);
-  const seen = { ...memory, published, missing, reverted, approvals: valid };
+  const used = usedApprovalOf(memory, plan, isPublished);
+  const valid = memory.approvals.filter(({ hash, expires }) => new Date(expires) > now && hash !== used);
+  const before = memoryFor(target, memory);
+  // A memory that was lost begins with what this cycle publishes.
+  const isLost = before.published.serial === 0 && isPublished;
+  const published = isLost ? before.published : seenOf(before, plan);
+  // A person who closes the request takes back what it was to let go.
+  const isOver = used !== null || (proposed?.result === "unchanged" && usedApproval !== null);
+  const kept = isOver ? null : memory.proposedApproval;
+  const isHeldYet = isStillHeld(memory, plan);
+  const proposedApproval = proposed?.result === "proposed" ? (usedApproval ?? (isHeldYet ? kept : null)) : kept;
+  const seen = { ...memory, published, missing, reverted, approvals: valid, proposedApproval };
   // What was approved has not passed yet.
-  if (!isPublished) return usedApproval === null ? { ...seen, hold } : seen;
+  if (!isPublished) return usedApproval !== null || isHeldYet ? seen : { ...seen, hold };
   const all = Object.entries({ ...published.applications, ...plan.published });
   const deleted = all.filter(([, { tree }]) => tree === "").map(([name]) => name);
   const forgotten = new Set(deleted.slice(0, Math.max(0, deleted.length - REMEMBERED_DELETIONS)));
@@ -61,7 +131,7 @@ export function learn(memory: Memory, plan: Plan, { target, isPublished, now }: 
     // What was written again is put back no more.
     reverted: Object.fromEntries(Object.entries(reverted).filter(([name]) => !Object.hasOwn(plan.published, name))),
     hold,
-    approvals: valid.filter(({ hash }) => hash !== usedApproval),
+    underway: null,
     // Never lower: what a person took back stays known as such.
     published: {
       target,

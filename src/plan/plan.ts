@@ -10,6 +10,8 @@ import {
   INVENTORY_PATH,
   type Inventory,
   type InventoryFile,
+  isSecretPath,
+  overForeign,
   sealKeyID,
   secretNameOf,
   treeDigest,
@@ -25,15 +27,16 @@ import {
   kustomizationText,
   REVISION_PATH,
   revisionText,
+  SOPS_CONFIG_PATH,
 } from "../render/index.js";
-import type { ClusterManifest, SealedApplication, SealedFile, WaitingFile } from "../seal/index.js";
+import type { ClusterManifest, SealedApplication, SealedFile, SealedFor, WaitingFile } from "../seal/index.js";
 import type { DeletionRecord, HeldSet, Memory, PublishedApplication } from "../state/index.js";
 import type { ApprovalState } from "./approval.js";
 import type { Decision, Hold } from "./decision.js";
 import { committedCounts, ofTheDay } from "./deletion.js";
 import type { DestinationChange } from "./destination.js";
 import { revisionDigest } from "./digest.js";
-import { type Reencryption, reencryptionOf } from "./reencryption.js";
+import { isHeldBack, type Reencryption, reencryptionOf } from "./reencryption.js";
 import { type Settlement, type SettleOptions, settle } from "./settle.js";
 
 export interface Plan {
@@ -80,21 +83,33 @@ export interface Plan {
   readonly files: readonly InventoryFile[];
   /** Likewise of the tree as it is. */
   readonly committedFiles: readonly InventoryFile[];
+  /** Of the inventory of the tree as it is; 0 where there is none to be trusted. */
+  readonly committedSerial: number;
+  /** False: the inventory was rebuilt, and nothing is deleted. */
+  readonly isTrusted: boolean;
   /** When it was made. */
   readonly at: Date;
 }
 
 export interface ClusterChanges {
-  readonly apply: readonly ClusterManifest[];
+  readonly apply: readonly OwnedManifest[];
   readonly remove: readonly ClusterPlace[];
   /** Secrets that stand in Git from now on: whoever applies them from there may also take them away again. */
   readonly release: readonly ClusterPlace[];
 }
 
-interface ClusterPlace {
+/** With the Application that it belongs to. */
+export interface OwnedManifest extends ClusterManifest {
+  readonly owner: { readonly id: string; readonly name: string };
+}
+
+export interface ClusterPlace {
   readonly namespace: string;
   readonly name: string;
 }
+
+/** As one word, by which places are compared and told. */
+export const placeOf = ({ namespace, name }: ClusterPlace): string => `${namespace}/${name}`;
 
 export interface PlanOptions extends SettleOptions {
   readonly drift: Drift;
@@ -104,14 +119,15 @@ export interface PlanOptions extends SettleOptions {
   readonly degraded: readonly Degraded[];
   /** The canary to be written (sealed over `plannedDigest`); "unsealed" before that. @default none is wanted */
   readonly canary?: SealedFile | "unsealed";
-  /** Keyed name of mode and recipients in use. */
-  readonly sealing: string;
+  readonly sealedFor: SealedFor;
   /** Secrets sealed for others, of which the values are known. */
   readonly waiting: readonly WaitingFile[];
   /** Paths of those that are sealed anew in this cycle. @default none */
   readonly batch?: ReadonlySet<string>;
-  /** Text of further files that belong to no Application, by path. @default none */
-  readonly common?: ReadonlyMap<string, string>;
+  /** Text of further files that belong to no Application, by path; null for what is not to be there. @default none */
+  readonly common?: ReadonlyMap<string, string | null>;
+  /** Readable Secrets are what the user asked for. @default false */
+  readonly readable?: boolean;
   /** Namespace of the revision ConfigMap. */
   readonly namespace: string;
   /** What is remembered of earlier commits. */
@@ -157,7 +173,12 @@ export function makePlan(options: PlanOptions): Plan {
     held: settled.held,
     setAside: settled.setAside,
     degraded: options.degraded.filter(({ id }) => ids.has(id)),
-    reencryption: reencryptionOf(tree.rows.values(), { ...options, batch: options.batch ?? new Set() }),
+    reencryption: reencryptionOf(tree.rows.values(), {
+      ...options,
+      batch: options.batch ?? new Set(),
+      forgotten: forgottenOnes(tree.writes, options),
+      readable: options.readable === true,
+    }),
     digest: tree.digest,
     committedDigest: owned.files.length === 0 ? null : revisionDigest(owned.files),
     decision,
@@ -172,6 +193,8 @@ export function makePlan(options: PlanOptions): Plan {
     inventory: tree.inventory,
     files: [...tree.rows.values()],
     committedFiles: owned.files,
+    committedSerial: owned.trusted ? owned.serial : 0,
+    isTrusted: owned.trusted,
     at: options.now,
   };
 }
@@ -185,12 +208,13 @@ function clusterChanges(
   rows: ReadonlyMap<string, InventoryFile>,
   { owned, base }: PlanOptions,
 ): ClusterChanges {
-  const apply = published.flatMap(({ files }) => files.flatMap(({ manifest }) => manifest ?? []));
-  const staying = new Set([...rows.values()].map(({ path }) => secretNameOf(path)));
+  const apply = published.flatMap(({ application: { id, name }, files }) =>
+    files.flatMap(({ manifest }) => (manifest === undefined ? [] : [{ ...manifest, owner: { id, name } }])),
+  );
+  const isStaying = standingIn(rows.values());
   const remove = owned.files.flatMap(({ path, cluster }) => {
     const name = secretNameOf(path);
-    // Under another path it is the same Secret, as when its Application has another name and is cut alike.
-    const isGone = cluster !== undefined && base.inCluster.has(path) && !staying.has(name);
+    const isGone = cluster !== undefined && base.inCluster.has(path) && !isStaying({ namespace: cluster, name });
     return isGone ? [{ namespace: cluster, name }] : [];
   });
   const release = owned.files.flatMap(({ path, cluster }) => {
@@ -199,6 +223,27 @@ function clusterChanges(
     return isInGit ? [{ namespace: cluster, name: secretNameOf(path) }] : [];
   });
   return { apply, remove, release };
+}
+
+/**
+ * True for the place of a Secret of these rows. Under another path it is the same one, as when its Application has another
+ * name and is cut alike; in another namespace it is another one. A file does not tell where it is applied to: by its name
+ * it stands anywhere.
+ */
+export function standingIn(rows: Iterable<InventoryFile>): (place: ClusterPlace) => boolean {
+  const places = new Set(
+    [...rows].map(({ path, cluster = "" }) => placeOf({ namespace: cluster, name: secretNameOf(path) })),
+  );
+  return ({ namespace, name }) =>
+    places.has(placeOf({ namespace, name })) || places.has(placeOf({ namespace: "", name }));
+}
+
+/** Secrets that are written though Git has them, since a rebuilt inventory tells nothing of their values. */
+function forgottenOnes(writes: ReadonlyMap<string, unknown>, { owned }: PlanOptions): ReadonlySet<string> {
+  const unknown = owned.trusted
+    ? []
+    : owned.files.filter(({ path, fingerprint }) => isSecretPath(path) && fingerprint === undefined);
+  return new Set(unknown.map(({ path }) => path).filter((path) => writes.has(path)));
 }
 
 /** An approval is used up when something passes by it, and void when a second look contradicts it. */
@@ -264,6 +309,9 @@ interface Files {
   readonly digest: string;
 }
 
+/** Files of no Application that are there only as long as they are asked for. */
+const OPTIONAL: ReadonlySet<string> = new Set([CANARY_PATH, SOPS_CONFIG_PATH]);
+
 /** Blob ids kept of what stood in a place before. */
 const FORMER = 5;
 
@@ -291,21 +339,32 @@ function assemble(settled: Settlement, options: PlanOptions): Files {
   const addCommon = (path: string, text: string) => {
     const content = Buffer.from(text);
     const blob = base.blobID(content);
+    const isOptional = options.common?.has(path) === true && base.listing.get(path) !== blob;
+    if (isOptional && overForeign(base, new Set(before.keys()))(path)) throw foreign(path);
     rows.set(path, { path, id: null, blob, sha256: sha256(content) });
     if (base.listing.get(path) !== blob) writes.set(path, content);
   };
 
   for (const row of settled.staying) add(asItStands(row, drift), null);
+  // Beside rows that were rebuilt nothing goes, not even what nobody wants any more.
+  const lasting = owned.trusted ? [] : owned.files.filter(({ path }) => OPTIONAL.has(path) && base.listing.has(path));
+  for (const row of lasting) add(asItStands(row, drift), null);
   for (const row of absentRows(settled, options)) add(row, null);
   for (const { row, content } of settled.published.flatMap(({ files }) => files)) add(row, content);
   addCommon(ATTRIBUTES_PATH, ATTRIBUTES_TEXT);
-  for (const [path, text] of options.common ?? []) addCommon(path, text);
+  for (const [path, text] of options.common ?? []) {
+    const standing = before.get(path);
+    if (!isHeldBack(options)) {
+      if (text !== null) addCommon(path, text);
+    } else if (standing !== undefined && base.listing.has(path)) rows.set(path, asItStands(standing, drift));
+  }
   const there = () => [...rows.values()].filter(({ absent }) => absent !== true);
   const manifests = there()
     .filter(({ cluster }) => cluster === undefined)
     .map(({ path }) => path)
     .filter((path) => applicationOf(path) !== null);
-  addCommon(KUSTOMIZATION_PATH, kustomizationText(canary === undefined ? manifests : [...manifests, CANARY_PATH]));
+  const hasCanary = canary !== undefined || rows.has(CANARY_PATH);
+  addCommon(KUSTOMIZATION_PATH, kustomizationText(hasCanary ? [...manifests, CANARY_PATH] : manifests));
   const digest = revisionDigest(there());
   addCommon(REVISION_PATH, revisionText(digest, namespace));
   if (canary !== undefined && canary !== "unsealed") add(canary.row, canary.content);
@@ -390,7 +449,16 @@ function absentRows({ published, due }: Settlement, { base, owned, decision }: P
 /** The row of a file that is written, with what the agent wrote there before. */
 function withFormer(row: InventoryFile, before: InventoryFile | undefined): InventoryFile {
   if (before === undefined) return row;
+  // What was sealed for others, or not at all, leaves no digest behind: of a readable file it would let people try values.
+  if (isSecretPath(row.path) && before.sealing !== row.sealing) return row;
   const latest = before.written ?? before.blob;
   const former = [latest, ...(before.former ?? [])].filter((blob) => blob !== row.blob);
   return former.length === 0 ? row : { ...row, former: [...new Set(former)].slice(0, FORMER) };
 }
+
+const foreign = (path: string) =>
+  new Failure(`"${path}" in git.path was not written by the agent, which would put its own there`, {
+    code: "BaseUnusable",
+    stage: "plan",
+    hint: "Move it away, or set secrets.sops.configFile to false.",
+  });

@@ -4,7 +4,7 @@ import { applicationOf, applicationPath, type DriftedFile, treeDigest } from "..
 import { Failure } from "../common/failure.js";
 import { own } from "../common/own.js";
 import { forTerminal } from "../common/quote.js";
-import type { Memory, PublishedApplication, Reverted } from "../state/index.js";
+import { type Memory, type PublishedApplication, type Reverted, UNKNOWN_INTENT } from "../state/index.js";
 import type { DecisionInput, HoldReason } from "./decision.js";
 import { suspendedNames } from "./suspension.js";
 
@@ -110,7 +110,8 @@ function findReverted(input: StandingInput): Record<string, Reverted> {
     const isTakenBack =
       older.has(name) ||
       (published !== undefined && (isPutBack || isMergedBack(name, published) || isBroughtBack(name, published)));
-    const said = called === name ? published?.intent : own(applications, called)?.intent;
+    const last = called === name ? published?.intent : own(applications, called)?.intent;
+    const said = last === UNKNOWN_INTENT ? undefined : last;
     const fresh = { tree, intent: said ?? intent ?? "", since: now.toISOString(), resumed: false };
     const entry = known?.tree === tree ? known : isTakenBack ? fresh : null;
     if (entry !== null && (intent === null || intent === entry.intent)) reverted[name] = entry;

@@ -4,6 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Repository } from "../adapters/git/index.js";
 import type { Base } from "../base/index.js";
 import { Failure } from "../common/failure.js";
+import { readTip, stoppedBeforePush, wasDone } from "./tip.js";
 
 export type Publication =
   | { readonly kind: "commit"; readonly id: string; readonly branch: string }
@@ -20,6 +21,8 @@ export interface PublishOptions {
   readonly author: { readonly name: string; readonly email: string };
   readonly date: Date;
   readonly signal: AbortSignal;
+  /** Called with the commit that is about to be pushed. @default nothing */
+  readonly beforePush?: (commit: string) => Promise<void>;
 }
 
 /**
@@ -28,25 +31,29 @@ export interface PublishOptions {
  */
 export async function publishCommit(options: PublishOptions): Promise<Publication> {
   const { repository, base, message, author, date, signal } = options;
-  const { branch, path: root, tip } = base;
+  const { branch, path: root, tip, expected } = base;
   const writes = await differing(options.writes, base);
   const deletes = options.deletes.filter((path) => base.listing.has(path) && !options.writes.has(path));
-  if (writes.size === 0 && deletes.length === 0) return { kind: "nothing" };
-  const commit = await repository.commit({ parent: tip, branch, author, date, message, root, writes, deletes });
-  if (signal.aborted) throw aborted();
+  const isSame = writes.size === 0 && deletes.length === 0;
+  if (isSame && tip === expected) return { kind: "nothing" };
+  // A branch that is made where nothing is to be changed stands on the other one's tip.
+  const commit =
+    isSame && tip !== null
+      ? tip
+      : await repository.commit({ parent: tip, branch, author, date, message, root, writes, deletes });
+  if (commit !== tip) await options.beforePush?.(commit);
+  if (signal.aborted) throw stoppedBeforePush();
   const publication: Publication = { kind: "commit", id: commit, branch };
   try {
-    await repository.push({ branch, commit, expected: tip });
+    await repository.push({ branch, commit, expected });
   } catch (thrown) {
-    // An answer that was lost on the way back leaves it open whether the push was done: the branch knows.
-    const open = thrown instanceof Failure && thrown.retryable && thrown.code !== "PushRejected";
-    if (open && (await readTip(repository, branch)) === commit) return publication;
+    if (await wasDone(thrown, { repository, branch, commit })) return publication;
     throw thrown;
   }
   // The server said that it took the commit. A third tip is fine, for somebody may have built on it since, and so is a
   // second look that failed (undefined). An old tip is not: then something between took the push and dropped it.
   const now = await readTip(repository, branch);
-  if (now === tip || now === null) {
+  if (now === expected || now === null) {
     throw new Failure("the server took the push, but the branch did not move", {
       code: "GitFailed",
       stage: "publish",
@@ -72,20 +79,3 @@ async function differing(writes: ReadonlyMap<string, Buffer>, base: Base): Promi
   }
   return kept;
 }
-
-/** The branch's tip as the server shows it, null without one, undefined when the server cannot be asked. */
-async function readTip(repository: Repository, branch: string): Promise<string | null | undefined> {
-  try {
-    const { tips } = await repository.remote();
-    return tips.get(branch) ?? null;
-  } catch {
-    return undefined;
-  }
-}
-
-const aborted = () =>
-  new Failure("stopped before the push; nothing was sent", {
-    code: "Aborted",
-    stage: "publish",
-    hint: "Run again to go on.",
-  });

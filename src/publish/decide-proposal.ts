@@ -15,6 +15,10 @@ export interface Situation {
     readonly intent: string | null;
     /** The tip of the target branch that it stands on. */
     readonly base: string | null;
+    /** Its tip was merged, so that the target has that commit. */
+    readonly isSpent: boolean;
+    /** The target's history does not have any more what it stands on: to merge it would bring that in again. */
+    readonly isCutOff: boolean;
   };
   /** The open one; null when there is none. */
   readonly open: { readonly intent: string | null; readonly hasConflict: boolean } | null;
@@ -31,7 +35,7 @@ export type ProposalStep =
   | { readonly do: "tidy" }
   /** A person's commit stands on the branch. */
   | { readonly do: "wait" }
-  /** A person said no to exactly this. */
+  /** A person said no to exactly this; what is open asks for something that is not wanted any more. */
   | { readonly do: "respect" }
   | { readonly do: "propose"; readonly push: boolean; readonly open: boolean; readonly edit: boolean };
 
@@ -51,18 +55,23 @@ const nothingLeft: Rule = (situation) => {
 
 const refused: Rule = ({ open, isRefused }) => (open === null && isRefused ? { do: "respect" } : null);
 
+// A person's commit on the branch comes first.
+const refusedBefore: Rule = ({ isRefused }) => (isRefused ? { do: "respect" } : null);
+
 const touched: Rule = (situation) => (isTouched(situation) ? { do: "wait" } : null);
 
 const propose: Rule = ({ intent, base, branch, open }) => {
   const isWritten = branch.exists && branch.isOurs && branch.intent === intent;
   // On the same base the commit would be the same, and so would the conflict: the host has not looked again yet.
   const isOutdated = open?.hasConflict === true && branch.base !== base;
-  const push = !isWritten || isOutdated;
+  // What the target had and lost again brings nothing in: a new request stands on what is there now.
+  const isOld = open === null && (branch.isSpent || branch.base !== base);
+  const push = !isWritten || isOutdated || isOld || branch.isCutOff;
   return { do: "propose", push, open: open === null, edit: open !== null && open.intent !== intent };
 };
 
 /** In this order: the first verdict stands. */
-const rules: readonly Rule[] = [nothingLeft, refused, touched, propose];
+const rules: readonly Rule[] = [nothingLeft, refused, touched, refusedBefore, propose];
 
 export function decideProposal(situation: Situation): ProposalStep {
   for (const rule of rules) {

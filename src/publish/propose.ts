@@ -1,14 +1,25 @@
 /** Publishes by one rolling request to merge the agent's own branch: gathers, decides, carries out. */
 
-import type { Repository } from "../adapters/git/index.js";
 import { type GitHost, type HostRequest, waitUntil } from "../adapters/hosts/index.js";
-import type { Base, OwnBranch } from "../base/index.js";
-import type { Clock } from "../common/clock.js";
 import { Failure } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
 import type { Proposal, ProposedRequest, WrittenProposal } from "../state/index.js";
 import { decideProposal } from "./decide-proposal.js";
-import { formatMarker, markedRuntime, readMarker } from "./marker.js";
+import { leaveFormer } from "./former.js";
+import { BLOCKED_LABEL, clashes, descends, intentHere, isInBase, isLetGo, isStill, lookUp } from "./look-up.js";
+import { markedRuntime, readMarker } from "./marker.js";
+import type { Keep, ProposeOptions } from "./options.js";
+import { isLeft, pushBranch, removeBranch } from "./own-branch.js";
+import {
+  fulfil,
+  ledElsewhere,
+  openRequest,
+  refusedBefore,
+  tellBlocked,
+  wishesOf,
+  withdraw,
+  wordsOf,
+} from "./request.js";
 
 export interface ProposedPublication {
   readonly kind: "proposal";
@@ -21,45 +32,13 @@ export interface ProposedPublication {
   readonly notes: readonly string[];
 }
 
-export interface ProposeOptions {
-  readonly repository: Repository;
-  readonly host: GitHost;
-  readonly base: Base;
-  readonly own: OwnBranch;
-  readonly runtimeID: string;
-  /** Of `intentDigest`. */
-  readonly intent: string | null;
-  readonly writes: ReadonlyMap<string, Buffer>;
-  readonly deletes: readonly string[];
-  readonly message: string;
-  readonly author: { readonly name: string; readonly email: string };
-  /** The words of the request, no longer than the limits; asked for only when they are needed. */
-  readonly words: (limits: GitHost["limits"]) => Promise<{ readonly title: string; readonly body: string }>;
-  readonly settings: {
-    readonly labels: readonly string[];
-    readonly reviewers: readonly string[];
-    readonly draft: boolean;
-    readonly autoMerge: boolean;
-  };
-  /** What is known of this branch. */
-  readonly memory: Proposal;
-  /** Stores what is known, before the agent relies on it. */
-  readonly keep: (memory: Proposal) => Promise<void>;
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-}
-
-/** On a request that waits for a person. Who takes it off lets the agent replace that person's commits. */
-export const BLOCKED_LABEL = "runtime-agent-blocked";
-
-/** Room for the marker and the empty line behind it. */
-const MARKER_ROOM = 200;
-
 /** Throws a Failure: `PushRejected` when the branch moved meanwhile, what the host throws, `TwoAgents` for another agent's request. */
 export async function publishProposal(options: ProposeOptions): Promise<ProposedPublication> {
   const { memory, keep, clock } = options;
   const { notBefore } = memory;
-  if (notBefore !== null && new Date(notBefore) > clock.now()) throw tooEarly(notBefore);
+  // Never for longer than a host may ask for, whatever happened to the clock since.
+  const wait = notBefore === null ? 0 : Date.parse(notBefore) - clock.now().getTime();
+  if (notBefore !== null && wait > 0 && wait <= LONGEST) throw tooEarly(notBefore);
   // What was pushed before the host refused stays known.
   let latest = memory;
   const keeping = async (next: Proposal) => {
@@ -75,23 +54,54 @@ export async function publishProposal(options: ProposeOptions): Promise<Proposed
   }
 }
 
+/** In milliseconds. */
+const LONGEST = 60 * 60 * 1000;
+
 async function propose(options: ProposeOptions): Promise<ProposedPublication> {
   const { host, base, own, intent, runtimeID } = options;
-  let memory: Proposal = { ...options.memory, notBefore: null };
-  const keep = async (changes: Partial<Proposal>) => {
-    memory = { ...memory, ...changes };
-    await options.keep(memory);
+  let memory: Proposal = {
+    ...options.memory,
+    notBefore: null,
+    formerTarget: options.memory.formerTarget ?? options.target,
   };
+  let saved = options.memory;
+  const keep: Keep = async (changes) => {
+    memory = { ...memory, ...changes };
+    // A cycle that finds nothing new writes nothing.
+    if (JSON.stringify(memory) === JSON.stringify(saved)) return;
+    await options.keep(memory);
+    saved = memory;
+  };
+  const formerNotes = await leaveFormer(options, memory, keep);
   // The push before the last stop may have been done or not: the tip tells.
-  const written = [memory.pending, memory.written].find((each) => each !== null && each.commit === own.tip) ?? null;
-  const isIdle = intent === null && own.tip === null && memory.request?.state !== "open";
-  if (isIdle) return { kind: "proposal", result: "unchanged", commit: null, pullRequest: null, notes: [] };
+  let written = [...memory.pending, memory.written].find((each) => each?.commit === own.tip) ?? null;
+  const isTidy = own.tip === null || isLeft(options, memory);
+  const isIdle = intent === null && isTidy && memory.request?.state !== "open";
+  if (isIdle) {
+    await keep({});
+    return { kind: "proposal", result: "unchanged", commit: null, pullRequest: null, notes: formerNotes };
+  }
 
-  const { open, last, isRefused } = await lookUp(options, memory);
-  const marker = open === null ? null : readMarker(open.body);
-  if (marker !== null && marker.runtime !== markedRuntime(runtimeID)) throw anotherAgents(host, open?.number ?? 0);
+  const { open, astray, last, isRefused } = await lookUp(options, memory);
+  // Whichever shows the branch to people.
+  const shown = open ?? astray;
+  const marker = shown === null ? null : readMarker(shown.body);
+  if (marker !== null && marker.runtime !== markedRuntime(runtimeID)) throw anotherAgents(host, shown?.number ?? 0);
   const isReleased =
-    own.tip !== null && !own.isOurs && (isLetGo(own.tip, memory, open, last) || (await isInBase(options, memory)));
+    own.tip !== null && !own.isOurs && (isLetGo(own.tip, memory, shown, last) || (await isInBase(options, memory)));
+  const isSpent =
+    last !== null && last.state === "merged" && last.head === own.tip && own.tip !== null && last.base === base.branch;
+  // Merged while this cycle ran, which decided on what the target was before.
+  if (open === null && isSpent && written?.base === base.tip && !(await isStill(options))) {
+    throw mergedMeanwhile(base.branch);
+  }
+  const isCutOff = open !== null && intent !== null && written !== null && !(await descends(options, written));
+  let hasConflict = open?.hasConflict === true;
+  if (open?.isDraft === true && open.hasConflict === null && own.isOurs && typeof written?.base === "string") {
+    const isLookedAt = base.tip === written.base || base.tip === written.seen;
+    hasConflict = intent !== null && !isLookedAt && !isCutOff && (await clashes(options, written.base));
+  }
+  if (written !== null && intent !== null && !isCutOff && open !== null) written = { ...written, seen: base.tip };
   const step = decideProposal({
     intent,
     base: base.tip,
@@ -99,13 +109,18 @@ async function propose(options: ProposeOptions): Promise<ProposedPublication> {
       exists: own.tip !== null,
       isOurs: own.isOurs,
       isReleased,
-      intent: written?.intent ?? null,
+      intent: intentHere(options, memory, written),
       base: written?.base ?? null,
+      isSpent,
+      isCutOff,
     },
-    open: open && { intent: marker?.intent ?? null, hasConflict: open.hasConflict === true },
+    open: open && { intent: intentHere(options, memory, marker), hasConflict },
     isRefused,
   });
-  const current = open ?? last;
+  // What a person put on the branch may be wanted where it leads to.
+  const isTouched = own.tip !== null && !own.isOurs && !isReleased;
+  if (astray !== null && !isTouched) await withdraw(options, astray, memory, keep, ledElsewhere(base.branch));
+  const current = open ?? (isTouched ? astray : null) ?? last;
   const told = (
     result: ProposedPublication["result"],
     request: HostRequest | null,
@@ -113,69 +128,60 @@ async function propose(options: ProposeOptions): Promise<ProposedPublication> {
     commit: ProposedPublication["commit"] = null,
   ): ProposedPublication => {
     const pullRequest = request && { ...remembered(request), branch: own.branch };
-    return { kind: "proposal", result, commit, pullRequest, notes };
+    return { kind: "proposal", result, commit, pullRequest, notes: [...formerNotes, ...notes] };
   };
   const request = current && remembered(current);
 
   switch (step.do) {
     case "rest": {
-      await keepIfNew(options.memory, { ...memory, request }, keep);
-      const touched = own.tip !== null && !isReleased ? [touchedNote(own.branch, open, host)] : [];
+      await keep({ request });
+      const touched = own.tip !== null && !isReleased ? [touchedNote(own.branch, shown, host)] : [];
       return told("unchanged", open, touched);
     }
     case "withdraw": {
-      if (open !== null) {
-        await host.comment(open.number, WITHDRAWN);
-        await host.close(open.number);
-      }
+      if (open !== null) await withdraw(options, open, memory, keep);
+      const closed = open && { ...open, state: "closed" as const };
+      await keep({ request: closed && remembered(closed), undone: null, blocked: null });
       // The branch of a person stays.
-      if (own.isOurs) await removeBranch(options);
-      await keep({
-        request: open && { ...remembered(open), state: "closed" },
-        written: null,
-        pending: null,
-        blocked: null,
-      });
-      return told("unchanged", open && { ...open, state: "closed" });
+      return told("unchanged", closed, own.isOurs ? await removeBranch(options, memory, keep) : []);
     }
     case "tidy":
-      await removeBranch(options);
-      await keep({ request, written: null, pending: null, blocked: null });
-      return told("unchanged", null);
+      await keep({ request, undone: null, blocked: null });
+      return told("unchanged", null, await removeBranch(options, memory, keep));
     case "respect":
-      await keepIfNew(options.memory, { ...memory, request }, keep);
-      return told("unchanged", last, [refusedNote(host, last)]);
+      if (open === null) {
+        await keep({ request });
+        return told("unchanged", last, [refusedNote(host, last)]);
+      }
+      await withdraw(options, open, memory, keep, refusedBefore(last === null ? "" : numbered(host, last.number)));
+      await keep({ request: last && remembered(last), undone: null, blocked: null });
+      return told("unchanged", last, [refusedNote(host, last), ...(await removeBranch(options, memory, keep))]);
     case "wait": {
-      const blocked = await tellBlocked(options, memory, open);
-      await keepIfNew(options.memory, { ...memory, request, blocked }, keep);
-      return told("blocked", open, [touchedNote(own.branch, open, host)]);
+      const blocked = await tellBlocked(options, memory, shown, keep);
+      await keep({ request, blocked });
+      return told("blocked", shown, [touchedNote(own.branch, shown, host)]);
     }
     case "propose": {
       let pushed: WrittenProposal | null = null;
-      if (step.push) {
-        pushed = await push(options, memory.written, keep);
-        await keep({ written: pushed, pending: null });
-      } else if (written !== memory.written) await keep({ written, pending: null });
+      if (step.push) pushed = await pushBranch(options, memory, keep);
+      else if (written !== memory.written) await keep({ written, pending: [] });
       const commit = pushed && { id: pushed.commit, branch: own.branch };
-      const notes: string[] = [];
-      const result = open === null || step.open ? await openRequest(options, notes) : open;
-      if (step.edit) await host.update(result.number, await wordsOf(options));
+      const isNew = open === null || step.open;
+      // Before: the answer may be lost.
+      if (isNew) await keep({ undone: wishesOf(options) });
+      const result = open === null || step.open ? await openRequest(options) : open;
+      if (step.edit) await host.update(result.number, { ...(await wordsOf(options, result)), draft: result.isDraft });
       if (memory.blocked !== null && open?.labels.includes(BLOCKED_LABEL) === true) {
         await host.unlabel(open.number, BLOCKED_LABEL);
       }
-      await keepIfNew(options.memory, { ...memory, request: remembered(result), blocked: null }, keep);
+      // Closed by deleting the branch that was blocked: that let the agent go on, and refused nothing.
+      const letGo = memory.blocked !== null && own.tip === null ? [memory.request?.number ?? 0] : [];
+      const withdrawn = [...new Set([...memory.withdrawn, ...letGo])].filter((number) => number !== result.number);
+      await keep({ request: remembered(result), withdrawn, blocked: null, unremoved: null });
+      const notes = memory.undone === null ? [] : await fulfil(options, result.number, memory.undone, keep);
       return told("proposed", result, notes, commit);
     }
   }
-}
-
-/** Writes only what differs: a cycle that finds nothing new writes nothing. */
-async function keepIfNew(
-  before: Proposal,
-  now: Proposal,
-  keep: (changes: Partial<Proposal>) => Promise<void>,
-): Promise<void> {
-  if (JSON.stringify(before) !== JSON.stringify(now)) await keep(now);
 }
 
 const remembered = ({ number, url, state, openedAt }: HostRequest): ProposedRequest => ({
@@ -184,161 +190,6 @@ const remembered = ({ number, url, state, openedAt }: HostRequest): ProposedRequ
   state,
   openedAt,
 });
-
-interface Found {
-  readonly open: HostRequest | null;
-  /** The newest that is not open, as far as it was asked for. */
-  readonly last: HostRequest | null;
-  readonly isRefused: boolean;
-}
-
-/** At most two calls: the request that the agent remembers, and the list of all where that one is not open any more. */
-async function lookUp({ host, base, own, intent }: ProposeOptions, { request, blocked }: Proposal): Promise<Found> {
-  const known = request === null ? null : await host.get(request.number);
-  if (known?.state === "open" && own.tip !== null) return { open: known, last: null, isRefused: false };
-  // Who deleted the branch closed the request. Some hosts do that themselves, a moment later, and would close what is pushed then.
-  if (known?.state === "open") await host.close(known.number);
-  const former: HostRequest | null = known?.state === "open" ? { ...known, state: "closed" } : known;
-  // To delete a branch with one's own commit on it is the way to let the agent go on.
-  const isLetGo = (each: HostRequest) => blocked !== null && own.tip === null && each.number === request?.number;
-  const isRefusedBy = (each: HostRequest) =>
-    each.state === "closed" && intent !== null && !isLetGo(each) && readMarker(each.body)?.intent === intent;
-  if (former !== null && (intent === null || isRefusedBy(former))) {
-    return { open: null, last: former, isRefused: intent !== null };
-  }
-  const all = await host.find(own.branch, base.branch);
-  const open = all.find(({ state, number }) => state === "open" && number !== former?.number) ?? null;
-  const merged = all.findIndex(({ state }) => state === "merged");
-  const since = merged < 0 ? all : all.slice(0, merged);
-  const refusal = since.find(isRefusedBy);
-  return { open, last: refusal ?? former ?? all[0] ?? null, isRefused: open === null && refusal !== undefined };
-}
-
-/** A person took the label off; or what stands on the branch was merged with its request. */
-function isLetGo(tip: string, { blocked }: Proposal, open: HostRequest | null, last: HostRequest | null): boolean {
-  if (last?.state === "merged" && last.head === tip) return true;
-  return (
-    open !== null &&
-    blocked !== null &&
-    blocked.tip === tip &&
-    blocked.isLabelled &&
-    !open.labels.includes(BLOCKED_LABEL)
-  );
-}
-
-/** True when everything in which the branch differs from what the agent wrote stands in the base, too. */
-async function isInBase({ repository, base, own }: ProposeOptions, { written }: Proposal): Promise<boolean> {
-  if (written === null || own.tip === null || base.tip === null) return false;
-  try {
-    if ((await repository.fetch(own.branch)) !== own.tip) return false;
-    await repository.fetchCommit(written.commit);
-    const edited = await repository.differing(written.commit, own.tip);
-    const missing = await repository.differing(base.tip, own.tip);
-    return [...edited].every((path) => !missing.has(path));
-  } catch (thrown) {
-    // A server need not give a commit that no branch has any more: then nobody can tell, and a person decides.
-    if (thrown instanceof Failure && thrown.code !== "Aborted" && !thrown.retryable) return false;
-    throw thrown;
-  }
-}
-
-/** Commits onto the base and replaces the branch, if it is still where it was found. */
-async function push(
-  { repository, base, own, intent, message, author, clock, signal, writes, deletes }: ProposeOptions,
-  before: WrittenProposal | null,
-  keep: (changes: Partial<Proposal>) => Promise<void>,
-): Promise<WrittenProposal> {
-  if (base.tip === null) throw nothingToMergeInto(base.branch);
-  const commit = await repository.commit({
-    parent: base.tip,
-    branch: own.branch,
-    author,
-    date: clock.now(),
-    message,
-    root: base.path,
-    writes,
-    deletes,
-  });
-  const pending = { commit, base: base.tip, intent: intent ?? "" };
-  // Killed between the push and its record, the agent would take its own commit for a person's.
-  await keep({ written: before, pending });
-  if (signal.aborted) throw aborted();
-  await repository.push({ branch: own.branch, commit, expected: own.tip });
-  return pending;
-}
-
-async function removeBranch({ repository, own }: ProposeOptions): Promise<void> {
-  if (own.tip !== null) await repository.remove({ branch: own.branch, expected: own.tip });
-}
-
-async function openRequest(options: ProposeOptions, notes: string[]): Promise<HostRequest> {
-  const { host, base, own, settings } = options;
-  const words = await wordsOf(options);
-  const given = { branch: own.branch, base: base.branch, ...words };
-  const made = await host.create(given).catch(async (thrown: unknown) => {
-    // Made before an answer that was lost, or by a person.
-    if (!(thrown instanceof Failure) || thrown.code !== "HostRefused") throw thrown;
-    const open = (await host.find(own.branch, base.branch)).find(({ state }) => state === "open");
-    if (open === undefined) throw thrown;
-    await host.update(open.number, words);
-    return open;
-  });
-  const wishes: readonly (readonly [string, boolean, () => Promise<void>])[] = [
-    ["pullRequest.labels", settings.labels.length > 0, () => host.label(made.number, settings.labels)],
-    ["pullRequest.reviewers", settings.reviewers.length > 0, () => host.review(made.number, settings.reviewers)],
-    ["pullRequest.autoMerge", settings.autoMerge, () => host.autoMerge(made.number)],
-  ];
-  for (const [setting, isWanted, fulfil] of wishes) {
-    if (!isWanted) continue;
-    await fulfil().catch((thrown: unknown) => {
-      // The proposal stands without it. What may pass is no refusal.
-      if (!(thrown instanceof Failure) || thrown.retryable || thrown.code === "Aborted") throw thrown;
-      notes.push(`${setting} is not done: ${thrown.message}`);
-    });
-  }
-  return made;
-}
-
-async function wordsOf({ host, words, runtimeID, intent, settings }: ProposeOptions) {
-  const { title, body } = await words({ ...host.limits, body: host.limits.body - MARKER_ROOM });
-  const marker = formatMarker({ runtime: runtimeID, intent: intent ?? "" });
-  return { title, body: `${marker}\n\n${body}`, draft: settings.draft };
-}
-
-/** Once for each tip of a person: a note, and a label that says when it may go on. */
-async function tellBlocked(
-  { host, own }: ProposeOptions,
-  { blocked }: Proposal,
-  open: HostRequest | null,
-): Promise<Proposal["blocked"]> {
-  if (own.tip === null || open === null || blocked?.tip === own.tip) return blocked;
-  // Told for an earlier commit, or before the memory was lost.
-  if (open.labels.includes(BLOCKED_LABEL)) return { tip: own.tip, isLabelled: true };
-  // The label last: without it, and with what is remembered, the agent would go on.
-  await host.comment(open.number, blockedComment(own.branch));
-  const isLabelled = await host.label(open.number, [BLOCKED_LABEL]).then(
-    () => true,
-    (thrown: unknown) => {
-      if (!(thrown instanceof Failure) || thrown.retryable || thrown.code === "Aborted") throw thrown;
-      return false;
-    },
-  );
-  return { tip: own.tip, isLabelled };
-}
-
-const blockedComment = (branch: string) =>
-  [
-    `Somebody else's commit stands on \`${branch.replaceAll("`", "")}\`, so the agent does not touch this branch any more.`,
-    "",
-    "It goes on as soon as one of these is done:",
-    "",
-    "- the changes are in the target branch, by merging this or in another way;",
-    "- the branch is deleted;",
-    `- the label \`${BLOCKED_LABEL}\` is taken off, which lets the agent replace the commit.`,
-  ].join("\n");
-
-const WITHDRAWN =
-  "Nothing is left to change: the target branch has it all, or Compass does not ask for it any more. The agent closes this.";
 
 const numbered = ({ kind }: GitHost, number: number) => (kind === "gitlab" ? `!${number}` : `#${number}`);
 
@@ -359,11 +210,12 @@ const anotherAgents = ({ name }: GitHost, number: number) =>
     hint: "Let pullRequest.branch hold {runtime}, so that each agent has a branch of its own.",
   });
 
-const nothingToMergeInto = (branch: string) =>
-  new Failure("the repository is empty, so there is nothing to merge a proposal into", {
-    code: "BaseUnusable",
+const mergedMeanwhile = (branch: string) =>
+  new Failure(`the request was merged into ${forTerminal(branch, 100)} meanwhile`, {
+    code: "PushRejected",
     stage: "publish",
-    hint: `Make a first commit on ${forTerminal(branch, 80)}, a README for instance; or set git.publish to direct.`,
+    hint: "Run again: the next attempt begins with the branch as it is now.",
+    retryable: true,
   });
 
 const tooEarly = (until: string) =>
@@ -372,11 +224,4 @@ const tooEarly = (until: string) =>
     stage: "publish",
     hint: "A cycle after that goes on by itself.",
     retryable: true,
-  });
-
-const aborted = () =>
-  new Failure("stopped before the push; nothing was sent", {
-    code: "Aborted",
-    stage: "publish",
-    hint: "Run again to go on.",
   });

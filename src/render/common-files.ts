@@ -9,6 +9,8 @@ export const REVISION_NAME = "runtime-agent-revision";
 export const CANARY_PATH = "canary.yaml";
 export const CANARY_NAME = "runtime-agent-canary";
 export const ATTRIBUTES_PATH = ".runtime-agent/.gitattributes";
+/** Beside the inventory, where no kustomization takes it for a manifest. */
+export const SOPS_CONFIG_PATH = ".runtime-agent/.sops.yaml";
 
 /** Lists every manifest, sorted. Never empty: on an empty one Flux prunes everything and says Ready (consumers 1). */
 export function kustomizationText(manifests: readonly string[]): string {

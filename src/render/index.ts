@@ -11,7 +11,8 @@ export {
   REVISION_NAME,
   REVISION_PATH,
   revisionText,
+  SOPS_CONFIG_PATH,
 } from "./common-files.js";
-export { type KubernetesObject, type Manifest, SUBSTITUTION_OPT_OUT } from "./manifest.js";
+export { type KubernetesObject, type Manifest, manifestPath, SUBSTITUTION_OPT_OUT } from "./manifest.js";
 export { type RenderedApplication, type Rendering, renderEstate } from "./render-estate.js";
 export { loadRenderer, type Renderer, type RendererOptions } from "./renderer.js";

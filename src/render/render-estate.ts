@@ -2,6 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { applicationPath, type Base, type InventoryFile, isSecretPath } from "../base/index.js";
+import { equalSecrets } from "../common/same.js";
 import { type ApplicationModel, type Estate, isVanished, type SetAside } from "../model/index.js";
 import type { Manifest } from "./manifest.js";
 import type { Renderer } from "./renderer.js";
@@ -74,6 +75,6 @@ function isUnchanged(
   return application.secrets.every((secret) => {
     const row = rows.find(({ path }) => path.endsWith(`/secrets/${secret.name}.yaml`));
     const current = fingerprint(secret, row?.sealing);
-    return row !== undefined && (current === null || current === row.fingerprint);
+    return row !== undefined && (current === null || equalSecrets(row.fingerprint, current));
   });
 }

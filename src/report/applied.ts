@@ -59,8 +59,8 @@ export interface Applied {
   readonly unsealed: readonly { readonly name: string; readonly message: string }[];
 }
 
-/** Characters of somebody's sentence. */
-const SENTENCE = 500;
+/** Characters of somebody's words: looked through whole, and then told as far as a sentence goes. */
+const [WORDS, SENTENCE] = [64_000, 500];
 
 export function appliedTarget(digest: string, files: readonly InventoryFile[]): AppliedTarget {
   const there = files.filter(({ absent }) => absent !== true);
@@ -91,7 +91,7 @@ export function judgeApplied(target: AppliedTarget, view: AppliedView, since: st
     .sort();
   const unsealed = [...(view.sealedSecrets === null ? [] : target.secrets)].flatMap((name) => {
     const found = view.sealedSecrets?.get(name);
-    return found?.isUnsealed === true ? [] : [{ name, message: forTerminal(found?.message ?? "", SENTENCE) }];
+    return found?.isUnsealed === true ? [] : [{ name, message: forTerminal(found?.message ?? "", WORDS) }];
   });
   const isCanaryWell = canary !== "different" && canary !== "absent";
   const isComplete = view.applications !== null && missing.length === 0 && unsealed.length === 0;
@@ -123,8 +123,17 @@ const quoted = ({ kind, namespace, name, reason, message }: AppliedBy): AppliedB
   namespace,
   name,
   reason: forTerminal(reason, 63),
-  message: forTerminal(message.trim(), SENTENCE),
+  message: forTerminal(message.trim(), WORDS),
 });
+
+/** To be told: what was cut before it was looked through could hold the most of a secret value. */
+export function inSentences(applied: Applied): Applied {
+  const cut = <T extends { readonly message: string }>(said: T): T => ({
+    ...said,
+    message: said.message.length <= SENTENCE ? said.message : `${said.message.slice(0, SENTENCE - 1)}…`,
+  });
+  return { ...applied, controller: applied.controller && cut(applied.controller), unsealed: applied.unsealed.map(cut) };
+}
 
 /** Names that a sentence has. */
 const NAMED = 5;

@@ -3,6 +3,7 @@
 import { forCommitMessage } from "../common/quote.js";
 import { fillTemplate, type Placeholder } from "../common/template.js";
 import type { Outcome, OutcomeApplications } from "./outcome.js";
+import { count } from "./terminal.js";
 
 /** Names listed of one kind; the rest is counted. */
 const LISTED = 50;
@@ -18,13 +19,16 @@ export interface CommitMessageOptions {
   readonly subject?: string | null;
   /** Templates by name. @default none */
   readonly trailers?: Readonly<Record<string, string>>;
+  /** A paragraph of its own, which no configuration takes away. @default none */
+  readonly warning?: string | null;
 }
 
 /** Subject, of at most 72 characters where it is the agent's own; lists of names with their reasons, trailers. Ends with a line feed. */
 export function commitMessage(outcome: Outcome, options: CommitMessageOptions): string {
-  const { runtime, digest, version, trailers: further = {} } = options;
+  const { runtime, digest, version, trailers: further = {}, warning = null } = options;
   const { created, updated, deleted, replaced, held, setAside, degraded, destinationChanges } = outcome.applications;
   const sections = [
+    warning ?? "",
     list(
       "Destination changed, with the same credentials",
       destinationChanges.filter((change) => !change.held).map(withHosts),
@@ -75,9 +79,15 @@ function valuesOf({ applications }: Outcome, { runtime, digest, version }: Commi
 /** Of a commit that seals files anew, and nothing else: to be found in a log. */
 function reencryptionLabel({ reencryption }: Outcome): { readonly subject: string; readonly trailer: string } | null {
   if (reencryption === null || reencryption.done === 0) return null;
-  const { done, waiting, notReencrypted } = reencryption;
+  const { done, waiting, notReencrypted, how } = reencryption;
+  const secrets = count(done, "Secret");
+  const subjects = {
+    Readable: `Write ${secrets} readable`,
+    Rebuilt: `Seal ${secrets} anew: seal key or inventory was lost`,
+    Configured: `Seal ${secrets} anew for the mode and recipients configured`,
+  };
   return {
-    subject: `Seal ${done} ${done === 1 ? "Secret" : "Secrets"} anew for the mode and recipients configured`,
+    subject: subjects[how ?? "Configured"],
     trailer: `Reencryption: ${done} done, ${waiting} waiting, ${notReencrypted.length} not possible`,
   };
 }

@@ -4,6 +4,7 @@ import { forEvent } from "../common/quote.js";
 import { isLate, notAppliedText } from "./applied.js";
 import { reasonsText, setAsideText } from "./connection-state.js";
 import { appliedOf, type Outcome, type OutcomeFailure } from "./outcome.js";
+import { requestText } from "./request.js";
 import { count } from "./terminal.js";
 
 /** Why there is an Event. A failure has its own code instead. Documented, never renamed. */
@@ -72,9 +73,10 @@ export function outcomeEvents(outcome: Outcome): ReportedEvent[] {
   const { held, setAside, degraded } = applications;
   const mend = approval === null ? "" : `; \`${approval.command}\` lets ${approval.count} of them pass`;
   const request = pullRequest === null ? "its branch" : pullRequest.url;
+  const proposed = pullRequest === null ? "proposed" : requestText(pullRequest, false);
   return [
     ...(result === "proposed"
-      ? [anEvent("Normal", "ChangesProposed", `what Compass asks for waits for a review: ${request}`)]
+      ? [anEvent("Normal", "ChangesProposed", `what Compass asks for is ${proposed}: ${request}`)]
       : []),
     ...(result === "blocked"
       ? [anEvent("Warning", "ProposalBlocked", `a commit that is not the agent's keeps it from proposing: ${request}`)]

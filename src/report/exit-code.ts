@@ -18,7 +18,7 @@ const NEEDS_TOKEN: ReadonlySet<string> = new Set([
   "TokenMalformed",
   "CredentialsRejected",
 ]);
-const CONFIGURATION: ReadonlySet<string> = new Set(["ConfigurationInvalid", "ConfigurationUnreadable", "NotBuiltYet"]);
+const CONFIGURATION: ReadonlySet<string> = new Set(["ConfigurationInvalid", "ConfigurationUnreadable"]);
 
 export function exitCodeOfFailure({ code, retryable }: Pick<OutcomeFailure, "code" | "retryable">): number {
   if (NEEDS_TOKEN.has(code)) return EXIT.tokenNeeded;

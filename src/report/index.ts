@@ -21,6 +21,7 @@ export {
   withoutRefresh,
 } from "./compass-connection.js";
 export type { ConnectionReport } from "./connection-state.js";
+export { withControllersWords } from "./controllers-words.js";
 export { diffFiles, type FileChange, type FileDiff } from "./diff.js";
 export { certificateEvents, failureEvent, madeAgain, outcomeEvents, type ReportedEvent } from "./events.js";
 export { EXIT, exitCode, exitCodeOfFailure } from "./exit-code.js";
@@ -29,5 +30,7 @@ export { createMetrics, type Metrics, type ObservedCycle } from "./metrics.js";
 export { planNotes, wrongClock } from "./notes.js";
 export { appliedOf, buildOutcome, describeFailure, type Outcome, type OutcomeFailure } from "./outcome.js";
 export { requestWords } from "./pull-request.js";
+export { isWaitingForPeople, requestText } from "./request.js";
 export { decideLabels, type LabelDecision, type LabelState } from "./runtime-labels.js";
 export { count, diffText, failureText, named, outcomeText, paint, type TextOptions } from "./terminal.js";
+export { createTell, type Tell } from "./told.js";

@@ -21,6 +21,8 @@ export interface ObservedCycle {
   readonly pushRetries: number;
   /** What Director was asked, each request. */
   readonly director: readonly Asking[];
+  /** It had the lock of the state; false while another agent works, and where nobody could tell. */
+  readonly isLeader: boolean;
 }
 
 export interface Metrics {
@@ -76,10 +78,10 @@ export function createMetrics(version: string, { withProcess = true } = {}): Met
   const opened = gauge("pull_request_opened_timestamp_seconds", "Since when the pull request is open; 0 for none.");
   const unapplied = gauge(
     "unapplied_since_timestamp_seconds",
-    "Since when what is on the branch is not applied; 0: it is.",
+    "Since when what is on the branch is not applied; 0: it is; none before the cluster was asked.",
   );
   const suspended = gauge("suspended", "1 while a person wants nothing to be written.");
-  const leader = gauge("leader", "1 for the agent that works.");
+  const leader = gauge("leader", "1 for the agent that had the lock in its last cycle; 0 while another one works.");
   gauge("build_info", "The version of the agent.", ["version"]).labels(version).set(1);
 
   // There from the first scrape on, so that the first failure shows as a rise.
@@ -90,15 +92,17 @@ export function createMetrics(version: string, { withProcess = true } = {}): Met
     renewals.inc({ result }, 0);
     pushes.inc({ result }, 0);
   }
-  for (const each of [complete, heldOldest, notAfter, skew, opened, unapplied, suspended]) each.set(0);
-  leader.set(1);
+  for (const each of [complete, heldOldest, notAfter, skew, opened, suspended, leader]) each.set(0);
+  // Nobody has asked the cluster yet: 0 would say that all is applied.
+  unapplied.remove();
 
   return {
     restore: (counters) => addCounters(registry, counters),
     counters: () => countersOf(registry, PREFIX),
-    observe: ({ outcome, finishedAt, notAfter: until, renewal, clockSkew, pushRetries, director }) => {
+    observe: ({ outcome, finishedAt, notAfter: until, renewal, clockSkew, pushRetries, director, isLeader }) => {
       const { result, failure, applications: all, durationSeconds } = outcome;
       cycles.inc({ result });
+      leader.set(isLeader ? 1 : 0);
       for (const [stage, took] of Object.entries(durationSeconds)) {
         if (stage === "total") cycleDuration.observe(took);
         else stageDuration.observe({ stage }, took);
@@ -119,7 +123,10 @@ export function createMetrics(version: string, { withProcess = true } = {}): Met
       complete.set(seconds(finishedAt));
       const [held, setAside] = [all.held.filter(({ secret }) => secret === null), all.setAside];
       const degraded = new Set(all.degraded.map(({ id }) => id)).size;
-      applications.set({ state: "published" }, all.unchanged + all.created.length + all.updated.length);
+      const isOnTarget = result === "published" || result === "unchanged";
+      // What is only proposed or planned leaves Git as it was.
+      const written = isOnTarget ? all.created.length : all.deleted.length;
+      applications.set({ state: "published" }, all.unchanged + all.updated.length + written);
       applications.set({ state: "held" }, held.length);
       applications.set({ state: "set_aside" }, setAside.length);
       applications.set({ state: "degraded" }, degraded);

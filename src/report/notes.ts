@@ -3,6 +3,7 @@
 import { forTerminal } from "../common/quote.js";
 import type { Snapshot } from "../fetch/index.js";
 import type { Plan } from "../plan/index.js";
+import { REENCRYPTION_WORDS, reencryptionWords } from "./own-words.js";
 import { named } from "./terminal.js";
 
 export interface NotesInput {
@@ -58,15 +59,22 @@ export function planNotes(plan: Plan, { snapshot, approvals, annotated = null, s
 
 function reencryptionNotes({ reencryption }: Plan): string[] {
   if (reencryption === null) return [];
-  const { done, waiting, unable } = reencryption;
+  const { done, waiting, unable, how } = reencryption;
   const under = done.length + waiting.length;
-  const progress = `Secrets are sealed anew for the mode and recipients configured: ${done.length} in this cycle, ${waiting.length} wait`;
-  const names = unable.map(({ name, secret }) => `${name}/${secret}`);
+  const progress = reencryptionWords(REENCRYPTION_WORDS[how ?? "Configured"], done.length, waiting.length);
+  const [unknown, edited] = [undefined, true].map((wanted) =>
+    unable.filter((each) => each.edited === wanted).map(({ name, secret }) => `${name}/${secret}`),
+  ) as [string[], string[]];
   return [
     ...(under > 0 ? [progress] : []),
-    ...(unable.length > 0
+    ...(unknown.length > 0
       ? [
-          `NotReencrypted: ${unable.length} Secrets are not known to be sealed for the recipients configured, and their values are not known, so former recipients may still open them: ${named(names, NAMED, 200)}`,
+          `NotReencrypted: ${unknown.length} Secrets are not known to be sealed for the recipients configured, and their values are not known, so former recipients may still open them: ${named(unknown, NAMED, 200)}`,
+        ]
+      : []),
+    ...(edited.length > 0
+      ? [
+          `NotReencrypted: ${edited.length} Secrets stand as somebody changed them, so the agent cannot tell whom they are sealed for, and former recipients may still open them: ${named(edited, NAMED, 200)}`,
         ]
       : []),
   ];

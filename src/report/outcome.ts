@@ -4,8 +4,9 @@ import { secretNameOf } from "../base/index.js";
 import { asFailure, type Failure, type FailureCode, type Stage } from "../common/failure.js";
 import type { DegradedReason, SetAsideReason } from "../model/index.js";
 import type { ApprovalState, DestinationChange, HoldReason, Plan } from "../plan/index.js";
-import type { Applied } from "./applied.js";
+import { type Applied, inSentences } from "./applied.js";
 import type { LabelState } from "./runtime-labels.js";
+import type { Tell } from "./told.js";
 
 export interface Outcome {
   readonly kind: "SyncOutcome";
@@ -50,7 +51,15 @@ export interface OutcomeReencryption {
   readonly done: number;
   readonly waiting: number;
   /** Secrets whose values are not known any more: who could open them before still can. Nothing is complete before. */
-  readonly notReencrypted: readonly { readonly name: string; readonly id: string | null; readonly secret: string }[];
+  readonly notReencrypted: readonly {
+    readonly name: string;
+    readonly id: string | null;
+    readonly secret: string;
+    /** Somebody changed the file, which stays so. */
+    readonly edited?: true;
+  }[];
+  /** Where it is not for the mode and recipients configured: to be readable, or once more after a loss. */
+  readonly how?: "Readable" | "Rebuilt";
 }
 
 export interface OutcomeApproval {
@@ -121,6 +130,8 @@ export interface OutcomeOptions {
   readonly failure: Failure | null;
   /** @default the cluster was not asked */
   readonly applied?: Applied | null;
+  /** Takes secret values out of what is told. @default none is known */
+  readonly tell?: Tell | null;
 }
 
 /** Puts the outcome together; views compute nothing further. */
@@ -129,7 +140,7 @@ export function buildOutcome(options: OutcomeOptions): Outcome {
   const seconds = [...durations].map(([stage, milliseconds]) => [stage, Math.round(milliseconds) / 1000] as const);
   const total = [...durations.values()].reduce((sum, each) => sum + each, 0);
   const { isOnTarget: reached = result === "published" || result === "unchanged" } = options;
-  return {
+  const outcome: Outcome = {
     kind: "SyncOutcome",
     version: 1,
     result,
@@ -152,6 +163,9 @@ export function buildOutcome(options: OutcomeOptions): Outcome {
     notes: options.notes,
     failure: failure && describeFailure(failure),
   };
+  const told = options.tell?.(outcome, plan) ?? outcome;
+  const seen = appliedOf(told);
+  return seen === null ? told : { ...told, applied: inSentences(seen) };
 }
 
 function applicationsOf(plan: Plan | null): OutcomeApplications {
@@ -177,10 +191,11 @@ function applicationsOf(plan: Plan | null): OutcomeApplications {
   return { total, unchanged: unchanged.length, ...lists, destinationChanges };
 }
 
-const reencryptionOf = ({ done, waiting, unable }: NonNullable<Plan["reencryption"]>): OutcomeReencryption => ({
+const reencryptionOf = ({ done, waiting, unable, how }: NonNullable<Plan["reencryption"]>): OutcomeReencryption => ({
   done: done.length,
   waiting: waiting.length,
   notReencrypted: unable,
+  ...(how === undefined ? {} : { how }),
 });
 
 const approvalOf = ({ hold, expires }: ApprovalState): OutcomeApproval => ({

@@ -115,7 +115,7 @@ function bodyOf({ outcome, runtime, path }: RequestWordsOptions, details: Detail
       "Credentials stay the same, but are sent to another host. Be sure that it is theirs.",
     ),
     table(rows, length),
-    section("Held back", [...new Set(held.map(heldText))], length, approvalText(outcome)),
+    section("Held back", [...new Set(held.map(heldText))], length, heldLead(outcome)),
     section(
       "Set aside",
       setAside.map(
@@ -155,14 +155,17 @@ const hosts = (list: readonly string[]) => listed(list.map((host) => forMarkdown
 
 function heldText({ name, secret, reason, until }: OutcomeApplications["held"][number]): string {
   const what = secret === null ? "" : `, Secret ${forMarkdown(secret, 100)}`;
-  const when = until === null ? "" : `, until ${until} at the earliest`;
+  const when = until === null ? "" : `, until ${minute(until)} at the earliest`;
   return `- ${forMarkdown(name, 63)}${what} (${reason}${when})`;
 }
 
-const approvalText = ({ approval }: Outcome) =>
+/** As people write a time: seconds do not matter here. */
+const minute = (time: string) => `${time.slice(0, 16).replace("T", " ")} UTC`;
+
+const heldLead = ({ approval }: Outcome) =>
   approval === null
-    ? ""
-    : `${approval.count} of these pass at once by ${forMarkdown(approval.command, 200)}; the hash is of exactly this set.`;
+    ? "Not in this request."
+    : `Not in this request. To let ${approval.count} of them pass at once: ${forMarkdown(approval.command, 200)}; its hash is of exactly this set.`;
 
 function section(title: string, lines: readonly string[], length: number, lead: string): string {
   if (lines.length === 0) return "";

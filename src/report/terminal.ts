@@ -5,6 +5,7 @@ import { forTerminal } from "../common/quote.js";
 import { type Applied, notAppliedText } from "./applied.js";
 import type { FileDiff } from "./diff.js";
 import { appliedOf, type Outcome, type OutcomeApplications, type OutcomeFailure } from "./outcome.js";
+import { requestText } from "./request.js";
 
 export interface TextOptions {
   readonly color: boolean;
@@ -73,8 +74,9 @@ export function outcomeText(outcome: Outcome, options: TextOptions): string {
   );
   for (const note of outcome.notes) lines.push(`${paint(options, "cyan", "Note:")} ${forTerminal(note, WHOLE)}`);
   if (outcome.pullRequest !== null) {
-    const { number, state, url } = outcome.pullRequest;
-    lines.push(`Request ${number} (${state}): ${forTerminal(url, 300)}`);
+    const { number, url } = outcome.pullRequest;
+    const words = requestText(outcome.pullRequest, outcome.result === "blocked");
+    lines.push(`Request ${number}, ${words}: ${forTerminal(url, 300)}`);
   }
   if (commit !== null)
     lines.push(

@@ -39,7 +39,7 @@ function partial({ data, errors = [] }: WireResult, operations: readonly string[
 }
 
 /** The answer to a value that cannot be written as JSON (contract 12.3, O9). */
-const unprocessable = (): Answer =>
+export const unprocessable = (): Answer =>
   jsonAnswer(422, { errors: [wire(internalError("invalid character in string literal"))], data: null });
 
 /** The answer to a result: itself, unless something in it cannot be written or a fault is due. */

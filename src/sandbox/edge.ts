@@ -3,6 +3,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "../common/clock.js";
+import { unprocessable } from "./answer-faults.js";
 import type { ConnectorContext } from "./connector.js";
 import { type DirectorContext, freshMarks } from "./director.js";
 import { type DirectorError, tenantNotFound } from "./director-error.js";
@@ -102,6 +103,8 @@ export function createEdge({ registry, faults, clock, log, snapshot, connector, 
     const body = object(request.body ?? "");
     if (body === null) return empty(502);
     if (endpoint === "connector" && faults.take("token-spent", operations)) return refused;
+    // gqlgen's answer to what it cannot take; a fault that names no operation means Director's pages.
+    if (operations.some((each) => faults.takeNamed("unprocessable", each) !== null)) return unprocessable();
     if (operations.includes("signCertificateSigningRequest") && faults.take("sign-fails-after-token", operations)) {
       return empty(502);
     }

@@ -63,18 +63,26 @@ const delay = z.union([
   z.string().refine((text) => (parseDuration(text) ?? -1) >= 0, "is not an ISO 8601 duration"),
 ]);
 
+/** What a one-time token is sent with. */
+const TOKEN_OPERATIONS = ["configuration", "signCertificateSigningRequest"];
+
 /** The form of a list of faults, as `POST /faults` takes it. */
 export const faultList: z.ZodType<Fault[]> = z.array(
-  z.strictObject({
-    name: z.enum(faultNames),
-    times: z.int().positive().optional(),
-    after: z.int().nonnegative().optional(),
-    match: z.string().min(1).optional(),
-    delay: delay.optional(),
-    code: z.int().optional(),
-    application: z.string().min(1).optional(),
-    limit: z.int().nonnegative().optional(),
-  }),
+  z
+    .strictObject({
+      name: z.enum(faultNames),
+      times: z.int().positive().optional(),
+      after: z.int().nonnegative().optional(),
+      match: z.string().min(1).optional(),
+      delay: delay.optional(),
+      code: z.int().optional(),
+      application: z.string().min(1).optional(),
+      limit: z.int().nonnegative().optional(),
+    })
+    .refine(
+      ({ name, match }) => name !== "token-spent" || match === undefined || TOKEN_OPERATIONS.includes(match),
+      `token-spent strikes what a one-time token is sent with: ${TOKEN_OPERATIONS.join(" or ")}`,
+    ),
 );
 
 export interface Faults {

@@ -26,6 +26,12 @@ export const KEEP_ANNOTATIONS = {
 };
 
 /** `namespace` is that of Secrets whose template says none. */
+/** By which the agent knows its own Secrets in the cluster again: the runtime's id as a label. */
+export const RUNTIME_LABEL = "runtime-agent.kyma-project.io/runtime";
+
+/** Director's id of the Application that a Secret in the cluster belongs to. */
+export const APPLICATION_ANNOTATION = "runtime-agent.kyma-project.io/application";
+
 export function clusterManifest(
   { metadata, ...rest }: KubernetesObject,
   data: Readonly<Record<string, string>>,

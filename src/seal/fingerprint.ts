@@ -2,6 +2,7 @@
 
 import { createHmac, hkdfSync } from "node:crypto";
 import type { Secret } from "../common/secret.js";
+import type { SealedFor } from "./sealed-for.js";
 
 export interface FingerprintOptions {
   /** 32 random bytes that never leave the state. */
@@ -9,11 +10,18 @@ export interface FingerprintOptions {
   readonly namespace: string;
   /** What a value is sealed with: mode and recipients. When it changes, every Secret is sealed anew, though no value is. */
   readonly sealer: string;
+  /** Where there is one, the certificate in use, which is no part of a fingerprint: another one is no change. @default none */
+  readonly certificate?: CertificateInUse | null;
 }
 
-export interface Fingerprinter {
-  /** Keyed name of mode and recipients, which tells nothing about them; by it a file is known that was sealed for others. */
-  readonly sealing: string;
+/** `resealsEarlier`: whether what is still sealed for another one is to be sealed anew now. */
+export interface CertificateInUse {
+  readonly digest: string;
+  readonly resealsEarlier: boolean;
+}
+
+/** With the keyed names of those that files are sealed for, by which a file is known that was sealed for others. */
+export interface Fingerprinter extends SealedFor {
   /** Of one value at its place; null for a redacted value. Equal values at two places have different fingerprints. */
   value(place: { readonly secret: string; readonly key: string }, value: Secret): string | null;
   /**
@@ -29,7 +37,7 @@ export interface FingerprintedSecret {
 }
 
 /** Keyed by the seal key: without it nobody can tell whether a guess of a value is right. */
-export function createFingerprinter({ sealKey, namespace, sealer }: FingerprintOptions): Fingerprinter {
+export function createFingerprinter({ sealKey, namespace, sealer, certificate }: FingerprintOptions): Fingerprinter {
   const key = Buffer.from(hkdfSync("sha256", sealKey, "", "runtime-agent/fingerprint/v1", 32));
   const keyed = (fields: readonly string[]) => {
     const hmac = createHmac("sha256", key);
@@ -43,6 +51,8 @@ export function createFingerprinter({ sealKey, namespace, sealer }: FingerprintO
   const own = keyed(["sealing", sealer]);
   return {
     sealing: own,
+    certificate: certificate ? keyed(["certificate", certificate.digest]) : null,
+    resealsEarlier: certificate?.resealsEarlier ?? false,
     value: ({ secret, key }, value) =>
       value.isRedacted ? null : keyed(["value", namespace, secret, key, value.reveal()]),
     secret: ({ name, keys }, sealing = own) => {

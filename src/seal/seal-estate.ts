@@ -2,18 +2,21 @@
 
 import { setImmediate } from "node:timers/promises";
 import { readPlaceholder } from "../../templates/index.js";
-import { type Base, DIGEST_ANNOTATION, type InventoryFile, isSecretPath } from "../base/index.js";
+import { parseYaml } from "../adapters/yaml/index.js";
+import { applicationPath, type Base, DIGEST_ANNOTATION, type InventoryFile } from "../base/index.js";
 import { Failure } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
+import { equalSecrets } from "../common/same.js";
 import { sha256 } from "../common/sha256.js";
 import type { Snapshot } from "../fetch/index.js";
 import type { ApplicationModel, SetAside } from "../model/index.js";
 import type { Manifest, RenderedApplication } from "../render/index.js";
 import { type ClusterManifest, clusterManifest, standInFor } from "./cluster.js";
 import type { Fingerprinter } from "./fingerprint.js";
-import { createGate } from "./gate.js";
+import type { Guards } from "./guards.js";
+import { isForEarlier, isForOthers } from "./sealed-for.js";
 import type { Sealer } from "./sealer.js";
-import { guardedValues, type SecretValues, secretValues } from "./values.js";
+import { type SecretValues, secretValues } from "./values.js";
 
 /** One file of an Application: a row of the inventory, and its bytes unless Git already holds them. */
 export interface SealedFile {
@@ -58,14 +61,14 @@ export interface SealOptions {
   readonly rendered: readonly RenderedApplication[];
   readonly base: Base;
   readonly committed: ReadonlyMap<string, readonly InventoryFile[]>;
-  readonly fingerprints: Pick<Fingerprinter, "secret" | "sealing">;
+  readonly fingerprints: Omit<Fingerprinter, "value">;
   /** Paths of Secrets that are sealed anew though their values are as they were. @default none */
   readonly reseal?: ReadonlySet<string>;
   readonly now: Date;
   /** What stands at a path on the agent's own branch; asked only for what would be sealed anew. @default nothing */
   readonly before?: ((path: string) => Promise<SealedBefore | null>) | undefined;
-  /** Text that the shipped templates write for every Application: a value in it is not a leak. */
-  readonly constants: string;
+  /** Over the values of `snapshot`. */
+  readonly guards: Guards;
   readonly signal: AbortSignal;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -78,17 +81,8 @@ const LARGEST_SECRET = 1024 * 1024;
  * holds a readable value is set aside (`ReadableSecret`), so that the others go on.
  */
 export async function sealEstate(options: SealOptions): Promise<Sealing> {
-  const { snapshot, rendered, committed, signal, onProgress } = options;
+  const { snapshot, rendered, committed, guards, signal, onProgress } = options;
   const fetched = new Map(snapshot.applications.map((application) => [application.id, application]));
-  const guarded = [...guardedValues(snapshot)];
-  const anybodys = createGate(
-    guarded.filter(({ everywhere }) => everywhere),
-    options.constants,
-  );
-  const own = createGate(
-    guarded.filter(({ everywhere }) => !everywhere),
-    options.constants,
-  );
   const applications: SealedApplication[] = [];
   const setAside: SetAside[] = [];
   for (const [index, { application, input, manifests, kept }] of rendered.entries()) {
@@ -98,29 +92,32 @@ export async function sealEstate(options: SealOptions): Promise<Sealing> {
       applications.push({ application, files: kept.map((row) => ({ row, content: null })) });
       continue;
     }
-    signal.throwIfAborted();
-    await setImmediate();
     const source = fetched.get(application.id);
     if (source === undefined) throw new TypeError("an Application was rendered that was not fetched");
     const values = secretValues(source);
     const rows = new Map((committed.get(application.id) ?? []).map((row) => [row.path, row]));
+    const large = manifests.find(({ object }) => object.kind === "Secret" && sizeOf(object, values) > LARGEST_SECRET);
+    if (large !== undefined) {
+      const message = `${large.path} would hold more than the 1 MiB that Kubernetes stores`;
+      setAside.push({ name: application.name, id: application.id, reason: "TooLarge", message });
+      continue;
+    }
     const files: SealedFile[] = [];
-    let leak: Leak | null = null;
+    const named = guards.findInName(namesOf(application, source.name, manifests), application.id);
+    let leak: Leak | null = named.size === 0 ? null : { path: applicationPath(application.name), ids: named };
     for (const manifest of manifests) {
+      await setImmediate();
+      signal.throwIfAborted();
       const isSecret = manifest.object.kind === "Secret";
       const file = isSecret
         ? await sealSecret(manifest, application, values, rows.get(manifest.path), options)
         : openFile(manifest, application, input, options.base);
       files.push(file);
-      const shown = isSecret ? sealedText(file, options.readable) : textsOf(manifest.object).join("\0");
-      const ids = own.find(shown).has(application.id) ? new Set([application.id]) : anybodys.find(shown);
+      const shown = isSecret ? readableOf(manifest, file, options) : textsOf(manifest.object).join("\0");
+      const ids = guards.find(shown, application.id);
       if (leak === null && ids.size > 0) leak = { path: manifest.path, ids };
     }
-    const large = manifests.find(({ object }) => object.kind === "Secret" && sizeOf(object, values) > LARGEST_SECRET);
-    if (leak === null && large !== undefined) {
-      const message = `${large.path} would hold more than the 1 MiB that Kubernetes stores`;
-      setAside.push({ name: application.name, id: application.id, reason: "TooLarge", message });
-    } else if (leak === null) applications.push({ application, files });
+    if (leak === null) applications.push({ application, files });
     else {
       const message = leakMessage(leak, application, fetched);
       setAside.push({ name: application.name, id: application.id, reason: "ReadableSecret", message });
@@ -132,9 +129,6 @@ export async function sealEstate(options: SealOptions): Promise<Sealing> {
     .map(({ application, row }) => ({ path: row.path, id: application.id }));
   return { applications, setAside, waiting: waiting.sort((a, b) => (a.path < b.path ? -1 : 1)) };
 }
-
-const isForOthers = ({ path, sealing }: InventoryFile, fingerprints: Pick<Fingerprinter, "sealing">) =>
-  isSecretPath(path) && sealing !== fingerprints.sealing;
 
 /** False for one of a recording that left values out: it cannot be sealed anew. */
 const isKnown = ({ secrets }: ApplicationModel) =>
@@ -186,7 +180,8 @@ async function sealSecret(
     committed.input === input &&
     // Values that are not known cannot be sealed for others either.
     (current === null ||
-      (reseal?.has(path) !== true && committed.fingerprint === fingerprints.secret(secret, committed.sealing)));
+      (reseal?.has(path) !== true &&
+        equalSecrets(committed.fingerprint, fingerprints.secret(secret, committed.sealing))));
   const reference = referenceOf(places, application);
   // What is said of values that are not known stays as it is.
   const told = current === null ? {} : reference;
@@ -201,7 +196,9 @@ async function sealSecret(
     isProposed(proposed.row, { id: application.id, input, current }, fingerprints)
   ) {
     const { content, row } = proposed;
-    const known = { fingerprint: current, ...(row.values === undefined ? {} : { values: row.values }) };
+    const { values, certificates } = row;
+    const each = values === undefined || certificates === undefined ? {} : { values, certificates };
+    const known = { fingerprint: current, ...each };
     const sealing = fingerprints.sealing;
     return {
       row: { path, id: application.id, ...identified(content, base), input, ...reference, ...known, sealing },
@@ -238,12 +235,20 @@ async function sealSecret(
     isThere &&
     committed.cluster === undefined &&
     committed.sealing === fingerprints.sealing &&
+    // What is due to be sealed anew is so with the first change, or a file with a lost key would stay closed.
+    !isForEarlier(committed, fingerprints) &&
     reseal?.has(path) !== true;
-  const former = isKept
-    ? { text: (await base.read(path)).toString("utf8"), keys: sameKeys(committed.values ?? {}, own) }
-    : null;
+  const earlier = isKept ? sameKeys(committed, own) : new Map<string, string>();
+  const former = isKept ? { text: (await base.read(path)).toString("utf8"), keys: new Set(earlier.keys()) } : null;
   const content = Buffer.from(await sealer.seal(object, data, now, former));
-  const each = sealer.byKey && current !== null ? { values: Object.fromEntries(own) } : {};
+  const { certificate } = fingerprints;
+  const each =
+    current === null || certificate === null
+      ? {}
+      : {
+          values: Object.fromEntries(own),
+          certificates: Object.fromEntries([...own.keys()].map((key) => [key, earlier.get(key) ?? certificate])),
+        };
   return { row: { ...row, ...identified(content, base), ...known, ...each }, content };
 }
 
@@ -251,12 +256,26 @@ async function sealSecret(
 const isProposed = (
   row: InventoryFile,
   { id, input, current }: { readonly id: string; readonly input: string; readonly current: string },
-  { sealing }: Pick<Fingerprinter, "sealing">,
-): boolean => row.fingerprint === current && row.sealing === sealing && row.input === input && row.id === id;
+  use: Omit<Fingerprinter, "value">,
+): boolean =>
+  equalSecrets(row.fingerprint, current) &&
+  row.sealing === use.sealing &&
+  !isForEarlier(row, use) &&
+  row.input === input &&
+  row.id === id;
 
-/** Keys of which the value is the one that was sealed. */
-const sameKeys = (sealed: Readonly<Record<string, string>>, now: ReadonlyMap<string, string>): ReadonlySet<string> =>
-  new Set([...now].flatMap(([key, fingerprint]) => (sealed[key] === fingerprint ? [key] : [])));
+/** Keys of which the value is the one that was sealed, each with the certificate that it was sealed for. */
+function sameKeys(
+  { values = {}, certificates = {} }: InventoryFile,
+  now: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  return new Map(
+    [...now].flatMap(([key, fingerprint]) => {
+      const certificate = certificates[key];
+      return equalSecrets(values[key], fingerprint) && certificate !== undefined ? [[key, certificate] as const] : [];
+    }),
+  );
+}
 
 type Places = readonly (readonly [key: string, place: ReturnType<typeof readPlaceholder>])[];
 
@@ -292,9 +311,27 @@ function secretOf(name: string, places: Places, { secrets }: ApplicationModel) {
   return { name, keys };
 }
 
-/** What can be read of a Secret's file; nothing in a mode in which all of it is meant to be. */
-const sealedText = ({ content }: SealedFile, readable: boolean) =>
-  content === null || readable ? "" : content.toString("utf8");
+/**
+ * What can be read of a Secret's file; nothing in a mode in which all of it is meant to be. Beside the bytes its strings as a
+ * reader of YAML has them.
+ */
+function readableOf({ object }: Manifest, { content }: SealedFile, { readable, sealer }: SealOptions): string {
+  if (content === null || readable) return "";
+  const text = content.toString("utf8");
+  // What stands for a Secret in the cluster is no file: then its manifest with placeholders is what is told of it.
+  const read =
+    sealer === null ? object : parseYaml(text, { file: object.metadata.name, stage: "seal", code: "Internal" });
+  return [text, ...textsOf(read)].join("\0");
+}
+
+/** Of all files, and as Compass has them: the files' are those in small letters, with dashes for what no name may have. */
+const namesOf = ({ name, services }: ApplicationModel, given: string, manifests: readonly Manifest[]): string =>
+  [
+    ...[name, given],
+    ...manifests.flatMap(({ path, object }) => [path, object.metadata.name]),
+    ...services.flatMap((service) => [service.displayName, service.name, service.path]),
+    ...services.flatMap(({ entries }) => entries.map((entry) => entry.name)),
+  ].join("\0");
 
 /** Every key and value as a text of its own, since YAML's quotes, escapes and indentation would hide one. */
 function textsOf(value: unknown): string[] {

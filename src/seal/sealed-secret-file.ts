@@ -55,15 +55,25 @@ function scopeOf(annotations: Readonly<Record<string, string>>): Scope {
   return annotations[SCOPE_ANNOTATIONS["namespace-wide"]] === "true" ? "namespace-wide" : "strict";
 }
 
-/** The two parts of a sealed value; null where they are not as long as they must be for a key of that many bytes. */
-export function partsOf(sealed: string, keyBytes: number): { readonly key: Buffer; readonly value: Buffer } | null {
+/**
+ * The two parts of a sealed value; null where they are not as long as they must be for a key of that many bytes.
+ * @param expected without it, a key of any length that is taken at all
+ */
+export function partsOf(
+  sealed: string,
+  expected?: number | undefined,
+): { readonly key: Buffer; readonly value: Buffer } | null {
   const bytes = Buffer.from(sealed, "base64");
-  if (bytes.toString("base64") !== sealed || bytes.length < 2 + keyBytes + TAG) return null;
-  if (bytes.readUInt16BE(0) !== keyBytes) return null;
+  if (bytes.toString("base64") !== sealed || bytes.length < 2) return null;
+  const keyBytes = bytes.readUInt16BE(0);
+  if (keyBytes !== (expected ?? keyBytes) || keyBytes < SHORTEST_KEY || bytes.length < 2 + keyBytes + TAG) return null;
   return { key: bytes.subarray(2, 2 + keyBytes), value: bytes.subarray(2 + keyBytes) };
 }
 
 const TAG = 16;
+
+/** Of an RSA key, in bytes. */
+const SHORTEST_KEY = 256;
 
 /** What stands in the second part, by the session key that stands in the first. Throws when it is another one. */
 export function openValue(value: Buffer, sessionKey: Buffer): Buffer {

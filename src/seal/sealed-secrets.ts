@@ -3,6 +3,7 @@
 import { constants, createCipheriv, type KeyObject, publicEncrypt, randomBytes } from "node:crypto";
 import { formatYaml } from "../adapters/yaml/index.js";
 import { Failure } from "../common/failure.js";
+import { equalSecrets } from "../common/same.js";
 import { type KubernetesObject, SUBSTITUTION_OPT_OUT } from "../render/index.js";
 import {
   openValue,
@@ -16,13 +17,15 @@ import type { FormerFile, Sealer } from "./sealer.js";
 import type { SealingCertificate } from "./sealing-certificate.js";
 
 export interface SealedSecretsOptions {
-  readonly certificate: Pick<SealingCertificate, "publicKey" | "digest">;
+  readonly certificate: Pick<SealingCertificate, "publicKey" | "digest" | "notBefore">;
   readonly scope: Scope;
   /** The Secrets that come of it may be taken over by a SealedSecret that is made anew. */
   readonly managed: boolean;
+  /** From this age of the certificate on, what is sealed for an earlier one is sealed anew, in milliseconds. @default never */
+  readonly resealAfter?: number | null;
 }
 
-const MANAGED_ANNOTATION = "sealedsecrets.bitnami.com/managed";
+export const MANAGED_ANNOTATION = "sealedsecrets.bitnami.com/managed";
 
 interface SealedValue {
   readonly text: string;
@@ -30,17 +33,20 @@ interface SealedValue {
   readonly sessionKey: Buffer | null;
 }
 
-/** Each value is sealed by itself: those that did not change keep their bytes. */
+/**
+ * Each value is sealed by itself: those that did not change keep their bytes, also beside one that is sealed for a newer key
+ * of the controller, which is why the key is no part of the identity.
+ */
 export function createSealedSecretsSealer({ certificate, scope, managed }: SealedSecretsOptions): Sealer {
-  const { publicKey, digest } = certificate;
+  const { publicKey } = certificate;
   const keyBytes = (publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8;
   return {
-    identity: JSON.stringify(["sealed-secrets", digest, scope, managed]),
+    identity: JSON.stringify(["sealed-secrets", scope, managed]),
     byKey: true,
     seal: async (object, data, _now, former = null) => {
       const { name, namespace = "" } = object.metadata;
       const label = labelOf(scope, namespace, name);
-      const kept = keptOf(former, { name, namespace, scope }, keyBytes);
+      const kept = keptOf(former, { name, namespace, scope });
       const values = new Map<string, SealedValue>();
       for (const [key, value] of Object.entries(data)) {
         const text = kept.get(key);
@@ -80,15 +86,12 @@ function sealValue(value: Buffer, publicKey: KeyObject, label: Buffer): SealedVa
 function keptOf(
   former: FormerFile | null,
   place: Pick<SealedSecretFile, "name" | "namespace" | "scope">,
-  keyBytes: number,
 ): ReadonlyMap<string, string> {
   const file = former === null ? null : readSealedSecret(former.text);
   if (former === null || file === null) return new Map();
   if (file.name !== place.name || file.namespace !== place.namespace || file.scope !== place.scope) return new Map();
   return new Map(
-    Object.entries(file.encryptedData).filter(
-      ([key, sealed]) => former.keys.has(key) && partsOf(sealed, keyBytes) !== null,
-    ),
+    Object.entries(file.encryptedData).filter(([key, sealed]) => former.keys.has(key) && partsOf(sealed) !== null),
   );
 }
 
@@ -129,10 +132,11 @@ function isSound(
   if (file === null || file.name !== metadata.name || file.namespace !== (metadata.namespace ?? "")) return false;
   if (file.scope !== scope || Object.keys(file.encryptedData).length !== values.size) return false;
   return Object.entries(data).every(([key, value]) => {
-    const parts = partsOf(file.encryptedData[key] ?? "", keyBytes);
     const sessionKey = values.get(key)?.sessionKey;
+    // What is kept may be for a key of another length.
+    const parts = partsOf(file.encryptedData[key] ?? "", sessionKey === null ? undefined : keyBytes);
     if (parts === null || sessionKey === undefined) return false;
-    return sessionKey === null || openValue(parts.value, sessionKey).equals(Buffer.from(value, "base64"));
+    return sessionKey === null || equalSecrets(openValue(parts.value, sessionKey), Buffer.from(value, "base64"));
   });
 }
 

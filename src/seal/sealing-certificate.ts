@@ -7,6 +7,7 @@ export interface SealingCertificate {
   readonly publicKey: KeyObject;
   /** SHA-256 of the public key: another certificate for the same key is the same recipient. */
   readonly digest: string;
+  readonly notBefore: Date;
   readonly notAfter: Date;
 }
 
@@ -37,21 +38,21 @@ export function readSealingCertificate(pem: string, place: string, now: Date): S
   if (publicKey.asymmetricKeyType !== "rsa" || bits < SHORTEST_KEY) {
     throw unusable(`the sealing certificate of ${place} is not for an RSA key of ${SHORTEST_KEY} bits or more`, FETCH);
   }
-  const { validFromDate, validToDate: notAfter } = certificate;
+  const { validFromDate: notBefore, validToDate: notAfter } = certificate;
   if (notAfter <= now) {
     throw unusable(
       `the sealing certificate of ${place} expired on ${notAfter.toISOString()}`,
       "The controller renews its key by itself: fetch the certificate in use with `kubeseal --fetch-cert`, or give it as secrets.sealedSecrets.certificate.controller.",
     );
   }
-  if (validFromDate > now) {
+  if (notBefore > now) {
     throw unusable(
-      `the sealing certificate of ${place} is valid only from ${validFromDate.toISOString()}`,
+      `the sealing certificate of ${place} is valid only from ${notBefore.toISOString()}`,
       "Check the clock of this machine; else fetch the certificate again.",
     );
   }
   const spki = publicKey.export({ type: "spki", format: "der" });
-  return { publicKey, digest: createHash("sha256").update(spki).digest("hex"), notAfter };
+  return { publicKey, digest: createHash("sha256").update(spki).digest("hex"), notBefore, notAfter };
 }
 
 /** What is to be told of a certificate that ends soon; null while there is time. */

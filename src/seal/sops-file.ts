@@ -3,6 +3,7 @@
 import { createDecipheriv, createHash } from "node:crypto";
 import { z } from "zod";
 import { type ParsedYaml, parseYamlDocument } from "../adapters/yaml/index.js";
+import { equalSecrets } from "../common/same.js";
 
 const stanza = z.looseObject({ recipient: z.string(), enc: z.string() });
 const transit = z.looseObject({
@@ -70,6 +71,6 @@ export function openSopsFile({ data, sops }: SopsFile, dataKey: Buffer): Readonl
     return [key, value.toString("utf8")] as const;
   });
   const expected = openValue(sops.mac, dataKey, sops.lastmodified).toString("utf8");
-  if (mac.digest("hex").toUpperCase() !== expected) throw new Error("the code over the values is another");
+  if (!equalSecrets(mac.digest("hex").toUpperCase(), expected)) throw new Error("the code over the values is another");
   return Object.fromEntries(opened);
 }

@@ -2,6 +2,7 @@
 
 import { armor, Encrypter } from "age-encryption";
 import { Failure } from "../common/failure.js";
+import { type AgeKey, ageFile, readAgeKey } from "./age-file.js";
 
 export interface SopsRecipient {
   /** Where the file's metadata has it. */
@@ -14,13 +15,17 @@ export interface SopsRecipient {
 
 /** `age1…`, X25519 or hybrid (`age1pq1…`). Wrapping throws `SealingImpossible` when it is none. */
 export function ageRecipient(recipient: string): SopsRecipient {
+  let known: AgeKey | null = null;
   return {
     kind: "age",
     identity: recipient,
     wrap: async (dataKey) => {
       const encrypter = new Encrypter();
       try {
-        encrypter.addRecipient(recipient);
+        // The library alone says whether it is a recipient, checksum and all.
+        if (known === null) encrypter.addRecipient(recipient);
+        known ??= readAgeKey(recipient);
+        if (known !== null) return { recipient, enc: armor.encode(ageFile(dataKey, known)) };
         return { recipient, enc: armor.encode(await encrypter.encrypt(dataKey)) };
       } catch (thrown) {
         throw unusable("an age recipient of secrets.sops.age cannot be used", thrown);

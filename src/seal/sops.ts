@@ -3,6 +3,7 @@
 import { createCipheriv, createHash, randomBytes } from "node:crypto";
 import { formatYaml } from "../adapters/yaml/index.js";
 import { Failure } from "../common/failure.js";
+import { equalSecrets } from "../common/same.js";
 import type { KubernetesObject } from "../render/index.js";
 import type { Sealer } from "./sealer.js";
 import { openSopsFile, readSopsFile } from "./sops-file.js";
@@ -73,7 +74,7 @@ function isSound(
   if (age.length + hc_vault.length !== recipients.length || !age.every(({ enc }) => ARMORED.test(enc))) return false;
   try {
     const opened = Object.entries(openSopsFile(file, dataKey));
-    return opened.length === Object.keys(data).length && opened.every(([key, value]) => data[key] === value);
+    return opened.length === Object.keys(data).length && opened.every(([key, value]) => equalSecrets(data[key], value));
   } catch {
     return false;
   }

@@ -17,7 +17,7 @@ export interface GuardedValue {
   /** Director id of the Application that the value belongs to. */
   readonly id: string;
   readonly value: string;
-  /** Must not stand in anybody's files. Else only in the own ones: a header often has a word of every day as its value. */
+  /** Must not stand in anybody's files. Else only in the own ones: a header often has a word of every day as its value (docs/decisions/0008). */
   readonly everywhere: boolean;
 }
 
@@ -30,11 +30,23 @@ export function* guardedValues({ applications }: Snapshot): Generator<GuardedVal
         if (key === "password" || key === "clientSecret") yield { id, value: secret.reveal(), everywhere: true };
         if (key === "headers" || key === "queryParameters") {
           const lists = Object.values(JSON.parse(secret.reveal()) as Record<string, string[]>);
-          for (const value of lists.flat()) yield { id, value, everywhere: false };
+          for (const value of lists.flat()) yield* parameterValues(id, value);
         }
       }
     }
   }
+}
+
+/** A letter and a digit in one word: a key, and no media type, no language, no sentence. */
+const LIKE_A_KEY = /^(?=.*\p{L})(?=.*\d)[^\s/]+$/u;
+
+/** What follows the scheme is a key whatever its alphabet: that of base64 has a slash. */
+const SCHEME = /^(?:bearer|basic)\s+(?=\S*\p{L})(?=\S*\d)(\S+)\s*$/iu;
+
+function* parameterValues(id: string, value: string): Generator<GuardedValue> {
+  yield { id, value, everywhere: LIKE_A_KEY.test(value) };
+  const [, key] = SCHEME.exec(value) ?? [];
+  if (key !== undefined) yield { id, value: key, everywhere: true };
 }
 
 function valuesOf(auth: Auth | null): readonly (readonly [SecretKey, Secret])[] {

@@ -2,8 +2,9 @@
 
 import type { Secret } from "../common/secret.js";
 import type { Snapshot } from "../fetch/index.js";
-import { createGate } from "./gate.js";
+import { createGate, type Gate } from "./gate.js";
 import { guardedValues } from "./values.js";
+import { viewsOf } from "./views.js";
 
 /** Shorter ones are found in any sentence. In characters. */
 const SHORTEST = 3;
@@ -11,12 +12,15 @@ const SHORTEST = 3;
 /** True for words that hold a value of these, or one of the snapshot that is long enough to be told from chance. */
 export type HoldsValue = (words: string, values: Iterable<Secret>) => boolean;
 
+/** Made from the whole landscape, and in most cycles nobody refuses anything: only then it is made. */
 export function createWordsGate(snapshot: Snapshot): HoldsValue {
-  const gate = createGate(guardedValues(snapshot));
+  let gate: Gate | null = null;
   return (words, values) => {
-    if (gate.find(words).size > 0) return true;
+    gate ??= createGate(guardedValues(snapshot));
+    const views = viewsOf(words);
+    if (gate.findIn(views).size > 0) return true;
     // Of the object that the words are about even the short ones, which the gate lets pass.
-    return [...values].flatMap((value) => textsOf(value.reveal())).some((text) => isIn(words, text));
+    return [...values].flatMap((value) => textsOf(value.reveal())).some((text) => isIn(views, text));
   };
 }
 

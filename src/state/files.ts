@@ -6,12 +6,14 @@ import {
   access,
   constants,
   link as hardLink,
+  lstat,
   open,
   readdir,
   readFile,
   readlink,
   rename,
   rm,
+  stat,
   symlink,
   writeFile,
 } from "node:fs/promises";
@@ -19,6 +21,7 @@ import { dirname, join } from "node:path";
 import type { z } from "zod";
 import { Failure } from "../common/failure.js";
 import { makeFolder } from "../common/make-folder.js";
+import { equalSecrets } from "../common/same.js";
 import { Secret } from "../common/secret.js";
 import { sha256 } from "../common/sha256.js";
 import { connectionSchema, memorySchema, pendingSchema, understood } from "./schemas.js";
@@ -40,12 +43,13 @@ export function openFileState(directory: string): State {
       ca: await file("ca.pem"),
     };
   };
+  const folderInUse = () => folderOf(at("identity"));
   /** The link is read once: a promotion meanwhile must not mix two identities. If it moved, all is read again. */
   const inUse = async <T>(readFrom: (folder: string) => Promise<T>): Promise<T> => {
     for (;;) {
-      const folder = await readlink(identityAt("current")).catch(() => "current");
+      const folder = await folderInUse();
       const found = await readFrom(folder);
-      if ((await readlink(identityAt("current")).catch(() => "current")) === folder) return found;
+      if ((await folderInUse()) === folder) return found;
     }
   };
   const writeIssued = async (folder: string, { certificate, chain, ca }: Omit<Identity, "key">) => {
@@ -66,7 +70,13 @@ export function openFileState(directory: string): State {
     checkWritable: () => checkFolder(directory),
     lock: async () => {
       const unlock = await lockDirectory(directory);
-      await removeLeftovers(directory);
+      try {
+        await linkFolder(at("identity"));
+        await removeLeftovers(directory);
+      } catch (thrown) {
+        await unlock();
+        throw thrown;
+      }
       return unlock;
     },
 
@@ -96,7 +106,7 @@ export function openFileState(directory: string): State {
       // A beginning: nothing of a former pairing may be taken for a part of this one.
       if (issued === null) await discardPending();
       const stored = issued === null ? null : await read(join(identityAt("pending"), "key.pem"));
-      if (stored !== key.reveal()) await replace(join(identityAt("pending"), "key.pem"), key.reveal());
+      if (!equalSecrets(stored, key.reveal())) await replace(join(identityAt("pending"), "key.pem"), key.reveal());
       if (nextToken !== null) await replace(join(identityAt("pending"), "token"), nextToken.reveal());
       if (issued !== null) await writeIssued("pending", issued);
       // Last: where it stands, the key and the token do.
@@ -111,6 +121,7 @@ export function openFileState(directory: string): State {
       await writeIssued(folder, issued);
       // Beside the certificate, so that the link switches both.
       await replace(join(identityAt(folder), "connection.json"), json(connection));
+      await linkFolder(at("identity"));
       await link(folder, identityAt("current"));
       // For readers, at its published place: it follows the link above.
       await link(join("identity", "current", "connection.json"), at("connection.json"));
@@ -121,6 +132,7 @@ export function openFileState(directory: string): State {
     },
 
     forgetIdentity: async () => {
+      await linkFolder(at("identity"));
       // First: without it none is in use, however far the removal comes.
       await remove(identityAt("current"));
       await remove(at("connection.json"));
@@ -143,6 +155,41 @@ export function openFileState(directory: string): State {
       return key;
     },
   };
+}
+
+/** Between the two steps of `linkFolder` this names the folder in use, which is no longer, or not yet, `current`. */
+const NEXT = "next";
+
+/** The name of the folder in use below `identity`. */
+async function folderOf(identity: string): Promise<string> {
+  const linked = await readlink(join(identity, "current")).catch((thrown: unknown) => {
+    // A real folder, as a backup leaves it that followed the link.
+    return isMissing(thrown) ? null : "current";
+  });
+  return linked ?? (await readlink(join(identity, NEXT)).catch(() => "current"));
+}
+
+/**
+ * A real folder `current`, as a backup leaves it that followed the link, becomes `<digest>` with the link again: over a folder
+ * no link could be renamed. Cut at any moment, the identity is found, and the next call goes on.
+ */
+async function linkFolder(identity: string): Promise<void> {
+  const [current, next] = [join(identity, "current"), join(identity, NEXT)];
+  const found = await lstat(current).catch(() => null);
+  try {
+    if (found?.isDirectory()) {
+      const certificate = (await read(join(current, "certificate.pem"))) ?? (await read(join(current, "chain.pem")));
+      const folder = sha256(certificate ?? "").slice(0, 16);
+      // A copy of the same backup.
+      await remove(join(identity, folder));
+      await link(folder, next);
+      await rename(current, join(identity, folder));
+    } else if (found !== null || (await readlink(next).catch(() => null)) === null) return;
+    await rename(next, current);
+    await flushFolder(identity);
+  } catch (thrown) {
+    throw thrown instanceof Failure ? thrown : unwritable(current, thrown);
+  }
 }
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
@@ -218,6 +265,11 @@ const ROOM = 128 * 1024;
 
 const FILES = 8;
 
+/** What is replaced by a rename, which a folder in its place refuses. */
+const FILE_NAMES = ["memory.json", "connection.json", "seal.key"];
+
+const notA = (code: "ENOTDIR" | "EISDIR") => Object.assign(new Error(code), { code });
+
 /** Rejects where nothing could be written; of a folder that is not there yet, the nearest one above it counts. */
 async function checkFolder(directory: string): Promise<void> {
   for (let folder = directory; ; folder = dirname(folder)) {
@@ -229,10 +281,13 @@ async function checkFolder(directory: string): Promise<void> {
     }
     if (folder !== directory) return;
     // Rights alone tell neither of a full disk nor of a folder that cannot be changed: a file that is removed at once does.
-    const inner = await readdir(join(directory, "identity")).then(
-      () => join(directory, "identity"),
-      () => directory,
-    );
+    const identity = await stat(join(directory, "identity")).catch(() => null);
+    if (identity !== null && !identity.isDirectory()) throw unwritable(join(directory, "identity"), notA("ENOTDIR"));
+    for (const name of FILE_NAMES) {
+      const file = await lstat(join(directory, name)).catch(() => null);
+      if (file?.isDirectory()) throw unwritable(join(directory, name), notA("EISDIR"));
+    }
+    const inner = identity === null ? directory : join(directory, "identity");
     const probe = join(inner, `probe.${process.pid}.new`);
     try {
       // As many as a pairing makes: a disk may have room, and none for another file.

@@ -5,6 +5,7 @@ export { type KubernetesStateOptions, openKubernetesState } from "./kubernetes.j
 export type {
   AppliedMemory,
   Approval,
+  Blocked,
   CertificateMemory,
   Connection,
   DeletionRecord,
@@ -22,5 +23,7 @@ export type {
   Reverted,
   State,
   Suspension,
+  Wish,
   WrittenProposal,
 } from "./state.js";
+export { UNKNOWN_INTENT } from "./state.js";

@@ -9,6 +9,7 @@ import type { z } from "zod";
 import { type Cluster, openCluster, type Place } from "../adapters/kubernetes/index.js";
 import { type Clock, systemClock } from "../common/clock.js";
 import { Failure } from "../common/failure.js";
+import { equalSecrets } from "../common/same.js";
 import { Secret } from "../common/secret.js";
 import { sha256 } from "../common/sha256.js";
 import { clientOf, goAgentConnection } from "./go-agent.js";
@@ -31,6 +32,8 @@ export interface KubernetesStateOptions {
   readonly isAllowed?: (connection: Connection) => boolean;
   /** @default the one that `env` leads to */
   readonly cluster?: Cluster;
+  /** Ends every operation: nobody waits any longer. @default none does */
+  readonly end?: AbortSignal;
   /** @default the system's */
   readonly clock?: Clock;
   /** Seconds for which the lock holds without being renewed. @default 30 */
@@ -41,16 +44,22 @@ const SEAL_KEY_BYTES = 32;
 const PENDING = "pending.json";
 const MEMORY = "memory.json.gz";
 const SEAL_KEY = "seal.key";
+/** Never stored. */
+const REHEARSAL = "rehearsal";
+
+/** What an identity on its way and the memory may take in addition, in bytes. */
+const ROOM = 128 * 1024;
 
 /** What goes with the certificate in use, under a name that no other certificate has. */
 const identityKey = (certificate: string) => `identity.${sha256(certificate).slice(0, 16)}.json`;
 const isIdentityKey = (key: string) => /^identity\.[0-9a-f]{16}\.json$/.test(key);
 
 /** Opens nothing yet: the cluster is looked for by the first operation. None of them ends with the agent's signal, since
- * what Compass answered must be kept also by an agent that was asked to stop. */
+ * what Compass answered must be kept also by an agent that was asked to stop; `end` comes a while after that. */
 export function openKubernetesState(options: KubernetesStateOptions): State {
   const { env, namespace, connectorURL, clock = systemClock, leaseDuration = 30, isAllowed = () => true } = options;
-  const cluster = options.cluster ?? openCluster({ env, stage: "connect", clock });
+  const cluster =
+    options.cluster ?? openCluster({ env, stage: "connect", clock, ...(options.end && { signal: options.end }) });
   const certificateKeys = openSecretKeys(cluster, options.certificate);
   const authorityKeys = openSecretKeys(cluster, options.authority);
   const own = openSecretKeys(cluster, { namespace, name: "runtime-agent-state" });
@@ -121,7 +130,11 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
     cache: join(env.TMPDIR || tmpdir(), `runtime-agent-${process.getuid?.() ?? "cache"}`),
     checkWritable: async () => {
       await rehearseLease(lease);
-      for (const each of [own, certificateKeys, authorityKeys]) await each.rehearse();
+      // Room for what is on its way; and other values, since a Secret may be immutable.
+      const other = encode(randomBytes(16));
+      await own.rehearse({ [REHEARSAL]: encode(randomBytes(ROOM)) });
+      await certificateKeys.rehearse({ crt: other, key: other, crtChain: other });
+      await authorityKeys.rehearse({ cacert: other });
     },
     lock: async () => {
       const unlock = await takeLease(lease);
@@ -161,7 +174,7 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
     savePending: async (pending) => {
       const former = pending.issued === null ? null : (await own.peek(PENDING))[PENDING];
       const begun = former ? understood(text(former), secretPendingSchema) : null;
-      const isContinued = begun !== null && begun.key === pending.key.reveal();
+      const isContinued = begun !== null && equalSecrets(begun.key, pending.key.reveal());
       const replaces = isContinued ? begun.replaces : await digestInUse();
       await own.write({ [PENDING]: json(serialise(pending, replaces)) });
     },
@@ -169,7 +182,7 @@ export function openKubernetesState(options: KubernetesStateOptions): State {
 
     promote: async ({ key, ...issued }, connection) => {
       const pending = await readPending();
-      const isRenewal = pending !== null && pending.tokenDigest === null && pending.key === key.reveal();
+      const isRenewal = pending !== null && pending.tokenDigest === null && equalSecrets(pending.key, key.reveal());
       const wanted = { crt: encode(issued.certificate), key: encode(key.reveal()), crtChain: encode(issued.chain) };
       // What another agent renewed since is no worse than ours; a person's new token is meant to replace it.
       const when: WriteOptions["when"] = (found) => !isRenewal || digestOf(found?.data.get("crt")) === pending.replaces;

@@ -28,6 +28,7 @@ export const pendingSchema = z.object({
   since: z.string().default("1970-01-01T00:00:00.000Z"),
   subject: z.string(),
   urls: z.object(urls),
+  knownAs: z.string().nullable().default(null),
 });
 
 /** Of a `PendingIdentity` in one piece, with the digest of the certificate that was in use when it began. */
@@ -45,23 +46,57 @@ const attemptsSchema = z.object({ since: z.string(), last: z.string(), times: z.
 const missingSchema = z.object({ observations: z.number(), waited: z.number(), lastSeenMissing: z.string() });
 const suspensionSchema = z.object({ since: z.string(), reason: z.string().nullable() });
 
-const writtenSchema = z.object({ commit: z.string(), base: z.string().nullable(), intent: z.string() });
+/** Of a `DeletionRecord`. */
+const deletionSchema = z.object({
+  at: z.string(),
+  applications: z.number(),
+  secrets: z.number(),
+  ofApplications: z.number(),
+  ofSecrets: z.number(),
+});
+
+/** Of a `PublishedApplication`. */
+const publishedSchema = z.object({ id: z.string(), intent: z.string(), tree: z.string(), manifest: z.string() });
+
+const writtenSchema = z.object({
+  commit: z.string(),
+  base: z.string().nullable(),
+  intent: z.string(),
+  target: z.string().nullable().default(null),
+  seen: z.string().nullable().default(null),
+});
+
+const requestSchema = z.object({
+  number: z.int(),
+  url: z.string(),
+  state: z.enum(["open", "closed", "merged"]),
+  openedAt: z.string(),
+});
 
 /** Of the `Proposal`. */
 const proposalSchema = z.object({
   place: z.string(),
   written: writtenSchema.nullable(),
-  pending: writtenSchema.nullable(),
-  request: z
-    .object({
-      number: z.int(),
-      url: z.string(),
-      state: z.enum(["open", "closed", "merged"]),
-      openedAt: z.string(),
-    })
-    .nullable(),
-  blocked: z.object({ tip: z.string(), isLabelled: z.boolean() }).nullable(),
+  // One at most, before there could be several.
+  pending: z.union([
+    z.array(writtenSchema),
+    writtenSchema.nullable().transform((each) => (each === null ? [] : [each])),
+  ]),
+  unremoved: z.object({ tip: z.string(), at: z.string() }).nullable().default(null),
+  request: requestSchema.nullable(),
+  withdrawn: z.array(z.int()).default([]),
+  undone: z
+    .object({ wishes: z.array(z.enum(["labels", "reviewers", "autoMerge"])), attempts: z.number() })
+    .nullable()
+    .default(null),
+  blocked: z.object({ tip: z.string(), isLabelled: z.boolean(), isDone: z.boolean().default(true) }).nullable(),
   notBefore: z.string().nullable(),
+  saying: z.string().nullable().default(null),
+  former: z
+    .object({ request: requestSchema, commits: z.array(z.string()) })
+    .nullable()
+    .default(null),
+  formerTarget: z.string().nullable().default(null),
 });
 
 /** Of the `Memory`; each part that is not there begins empty. */
@@ -79,6 +114,7 @@ export const memorySchema = z.object({
     .nullable()
     .default(null),
   approvals: z.array(z.object({ hash: z.string(), expires: z.string() })).default([]),
+  proposedApproval: z.string().nullable().default(null),
   suspended: z
     .object({ everything: suspensionSchema.nullable(), applications: z.record(z.string(), suspensionSchema) })
     .default({ everything: null, applications: {} }),
@@ -86,22 +122,20 @@ export const memorySchema = z.object({
     .object({
       target: z.string(),
       serial: z.number(),
-      deletions: z.array(
-        z.object({
-          at: z.string(),
-          applications: z.number(),
-          secrets: z.number(),
-          ofApplications: z.number(),
-          ofSecrets: z.number(),
-        }),
-      ),
-      applications: z.record(
-        z.string(),
-        z.object({ id: z.string(), intent: z.string(), tree: z.string(), manifest: z.string() }),
-      ),
+      deletions: z.array(deletionSchema),
+      applications: z.record(z.string(), publishedSchema),
       others: z.record(z.string(), z.string()).default({}),
     })
     .default({ target: "", serial: 0, deletions: [], applications: {}, others: {} }),
+  underway: z
+    .object({
+      commit: z.string().nullable(),
+      serial: z.number(),
+      deletions: z.array(deletionSchema).default([]),
+      applications: z.record(z.string(), publishedSchema),
+    })
+    .nullable()
+    .default(null),
   reverted: z
     .record(z.string(), z.object({ tree: z.string(), intent: z.string(), since: z.string(), resumed: z.boolean() }))
     .default({}),
@@ -135,6 +169,9 @@ export const memorySchema = z.object({
       renewal: attemptsSchema.nullable(),
       lastIssuance: z.string().nullable(),
       rejected: attemptsSchema.nullable(),
+      refused: z.object({ certificate: z.string(), times: z.number() }).nullable().default(null),
+      pairing: attemptsSchema.nullable().default(null),
+      subject: z.string().nullable().default(null),
       triedTokens: z.record(z.string(), attemptsSchema),
       isPairingWanted: z.boolean().default(false),
       unreached: attemptsSchema.nullable().default(null),
@@ -145,6 +182,9 @@ export const memorySchema = z.object({
       renewal: null,
       lastIssuance: null,
       rejected: null,
+      refused: null,
+      pairing: null,
+      subject: null,
       triedTokens: {},
       isPairingWanted: false,
       unreached: null,

@@ -30,8 +30,8 @@ export interface SecretKeys {
    * `StateConflict` when one of them is not what was last known of it.
    */
   write(changes: Changes, options?: WriteOptions): Promise<void>;
-  /** Rejects as the API would refuse a write of all that stands there; nothing is stored. */
-  rehearse(): Promise<void>;
+  /** Rejects as the API would refuse a write of these values beside all that stands there; nothing is stored. */
+  rehearse(changes: Changes): Promise<void>;
 }
 
 type Changes = Readonly<Record<string, Secret | null>>;
@@ -71,9 +71,9 @@ export function openSecretKeys(cluster: Cluster, place: Place): SecretKeys {
       return values;
     },
     names: async () => [...((await cluster.secrets.get(place))?.data.keys() ?? [])],
-    rehearse: async () => {
+    rehearse: async (changes) => {
       const found = await cluster.secrets.get(place);
-      await cluster.secrets.rehearse(merge(found, [], place)).catch((thrown: unknown) => {
+      await cluster.secrets.rehearse(merge(found, Object.entries(changes), place)).catch((thrown: unknown) => {
         if (!isConflict(thrown)) throw thrown;
       });
     },

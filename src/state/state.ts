@@ -37,6 +37,8 @@ export interface PendingIdentity {
   readonly since: string;
   readonly subject: string;
   readonly urls: Pick<Connection, "connectorURL" | "secureConnectorURL" | "directorURL">;
+  /** What the configuration calls the Connector that Compass names otherwise; null where the two are the same. */
+  readonly knownAs: string | null;
   readonly key: Secret;
   /** The token for the signing request; null once it is used, and for a renewal. */
   readonly nextToken: Secret | null;
@@ -53,9 +55,13 @@ export interface Memory {
   /** The set that is held and may be approved; null when there is none. */
   readonly hold: HeldSet | null;
   readonly approvals: readonly Approval[];
+  /** Hash of the approval on which the open request rests: good until what it lets go is gone. Null for none. */
+  readonly proposedApproval: string | null;
   readonly suspended: Suspended;
   /** What this agent published last, and where. */
   readonly published: Published;
+  /** The latest commit that went out and was not seen on the target branch; null for none. */
+  readonly underway: Underway | null;
   /** Applications that a person put back to an older version, by name. */
   readonly reverted: Readonly<Record<string, Reverted>>;
   /** Of the runtime in Compass, as the agent set them last. */
@@ -76,14 +82,36 @@ export interface Proposal {
   readonly place: string;
   /** What the agent wrote to its branch last; null when it wrote nothing, or removed the branch. */
   readonly written: WrittenProposal | null;
-  /** What it was about to write when this was stored: the push may have been done or not. */
-  readonly pending: WrittenProposal | null;
+  /** What it was about to write when this was stored, the newest last: each push may have been done, or may still be. */
+  readonly pending: readonly WrittenProposal[];
+  /** A tip of the agent's that the host does not let it remove, and when that was tried, ISO 8601; null for none. */
+  readonly unremoved: { readonly tip: string; readonly at: string } | null;
   /** Null before the first. */
   readonly request: ProposedRequest | null;
+  /** Numbers of requests on which the agent said that it closes them. The newest 20. */
+  readonly withdrawn: readonly number[];
+  /** What the open request still lacks of what is configured, and how often it was tried; null for nothing. */
+  readonly undone: { readonly wishes: readonly Wish[]; readonly attempts: number } | null;
   /** The tip of a person for which the agent wrote its note, and whether it could set the label. */
-  readonly blocked: { readonly tip: string; readonly isLabelled: boolean } | null;
+  readonly blocked: Blocked | null;
   /** Until when the Git host wants to be left alone, ISO 8601. */
   readonly notBefore: string | null;
+  /** Request and kind of a note that may have been written, for its answer is not known; null for none. */
+  readonly saying: string | null;
+  /** The request that was open when the agent's branch was given another place, and what the agent wrote there; null once it was seen to. */
+  readonly former: { readonly request: ProposedRequest; readonly commits: readonly string[] } | null;
+  /** What earlier versions proposed to, which did not tell it: digest of branch and path; null before it was asked. */
+  readonly formerTarget: string | null;
+}
+
+/** What a request gets once, beside its words. */
+export type Wish = "labels" | "reviewers" | "autoMerge";
+
+export interface Blocked {
+  readonly tip: string;
+  readonly isLabelled: boolean;
+  /** False while the label is to be set, or to be given up. */
+  readonly isDone: boolean;
 }
 
 export interface WrittenProposal {
@@ -92,6 +120,10 @@ export interface WrittenProposal {
   readonly base: string | null;
   /** Keyed digest of what it is to bring about. */
   readonly intent: string;
+  /** Digest of the branch and the path that it is for; null where an earlier version wrote it. */
+  readonly target: string | null;
+  /** The newest tip of the target branch of which it is known that it descends from `base`; null for that one alone. */
+  readonly seen: string | null;
 }
 
 export interface ProposedRequest {
@@ -110,6 +142,12 @@ export interface CertificateMemory {
   readonly lastIssuance: string | null;
   /** Compass does not accept the certificate in use, which may be a passing fault (contract 12.2); null when it does. */
   readonly rejected: FailedAttempts | null;
+  /** The certificate on its way that Compass did not accept, by SHA-256, and how often; null when it refused none. */
+  readonly refused: { readonly certificate: string; readonly times: number } | null;
+  /** Attempts to finish the pairing on its way that failed; null when there is none. */
+  readonly pairing: FailedAttempts | null;
+  /** What Compass last named as subject in a renewal that has not come to its end; null when it named none since. */
+  readonly subject: string | null;
   /** Tokens that were sent and ambiguously refused, by SHA-256: not known to be spent. */
   readonly triedTokens: Readonly<Record<string, FailedAttempts>>;
   /** A person wants the runtime to be paired anew while the identity in use works, and there is a token to do so. */
@@ -192,14 +230,28 @@ export interface DeletionRecord {
   readonly ofSecrets: number;
 }
 
+/** Of an Application that the agent wrote, as Git shows, without remembering what Compass said then. */
+export const UNKNOWN_INTENT = "?";
+
 export interface PublishedApplication {
   readonly id: string;
-  /** What Compass said of it. */
+  /** What Compass said of it; `UNKNOWN_INTENT` where the files alone were seen. */
   readonly intent: string;
   /** Digest of its files' blob ids. */
   readonly tree: string;
   /** Blob id of the Application's own file; "" for none. */
   readonly manifest: string;
+}
+
+/** A commit that may come to the target branch unseen: merged by people, or pushed by an agent that ended then. */
+export interface Underway {
+  /** Null for one that is proposed: it is on the agent's own branch in any case. */
+  readonly commit: string | null;
+  /** Of its inventory, as the next one. */
+  readonly serial: number;
+  readonly deletions: readonly DeletionRecord[];
+  /** What it writes of them, by name; empty digests for what it deletes. */
+  readonly applications: Readonly<Record<string, PublishedApplication>>;
 }
 
 export interface Reverted {

@@ -7,9 +7,11 @@ export type FindingCode =
   | "OutsideLayout"
   | "NotARegularFile"
   | "MergeChanges"
+  | "ForeignAgent"
   // what the files are
   | "KindNotAllowed"
   | "Unreadable"
+  | "NotAsWritten"
   | "ClearSecret"
   | "ForeignRecipient"
   // whether they agree

@@ -2,4 +2,5 @@
 
 export type { Finding, FindingCode } from "./finding.js";
 export { type VerifiedRange, verifyRange } from "./range.js";
+export type { SecretRules } from "./rules.js";
 export { type Checked, verifyText } from "./text.js";

@@ -1,16 +1,20 @@
 /** Argo CD, wired to what the agent commits: the project that allows its kinds, and the Application that syncs it. */
 
 import type { Construct } from "constructs";
-import { AGENT, add } from "./manifest.js";
+import { add } from "./manifest.js";
 import { emptySecret } from "./settings.js";
 
-/** Where Argo CD and all that is made for it stand. */
+/** Where Argo CD stands, and what is made for it, unless `gitops.namespace` says otherwise. */
 export const ARGOCD_NAMESPACE = "argocd";
 
 /** Argo CD's own credentials for the repository: it reads, the agent writes. */
 export const ARGOCD_GIT_SECRET = "runtime-agent-git";
 
 export interface ArgoCDProps {
+  /** Of the objects of Argo CD (`gitops.namespace`). */
+  readonly namespace: string;
+  /** Of the Application and its project (`gitops.name`). */
+  readonly name: string;
   readonly url: string;
   readonly branch: string;
   /** Within the repository, without a slash at either end; "" for its root. */
@@ -26,12 +30,12 @@ export interface ArgoCDProps {
 const CLUSTER = "https://kubernetes.default.svc";
 
 export function argoCD(scope: Construct, props: ArgoCDProps): void {
-  const { url, branch, path, hasCredentials, applicationsNamespace, mode } = props;
-  const metadata = { name: AGENT, namespace: ARGOCD_NAMESPACE };
+  const { namespace, name, url, branch, path, hasCredentials, applicationsNamespace, mode } = props;
+  const metadata = { name, namespace };
   if (hasCredentials) {
     emptySecret(scope, {
       name: ARGOCD_GIT_SECRET,
-      namespace: ARGOCD_NAMESPACE,
+      namespace,
       labels: { "argocd.argoproj.io/secret-type": "repository" },
       stringData: { type: "git", url },
     });
@@ -59,7 +63,7 @@ export function argoCD(scope: Construct, props: ArgoCDProps): void {
     kind: "Application",
     metadata,
     spec: {
-      project: AGENT,
+      project: name,
       source: { repoURL: url, targetRevision: branch, path: path === "" ? "." : path },
       destination: { server: CLUSTER, namespace: applicationsNamespace },
       syncPolicy: {

@@ -1,10 +1,10 @@
 /** Flux, wired to what the agent commits: where it reads, as whom it applies, and how it decrypts. */
 
 import type { Construct } from "constructs";
-import { AGENT, APPLIER, add } from "./manifest.js";
+import { APPLIER, add } from "./manifest.js";
 import { emptySecret } from "./settings.js";
 
-/** Where Flux and all that is made for it stand. */
+/** Where Flux stands, and what is made for it, unless `gitops.namespace` says otherwise. */
 export const FLUX_NAMESPACE = "flux-system";
 
 /** Flux's own credentials for the repository: it reads, the agent writes. */
@@ -14,12 +14,16 @@ export const FLUX_GIT_SECRET = "runtime-agent-git";
 export const FLUX_SOPS_SECRET = "runtime-agent-sops";
 
 export interface FluxProps {
+  /** Of the objects of Flux (`gitops.namespace`). */
+  readonly namespace: string;
+  /** Of the Kustomization and its GitRepository (`gitops.name`). */
+  readonly name: string;
   /** As source-controller takes it: https, http or ssh. */
   readonly url: string;
   readonly branch: string;
   /** Within the repository, without a slash at either end; "" for its root. */
   readonly path: string;
-  /** Whether the repository asks who reads it. */
+  /** Whether it needs a Secret to read: for who reads, or for authorities of the host. */
   readonly hasCredentials: boolean;
   /** Of the Secrets and ConfigMaps among the files (`applications.namespace`). */
   readonly applicationsNamespace: string;
@@ -30,10 +34,10 @@ const RBAC = "rbac.authorization.k8s.io";
 const EVERYTHING = ["get", "list", "watch", "create", "update", "patch", "delete"];
 
 export function flux(scope: Construct, props: FluxProps): void {
-  const { url, branch, path, hasCredentials, mode } = props;
-  const at = { name: AGENT, namespace: FLUX_NAMESPACE };
-  if (hasCredentials) emptySecret(scope, { name: FLUX_GIT_SECRET, namespace: FLUX_NAMESPACE });
-  if (mode === "sops") emptySecret(scope, { name: FLUX_SOPS_SECRET, namespace: FLUX_NAMESPACE });
+  const { namespace, name, url, branch, path, hasCredentials, mode } = props;
+  const at = { name, namespace };
+  if (hasCredentials) emptySecret(scope, { name: FLUX_GIT_SECRET, namespace });
+  if (mode === "sops") emptySecret(scope, { name: FLUX_SOPS_SECRET, namespace });
   applier(scope, props);
   add(scope, {
     apiVersion: "source.toolkit.fluxcd.io/v1",
@@ -52,7 +56,7 @@ export function flux(scope: Construct, props: FluxProps): void {
     kind: "Kustomization",
     metadata: at,
     spec: {
-      sourceRef: { kind: "GitRepository", name: AGENT },
+      sourceRef: { kind: "GitRepository", name },
       path: path === "" ? "./" : `./${path}`,
       interval: "10m",
       retryInterval: "1m",
@@ -77,9 +81,9 @@ const UNSEALED = {
 };
 
 /** Flux would apply as cluster-admin; as this account it can touch nothing but what the agent writes. */
-function applier(scope: Construct, { applicationsNamespace, mode }: FluxProps): void {
-  const subjects = [{ kind: "ServiceAccount", name: APPLIER, namespace: FLUX_NAMESPACE }];
-  add(scope, { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: APPLIER, namespace: FLUX_NAMESPACE } });
+function applier(scope: Construct, { namespace, applicationsNamespace, mode }: FluxProps): void {
+  const subjects = [{ kind: "ServiceAccount", name: APPLIER, namespace }];
+  add(scope, { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: APPLIER, namespace } });
   // Applications are cluster-scoped: a Role cannot allow them.
   add(scope, {
     apiVersion: `${RBAC}/v1`,

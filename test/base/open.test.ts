@@ -12,7 +12,7 @@ async function aRepository(...seeds: Seed[]) {
   return { path, repository: await workshop.open(path) };
 }
 
-async function open(seeds: Seed[], options: { branch?: string; path?: string } = {}) {
+async function open(seeds: Seed[], options: { branch?: string; path?: string; wasPublished?: boolean } = {}) {
   const { repository } = await aRepository(...seeds);
   return openBase({ repository, branch: "main", path: "clusters/prod", sealKey, ...options });
 }
@@ -78,6 +78,13 @@ describe("the base", () => {
     expect(await failureOf(base.read("a"))).toMatchObject({ code: "Internal" });
   });
 
+  it("is not empty but lost where something was published before and no branch is left", async () => {
+    const failure = await failureOf(open([], { wasPublished: true }));
+
+    expect(failure).toMatchObject({ code: "BranchNotFound", stage: "base", retryable: false });
+    expect(failure.hint).toContain("Restore the branch");
+  });
+
   it("shows an inventory that somebody changed as unverified", async () => {
     const changed = bytes.toString().replace("runtime-1", "runtime-2");
 
@@ -116,12 +123,12 @@ describe("a base that cannot be", () => {
     const base = await open([
       {
         files: { "clusters/prod/applications/mp-a/notes.md": "1" },
-        links: { "clusters/prod/a/b": "/etc" },
+        links: { "clusters/prod/a/b": "/etc", "clusters/prod/.runtime-agent/.sops.yaml": "../x" },
         submodules: { "clusters/prod/applications/mp-b": "1".repeat(40) },
       },
     ]);
 
-    expect([...base.obstacles].sort()).toEqual(["a/b", "applications/mp-b"]);
+    expect([...base.obstacles].sort()).toEqual([".runtime-agent/.sops.yaml", "a/b", "applications/mp-b"]);
     expect([...base.listing.keys()]).toEqual(["applications/mp-a/notes.md"]);
   });
 

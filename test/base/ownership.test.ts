@@ -489,6 +489,21 @@ describe("a path with an inventory that does not verify", () => {
       }
     });
 
+    it("takes what it always writes, and a canary that the kustomization lists, where the list cannot be read", async () => {
+      const always = { "revision.yaml": "", ".runtime-agent/.gitattributes": "" };
+      const asked = { "canary.yaml": "mine", ".runtime-agent/.sops.yaml": "mine" };
+      const broken = bytes(`{"version":1,"owner":"${RUNTIME}","files":7}`);
+      const ownedWith = async (resources: readonly string[]) => {
+        const kustomization = { "kustomization.yaml": kustomizationOf(resources) };
+        const { files } = await owned(withInventory(broken, { ...kustomization, ...always, ...asked }));
+        return files.map(({ path }) => path);
+      };
+      const taken = ["kustomization.yaml", ...Object.keys(always)];
+
+      expect((await ownedWith([])).sort()).toEqual([...taken].sort());
+      expect((await ownedWith(["canary.yaml"])).sort()).toEqual([...taken, "canary.yaml"].sort());
+    });
+
     it("believes it where nothing is remembered, but not whose it is", async () => {
       expect(await pathsOf(listing, null)).toEqual([`${mine} null`, "applications/mine/secrets/s.yaml null"]);
       expect(await pathsOf(unreadable, null)).not.toContainEqual(expect.stringContaining("mine"));

@@ -1,8 +1,10 @@
 /** The whole way with Flux's real kustomize-controller: pushed, asked for, decrypted, applied, and told to be so. */
 
+import { readFile, writeFile } from "node:fs/promises";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
-import { GIT_PATH } from "../e2e/world.js";
+import { formatDocument } from "../../src/adapters/yaml/index.js";
+import { GIT_PATH, parseObject } from "../e2e/world.js";
 import { aRuntime } from "./a-runtime.js";
 import { call, kubectl } from "./api-server.js";
 import { startFlux } from "./flux.js";
@@ -73,7 +75,8 @@ describe("with Flux", () => {
   it("what is committed is applied and opened at once, and told so by sync --wait, status and the CompassConnection", async () => {
     const { runtime, sync, names, namespace } = await aFluxRuntime();
 
-    const { code, outcome, stderr } = await sync("--wait");
+    // Flux looks by itself only every ten minutes: what is applied sooner was asked for.
+    const { code, outcome, stderr } = await sync("--wait", "--wait-timeout", "30s");
 
     expect(code === 0 ? 0 : stderr).toBe(0);
     expect(outcome).toMatchObject({
@@ -94,6 +97,44 @@ describe("with Flux", () => {
     const again = await sync();
     expect(again.outcome).toMatchObject({ result: "unchanged", applied: { current: true } });
   }, 120_000);
+
+  it("prunes no Secret as they leave Git for mode cluster, nor later, though it prunes what it applied", async () => {
+    const { runtime, sync, namespace } = await aFluxRuntime();
+    const { config } = runtime.world;
+    await sync("--wait");
+    const list = async () => {
+      const { body } = await call(server, "GET", `/api/v1/namespaces/${namespace}/secrets`);
+      const all = body.items as { metadata: { name: string; uid: string }; data: Record<string, string> }[];
+      return all.map(({ metadata: { name, uid }, data }) => ({ name, uid, data }));
+    };
+    const before = await list();
+    const given = parseObject(await readFile(config, "utf8"));
+    await writeFile(config, formatDocument({ ...given, secrets: { mode: "cluster" } }));
+
+    const moved = await sync("--wait");
+    const idle = await sync("--wait");
+    const after = await list();
+    await runtime.world.edit(({ applications: [first] }) => {
+      if (first !== undefined) first.description = "another commit, which Flux applies";
+    });
+    const later = await sync("--wait");
+
+    // That it is gone shows that Flux prunes here.
+    const canary = "runtime-agent-canary";
+    const credentials = before.filter(({ name }) => /-[0-9a-f]{8}-/.test(name));
+    expect([moved, idle, later].map(({ code, outcome }) => [code, outcome.result])).toEqual([
+      [0, "published"],
+      [0, "unchanged"],
+      [0, "published"],
+    ]);
+    expect(credentials.length).toBeGreaterThan(2);
+    expect(before.map(({ name }) => name)).toContain(canary);
+    for (const secrets of [after, await list()]) {
+      expect(secrets.map(({ name }) => name)).not.toContain(canary);
+      expect(secrets.filter(({ name }) => /-[0-9a-f]{8}-/.test(name))).toEqual(credentials);
+    }
+    expect([...(await runtime.world.files()).keys()].filter((path) => path.includes("/secrets/"))).toEqual([]);
+  }, 180_000);
 
   it("what the API server refuses is told in Flux's words, is not applied, and is so once it is mended", async () => {
     const { runtime, ready, sync, names } = await aFluxRuntime();

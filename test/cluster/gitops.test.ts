@@ -132,7 +132,7 @@ describe("Flux", () => {
     const path = `${SOURCES}/namespaces/${place.namespace}/gitrepositories/runtime-agent`;
     await call(server, "PATCH", path, { body: { metadata: { annotations: { mine: "x" } } }, type: STATUS });
 
-    await cluster.gitops.refresh("flux", place, new Date(at));
+    await cluster.gitops.refresh("flux", place, { at: new Date(at), isNew: true });
 
     const { body: repository } = await call(server, "GET", path);
     expect(repository.metadata.annotations).toEqual({
@@ -145,7 +145,9 @@ describe("Flux", () => {
     const nowhere = { ...place, name: "nowhere" };
 
     expect(await cluster.gitops.flux(nowhere)).toEqual([]);
-    expect((await failureOf(cluster.gitops.refresh("flux", nowhere, new Date(at)))).code).toBe("ClusterRefused");
+    expect((await failureOf(cluster.gitops.refresh("flux", nowhere, { at: new Date(at), isNew: true }))).code).toBe(
+      "ClusterRefused",
+    );
   });
 });
 
@@ -211,7 +213,7 @@ describe("Argo CD", () => {
   it("is asked to refresh; one that is not there cannot be", async () => {
     await putArgo(place.namespace, synced);
 
-    await cluster.gitops.refresh("argocd", place, new Date(at));
+    await cluster.gitops.refresh("argocd", place, { at: new Date(at), isNew: true });
 
     const { body: application } = await call(
       server,
@@ -221,7 +223,9 @@ describe("Argo CD", () => {
     expect(application.metadata.annotations).toEqual({ "argocd.argoproj.io/refresh": "normal" });
     const nowhere = { ...place, name: "nowhere" };
     expect(await cluster.gitops.argocd(nowhere)).toEqual([]);
-    expect((await failureOf(cluster.gitops.refresh("argocd", nowhere, new Date(at)))).code).toBe("ClusterRefused");
+    expect((await failureOf(cluster.gitops.refresh("argocd", nowhere, { at: new Date(at), isNew: true }))).code).toBe(
+      "ClusterRefused",
+    );
   });
 });
 

@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
 import { formatDocument } from "../../src/adapters/yaml/index.js";
@@ -13,6 +14,7 @@ import { aRuntime } from "./a-runtime.js";
 import {
   type Access,
   binaries,
+  call,
   createNamespace,
   kubectl,
   requestsOf,
@@ -136,19 +138,26 @@ async function aPod(server: Access, world: World) {
   return { run: (more: readonly string[] = []) => agent([...args, ...more], { env, cwd: folder }) };
 }
 
+/** What the configuration says of Compass, with a token of its own, and of Git. */
+async function documentOf({ folder, sandbox, repository }: World) {
+  const token = join(folder, "token");
+  await writeFile(token, await freshToken(sandbox), { mode: 0o600 });
+  const { connectorURL, ca, runtimeID, tenant } = sandbox;
+  return {
+    version: 1,
+    runtime: { id: runtimeID, tenant },
+    compass: { connectorURL, token: { file: token }, ca: { file: ca } },
+    git: { url: repository, path: GIT_PATH },
+  };
+}
+
 describe("an agent that is installed on an empty API server", () => {
   it("writes Applications to Git with the rights, the account and the Secrets that the installation made", async () => {
     const server = await startAPIServer({ isEmpty: true });
     onTestFinished(() => server.stop());
     const world = await aWorld({ sandbox: { applications: 4 } });
-    const token = join(world.folder, "token");
-    await writeFile(token, await freshToken(world.sandbox), { mode: 0o600 });
-    const { connectorURL, ca, runtimeID, tenant } = world.sandbox;
     const document = {
-      version: 1,
-      runtime: { id: runtimeID, tenant },
-      compass: { connectorURL, token: { file: token }, ca: { file: ca } },
-      git: { url: world.repository, path: GIT_PATH },
+      ...(await documentOf(world)),
       secrets: { mode: "sops", sops: { age: ["age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"] } },
       certificate: { keySize: 2048 },
     };
@@ -178,6 +187,71 @@ describe("an agent that is installed on an empty API server", () => {
     expect(requests.length).toBeGreaterThan(10);
     expect(requests.filter(({ code }) => code === 403)).toEqual([]);
   }, 180_000);
+});
+
+describe("an agent that is installed with namespaces of its own", () => {
+  it("sees what is applied where Applications have their Secrets, with the rights that were made", async () => {
+    const [namespace, apps] = ["agents", "apps"];
+    const world = await aWorld({ sandbox: { applications: 2 } });
+    const document = {
+      ...(await documentOf(world)),
+      secrets: { mode: "plain", acknowledgePlain: true },
+      applications: { namespace: apps },
+      // As install sets it for an agent of that namespace.
+      certificate: { keySize: 2048, secret: `${namespace}/cluster-client-certificates` },
+      state: { kubernetes: { namespace } },
+    };
+    const server = await startAPIServer({ isEmpty: true });
+    onTestFinished(() => server.stop());
+    const manifests = await installed([], formatDocument(document));
+    await kubectl(server, "apply", "-f", manifests);
+    const folder = dirname(manifests);
+    const tokenFile = join(folder, "account-token");
+    await writeFile(tokenFile, await tokenOf(server, namespace, "runtime-agent"));
+    const env = { KUBECONFIG: await writeKubeconfig(server, { tokenFile }), TMPDIR: folder };
+    const sync = (...args: string[]) => agent(["sync", "-o", "json", ...args], { env, cwd: folder });
+
+    const first = await sync();
+    const committed = join(folder, "committed");
+    for (const [path, text] of await world.files()) {
+      await mkdir(dirname(join(committed, path)), { recursive: true });
+      await writeFile(join(committed, path), text);
+    }
+    await kubectl(server, "apply", "-k", committed);
+    const second = await sync("--wait", "--wait-timeout", "10s");
+
+    expect([first.code, second.code]).toEqual([0, 0]);
+    expect(JSON.parse(second.stdout).applied).toMatchObject({ current: true, missing: [] });
+    const requests = await requestsOf(server, `system:serviceaccount:${namespace}:runtime-agent`);
+    expect(requests.filter(({ code }) => code === 403)).toEqual([]);
+  }, 180_000);
+});
+
+describe("applications.admission: dry-run with secrets.mode: cluster", () => {
+  it("lets the account store credential Secrets, and only try Applications", async () => {
+    const server = await startAPIServer({ isEmpty: true });
+    onTestFinished(() => server.stop());
+    const settings = { secrets: "{mode: cluster}", applications: "{admission: dry-run}" };
+    await kubectl(server, "apply", "-f", await installed([], usual(settings)));
+    const token = await tokenOf(server, "kyma-system", "runtime-agent");
+    const applications = "/apis/applicationconnector.kyma-project.io/v1alpha1/applications";
+    const apiVersion = "applicationconnector.kyma-project.io/v1alpha1";
+    const body = { apiVersion, kind: "Application", metadata: { name: "mp-tried" }, spec: { services: [] } };
+    const asAgent = (path: string, given: object) => call(server, "POST", path, { body: given, token });
+    // A policy is at work a moment after it is stored.
+    for (let waited = 0; (await asAgent(applications, body)).status < 300; waited++) {
+      await call(server, "DELETE", `${applications}/mp-tried`);
+      if (waited === 300) throw new Error("the policy was not at work within 30 s");
+      await delay(100);
+    }
+
+    const tried = await asAgent(`${applications}?dryRun=All`, body);
+    const stored = await asAgent(applications, body);
+    const secret = await asAgent("/api/v1/namespaces/kyma-system/secrets", { metadata: { name: "mp-tried" } });
+
+    expect([tried.status, stored.status, secret.status]).toEqual([201, 403, 201]);
+    expect(stored.body.message).toContain("the Runtime Agent only tries");
+  }, 120_000);
 });
 
 describe("an agent that takes the Go agent's place", () => {

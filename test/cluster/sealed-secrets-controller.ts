@@ -13,6 +13,8 @@ export interface Controller {
   /** As `certificate.controller` names it. */
   readonly service: string;
   readonly namespace: string;
+  /** Has it make a new key, as it does by itself every 30 days. */
+  renew(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -100,12 +102,23 @@ export async function startController(server: Access, address: string): Promise<
     subsets: [{ addresses: [{ ip: address, targetRef }], ports: [{ name: "http", port: own }] }],
   });
   const certificate = `/api/v1/namespaces/${namespace}/services/http:${metadata.name}:http/proxy/v1/cert.pem`;
+  const newest = async () =>
+    /-----BEGIN CERTIFICATE-----[^-]+/.exec(String((await call(server, "GET", certificate)).body))?.[0];
+  const renew = async () => {
+    const before = await newest();
+    child.kill("SIGUSR1");
+    for (let waited = 0; waited < 300; waited++) {
+      if ((await newest()) !== before) return;
+      await delay(100);
+    }
+    throw new Error(`the controller made no new key within 30 s: ${said}`);
+  };
   let last = "";
   for (let waited = 0; waited < 300; waited++) {
     if (child.exitCode !== null) throw new Error(`the controller ended with ${child.exitCode}: ${said}`);
     const { status, body } = await call(server, "GET", certificate);
     if (status === 200 && String(body).includes("BEGIN CERTIFICATE"))
-      return { service: `${namespace}/${metadata.name}`, namespace, stop };
+      return { service: `${namespace}/${metadata.name}`, namespace, renew, stop };
     last = `HTTP ${status} ${JSON.stringify(body)}`;
     await delay(100);
   }

@@ -2,11 +2,13 @@
 
 import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { aWorld, parseObject } from "../e2e/world.js";
+import { formatDocument } from "../../src/adapters/yaml/index.js";
+import { aWorld, parseObject, type World } from "../e2e/world.js";
 import { tools } from "../interop/tools.js";
 import { call, createNamespace, writeKubeconfig } from "./api-server.js";
 import { credentials } from "./landscape-credentials.js";
@@ -20,6 +22,22 @@ const namespaces = await promisify(execFile)("unshare", ["-m", "true"]).catch(()
 interface SealedObject {
   readonly metadata: { readonly name: string };
 }
+
+const encryptedIn = (object: object | undefined) =>
+  (object as { readonly spec?: { readonly encryptedData: Readonly<Record<string, string>> } } | undefined)?.spec
+    ?.encryptedData;
+
+/** The password or client secret behind a Secret becomes another one. */
+const rotate = (world: World, name: string, value: string) =>
+  world.edit(({ applications }) => {
+    for (const { bundles } of applications) {
+      for (const { id, defaultInstanceAuth } of bundles) {
+        const { credential } = (defaultInstanceAuth ?? {}) as { credential?: Record<string, string> };
+        const key = credential?.password === undefined ? "clientSecret" : "password";
+        if (name.endsWith(id) && credential !== undefined) credential[key] = value;
+      }
+    }
+  });
 
 describe.skipIf(address === null || namespaces === null)("the real controller", () => {
   let controller: Controller;
@@ -66,7 +84,12 @@ describe.skipIf(address === null || namespaces === null)("the real controller", 
       });
       if (status >= 300) throw new Error(`HTTP ${status}`);
     };
-    return { namespace, env, world, sync, sealed, apply, path };
+    const configure = async (more: object) => {
+      const given = parseObject(await readFile(world.config, "utf8"));
+      const secrets = { mode: "sealed-secrets", sealedSecrets: { certificate, ...sealedSecrets, ...more } };
+      await writeFile(world.config, formatDocument({ ...given, secrets }));
+    };
+    return { namespace, env, world, sync, sealed, apply, path, configure };
   }
 
   /** Null when the controller has not made it within a while. */
@@ -115,15 +138,7 @@ describe.skipIf(address === null || namespaces === null)("the real controller", 
     const name = [...before.keys()].find((each) => !each.startsWith("params-")) ?? "";
     await apply(before.get(name)?.object as unknown as SealedObject);
     const old = await secretOf(namespace, name);
-    await world.edit(({ applications }) => {
-      for (const { bundles } of applications) {
-        for (const { id, defaultInstanceAuth } of bundles) {
-          const { credential } = (defaultInstanceAuth ?? {}) as { credential?: Record<string, string> };
-          const key = credential?.password === undefined ? "clientSecret" : "password";
-          if (name.endsWith(id) && credential !== undefined) credential[key] = "rotated at the source";
-        }
-      }
-    });
+    await rotate(world, name, "rotated at the source");
 
     expect((await sync()).applications.updated).toHaveLength(1);
     const after = await sealed();
@@ -136,6 +151,49 @@ describe.skipIf(address === null || namespaces === null)("the real controller", 
     for (const key of kept) expect(now?.data[key]).toBe(old?.data[key]);
     // The Secret, the revision and the inventory.
     expect(await world.touched()).toHaveLength(3);
+  });
+
+  it("renews its key: nothing is written, then a value that changes alone, and all of it when that is asked for", async () => {
+    const { namespace, world, sync, sealed, apply, configure } = await aSealedWorld();
+    await sync();
+    const before = await sealed();
+    await controller.renew();
+
+    const idle = await sync();
+    const name = [...before.keys()].find((each) => !each.startsWith("params-")) ?? "";
+    await rotate(world, name, "rotated after the renewal");
+    const mixed = await sync();
+    const half = await sealed();
+    await configure({ resealAfter: "0s" });
+    const anew = await sync();
+    const after = await sealed();
+    const rest = await sync();
+
+    expect([idle, mixed, anew, rest].map(({ result }) => result)).toEqual([
+      "unchanged",
+      "published",
+      "published",
+      "unchanged",
+    ]);
+    const texts = (files: typeof before) => new Map([...files].map(([each, { text }]) => [each, text]));
+    const isSame = (each: string) => texts(half).get(each) === texts(before).get(each);
+    expect([...before.keys()].filter((each) => !isSame(each))).toEqual([name]);
+    const [was, is, last] = [before, half, after].map((files) => encryptedIn(files.get(name)?.object));
+    const kept = Object.keys(was ?? {}).filter((key) => was?.[key] === is?.[key]);
+    expect([Object.keys(was ?? {}).length, kept.length]).toEqual([2, 1]);
+    expect(Object.keys(last ?? {}).filter((key) => last?.[key] === is?.[key])).toEqual([]);
+    expect([...before.keys()].filter((each) => texts(after).get(each) === texts(before).get(each))).toEqual([]);
+    // The file of two keys, then all files of the new one: the controller opens both.
+    const isRotated = (data: Record<string, string>) => Object.values(data).includes("rotated after the renewal");
+    await apply(half.get(name)?.object as unknown as SealedObject);
+    expect(Object.keys((await secretOf(namespace, name, isRotated))?.data ?? {})).toHaveLength(2);
+    const given = await credentials(world.sandbox.snapshotFile);
+    for (const [each, { object }] of after) {
+      await apply(object as unknown as SealedObject);
+      const secret = await secretOf(namespace, each);
+      const bundle = /([0-9a-f-]{36})$/.exec(each)?.[1] ?? "";
+      if (!each.startsWith("params-")) expect(secret?.data).toEqual(given.get(bundle));
+    }
   });
 
   it("takes an unmanaged Secret over once it is annotated and the SealedSecret is made anew, as the tutorial says", async () => {
@@ -159,6 +217,34 @@ describe.skipIf(address === null || namespaces === null)("the real controller", 
     expect(blocked?.data).toEqual({ old: "old" });
     expect(Object.keys(taken?.data ?? {})).toHaveLength(2);
     expect(taken?.metadata.annotations).toMatchObject(annotations);
+  });
+
+  it("gives its Secrets to mode cluster, where they stay without their SealedSecret, and takes them back", async () => {
+    const { namespace, env, world, sync, sealed, apply, path } = await aSealedWorld();
+    await sync();
+    const files = await sealed();
+    for (const { object } of files.values()) await apply(object as unknown as SealedObject);
+    const owners = async () =>
+      Promise.all([...files.keys()].map(async (name) => (await secretOf(namespace, name))?.metadata.ownerReferences));
+    const owned = await owners();
+
+    const moved = await world.run(["sync"], { env: { ...env, RUNTIME_AGENT_SECRETS_MODE: "cluster" } });
+    const free = await owners();
+    // As the tool removes what Git has no more.
+    for (const name of files.keys()) await call(server, "DELETE", `${path}/${name}`);
+    await sync();
+    const again = await sealed();
+    for (const { object } of again.values()) await apply(object as unknown as SealedObject);
+    let back = await owners();
+    for (let waited = 0; waited < 50 && back.some((each) => each === undefined); waited++) {
+      await delay(200);
+      back = await owners();
+    }
+
+    expect(moved.code).toBe(0);
+    expect(owned.every((each) => each?.[0]?.kind === "SealedSecret")).toBe(true);
+    expect(free).toEqual([...files.keys()].map(() => undefined));
+    expect(back.every((each) => each?.[0]?.kind === "SealedSecret")).toBe(true);
   });
 
   /** The exit code of `kubeseal --validate`, which asks the controller. */

@@ -22,6 +22,36 @@ describe("a state in Secrets of a real cluster", () => {
   behavesAsSecrets(() => aPlace(server));
 });
 
+describe("whether a state can be written", () => {
+  it("is denied for a client Secret that is immutable", async () => {
+    const place = await aPlace(server);
+    const { certificate } = place.options;
+    await writeForeign(place, certificate, { crt: "theirs", key: "theirs", crtChain: "theirs" });
+    const found = await place.cluster.secrets.get(certificate);
+    if (found === null) throw new Error("not written");
+    const before = await failureOf(opened(place).checkWritable()).catch(() => null);
+    const immutable: object = { ...found.frame, immutable: true };
+    await place.cluster.secrets.write({ ...found, frame: immutable });
+
+    const failure = await failureOf(opened(place).checkWritable());
+
+    expect(before).toBeNull();
+    expect(failure.code).toBe("ClusterRefused");
+    expect(told(failure)).not.toContain("theirs");
+  });
+
+  it("is denied where the Secret of the state has no room for what is on its way", async () => {
+    const place = await aPlace(server);
+    const { namespace } = place.options;
+    await writeForeign(place, { namespace, name: "runtime-agent-state" }, { other: "x".repeat(960 * 1024) });
+
+    const failure = await failureOf(opened(place).checkWritable());
+
+    expect(failure.code).toBe("ClusterRefused");
+    expect(failure.message).toContain("runtime-agent-state");
+  });
+});
+
 /** Everything that a state does, once. */
 async function everything(place: KubernetesPlace): Promise<void> {
   const state = opened(place);

@@ -97,6 +97,7 @@ const VALUES: Record<string, string> = {
   timeout: "7s",
   over: "7s",
   every: "7s",
+  resealAfter: "7s",
   maxBytes: "7MiB",
   limit: "7%",
   jitter: "7%",

@@ -8,6 +8,9 @@ const load = (env: Record<string, string>, options: Record<string, string> = {})
 describe("the environment of the Go agent", () => {
   it.each<[string, string, string, (config: Config) => unknown, unknown]>([
     ["APP_CONTROLLER_SYNC_PERIOD", "180s", "schedule.every", ({ schedule }) => schedule.every, 180_000],
+    ["APP_CONTROLLER_SYNC_PERIOD", "1.5m", "schedule.every", ({ schedule }) => schedule.every, 90_000],
+    ["APP_CONTROLLER_SYNC_PERIOD", "1h2m3.5s", "schedule.every", ({ schedule }) => schedule.every, 3_723_500],
+    ["APP_CONTROLLER_SYNC_PERIOD", "1m250ms", "schedule.every", ({ schedule }) => schedule.every, 60_250],
     [
       "APP_SKIP_COMPASS_TLS_VERIFY",
       "true",
@@ -135,6 +138,20 @@ describe("the environment of the Go agent", () => {
     expect(notes.map((note) => note.replace(/: .+$/, ""))).toEqual(names.map((name) => `${name} is ignored`));
     for (const note of notes) expect(note).toMatch(/ignored: \w+ \w+/);
   });
+
+  it.each(["0", "1", " 1.0"])(
+    "has no counterpart of a renewal never or always: the threshold %j is ignored",
+    async (share) => {
+      const usual = await load({});
+
+      const { config, notes } = await load({ APP_CERT_VALIDITY_RENEWAL_THRESHOLD: share });
+
+      expect(config.certificate.renewAt).toBe(usual.config.certificate.renewAt);
+      expect(notes.filter((note) => note.startsWith("APP_CERT_VALIDITY_RENEWAL_THRESHOLD is ignored: "))).toHaveLength(
+        1,
+      );
+    },
+  );
 
   it("is checked like everything else, under its own name", async () => {
     const loading = load({ APP_CONTROLLER_SYNC_PERIOD: "soon", APP_SKIP_APPS_TLS_VERIFY: "maybe" });

@@ -56,6 +56,7 @@ describe("the configuration", () => {
         url: "https://git.example.com/platform/clusters.git",
         branch: "main",
         path: "clusters/prod/runtime-agent",
+        createFrom: null,
         allowRoot: false,
         publish: "direct",
         author: { name: "Runtime Agent", email: "runtime-agent@example.com" },
@@ -73,6 +74,7 @@ describe("the configuration", () => {
       pullRequest: {
         host: "github",
         api: "https://git.example.com/api/v1",
+        token: null,
         branch: "runtime-agent/{runtime}",
         title: "Applications of {runtime}",
         labels: [],
@@ -83,7 +85,12 @@ describe("the configuration", () => {
       secrets: {
         mode: "sops",
         sops: { age: [RECIPIENT], vault: null, configFile: false },
-        sealedSecrets: { certificate: { file: "/etc/sealing.pem" }, scope: "strict", managed: false },
+        sealedSecrets: {
+          certificate: { file: "/etc/sealing.pem" },
+          scope: "strict",
+          managed: false,
+          resealAfter: null,
+        },
         acknowledgePlain: false,
       },
       applications: {
@@ -144,6 +151,7 @@ describe("the configuration", () => {
       pullRequest: {
         host: null,
         api: null,
+        token: null,
         branch: "runtime-agent/{runtime}",
         title: null,
         labels: [],
@@ -154,7 +162,7 @@ describe("the configuration", () => {
       secrets: {
         mode: "sops",
         sops: { age: [], vault: null, configFile: false },
-        sealedSecrets: { certificate: null, scope: "strict", managed: false },
+        sealedSecrets: { certificate: null, scope: "strict", managed: false, resealAfter: null },
         acknowledgePlain: false,
       },
       applications: {
@@ -200,6 +208,7 @@ describe("the configuration", () => {
       url: "/srv/repo.git",
       branch: "main",
       path: "apps",
+      createFrom: null,
       allowRoot: false,
       publish: null,
       author: { name: "Runtime Agent", email: "runtime-agent@example.com" },
@@ -463,5 +472,19 @@ describe("notes", () => {
     const { notes } = await load({ env: { APP_SKIP_COMPASS_TLS_VERIFY: "true" } });
 
     expect(notes).toEqual(["APP_SKIP_COMPASS_TLS_VERIFY turns off the check of Compass's server certificate"]);
+  });
+});
+
+describe("a configuration file that says nothing", () => {
+  it.each(["", "# only a remark\n", "{}\n"])("is refused when it was named: %j", async (text) => {
+    await writeFile(join(cwd, "agent.yaml"), text);
+
+    await expect(loadConfig({ env: {}, cwd, file: "agent.yaml" })).rejects.toMatchObject({
+      code: "ConfigurationInvalid",
+      message: "the configuration file agent.yaml is empty",
+    });
+    await expect(loadConfig({ env: { RUNTIME_AGENT_CONFIG: "agent.yaml" }, cwd })).rejects.toThrow("is empty");
+    expect((await loadConfig({ env: {}, cwd })).file).toBe(join(cwd, "agent.yaml"));
+    expect((await loadConfig({ env: {}, cwd, file: "/dev/null" })).config.git).toBeNull();
   });
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigurationError, loadConfig } from "../../src/config/index.js";
+import { RECIPIENT } from "./example.js";
 
 let cwd: string;
 
@@ -218,9 +219,44 @@ describe("a mistake in the configuration", () => {
       "secrets.sops.age: needs at least one recipient in mode sops; allowed: a list of age recipients (age1…)",
     ],
     [
+      "a recipient with a slip in it",
+      `secrets: {sops: {age: [${RECIPIENT}, ${RECIPIENT.slice(0, -1)}q]}}`,
+      "agent.yaml:1  secrets.sops.age[1]: is not an age recipient: its checksum is wrong, so a character of it is; copy it again; allowed: a list of age recipients (age1…)",
+    ],
+    [
+      "a recipient that is there twice",
+      `secrets: {sops: {age: [${RECIPIENT}, ${RECIPIENT}]}}`,
+      "agent.yaml:1  secrets.sops.age[1]: is there twice; allowed: each recipient once",
+    ],
+    [
       "sealing without a certificate",
       "secrets: {mode: sealed-secrets}",
       "agent.yaml:1  secrets.sealedSecrets.certificate: is needed in mode sealed-secrets; allowed: {file: PATH}, {url: URL} or {controller: NAMESPACE/NAME}",
+    ],
+    [
+      "the agent's own branch where people merge",
+      "git: {url: /srv/r, path: p, branch: prod}\nsecrets: {mode: plain, acknowledgePlain: true}\npullRequest: {branch: prod}",
+      'agent.yaml:3  pullRequest.branch: "prod" is git.branch, which the agent proposes to; allowed: a branch of its own such as runtime-agent/{runtime}',
+    ],
+    [
+      "the agent's own branch below the one where people merge",
+      "git: {url: /srv/r, path: p}\nsecrets: {mode: plain, acknowledgePlain: true}\npullRequest: {branch: 'main/{runtime}'}",
+      'agent.yaml:3  pullRequest.branch: "main/{runtime}" cannot be made beside git.branch: of two branches, the name of one and a slash may not begin the other\'s; allowed: a branch of its own such as runtime-agent/{runtime}',
+    ],
+    [
+      "the agent's own branch above the one where people merge",
+      "git: {url: /srv/r, path: p, branch: agent/main}\nsecrets: {mode: plain, acknowledgePlain: true}\npullRequest: {branch: agent}",
+      'agent.yaml:3  pullRequest.branch: "agent" cannot be made beside git.branch: of two branches, the name of one and a slash may not begin the other\'s; allowed: a branch of its own such as runtime-agent/{runtime}',
+    ],
+    [
+      "the same by the runtime's id",
+      "runtime: {id: 0e4d6f0a-6e6c-4c8a-9b0a-0123456789ab}\ngit: {url: /srv/r, path: p, branch: 0e4d6f0a-6e6c-4c8a-9b0a-0123456789ab}\nsecrets: {mode: plain, acknowledgePlain: true}\npullRequest: {branch: '{runtime}'}",
+      'agent.yaml:4  pullRequest.branch: "{runtime}" is git.branch, which the agent proposes to; allowed: a branch of its own such as runtime-agent/{runtime}',
+    ],
+    [
+      "a title with a placeholder that is not known",
+      "pullRequest: {title: 'Update {nope}'}",
+      'agent.yaml:1  pullRequest.title: "Update {nope}" names a placeholder that is not known; allowed: one line; placeholders: {subject} {path} {runtime} {created} {updated} {deleted}',
     ],
     [
       "plain mode by accident",

@@ -34,7 +34,7 @@ describe("the moment of a renewal", () => {
     const dates = { commonName: "c", notBefore, notAfter: new Date(notBefore.getTime() + life) };
 
     const shares = Array.from({ length: 500 }, (_unused, index) => {
-      const due = renewalTime(dates, 0.67, `runtime ${index}`);
+      const due = renewalTime(dates, { renewAt: 0.67, every: 3 * MINUTE }, `runtime ${index}`);
       return (due.getTime() - notBefore.getTime()) / life;
     });
 
@@ -46,14 +46,39 @@ describe("the moment of a renewal", () => {
   it("is the same for one runtime always", () => {
     const dates = { commonName: "c", notBefore: at("12:00:00"), notAfter: at("13:00:00") };
 
-    expect(renewalTime(dates, 0.67, "one")).toEqual(renewalTime(dates, 0.67, "one"));
-    expect(renewalTime(dates, 0.67, "one")).not.toEqual(renewalTime(dates, 0.67, "two"));
+    expect(renewalTime(dates, { renewAt: 0.67, every: 3 * MINUTE }, "one")).toEqual(
+      renewalTime(dates, { renewAt: 0.67, every: 3 * MINUTE }, "one"),
+    );
+    expect(renewalTime(dates, { renewAt: 0.67, every: 3 * MINUTE }, "one")).not.toEqual(
+      renewalTime(dates, { renewAt: 0.67, every: 3 * MINUTE }, "two"),
+    );
+  });
+
+  it.each<[string, number, number, number]>([
+    ["early enough for two more cycles", 24 * HOUR, 9 * HOUR, 6 / 24],
+    ["never before a third of the life", 24 * HOUR, 12 * HOUR, 0],
+  ])("comes, where cycles are rare, %s", (_, life, every, share) => {
+    const notBefore = at("12:00:00");
+    const dates = { commonName: "c", notBefore, notAfter: new Date(notBefore.getTime() + life) };
+
+    const due = renewalTime(dates, { renewAt: 0.67, every }, "one");
+
+    expect((due.getTime() - notBefore.getTime()) / life).toBeCloseTo(Math.max(share, 1 / 3), 9);
+  });
+
+  it("leaves two intervals", () => {
+    const notBefore = at("12:00:00");
+    const dates = { commonName: "c", notBefore, notAfter: new Date(notBefore.getTime() + 24 * HOUR) };
+
+    const due = renewalTime(dates, { renewAt: 0.67, every: 5 * HOUR }, "one");
+
+    expect(dates.notAfter.getTime() - due.getTime()).toBe(10 * HOUR);
   });
 
   it("stays within the life however small the share is", () => {
     const dates = { commonName: "c", notBefore: at("12:00:00"), notAfter: at("13:00:00") };
 
-    expect(renewalTime(dates, 0.01, "one") > dates.notBefore).toBe(true);
+    expect(renewalTime(dates, { renewAt: 0.01, every: 3 * MINUTE }, "one") > dates.notBefore).toBe(true);
   });
 });
 
@@ -136,7 +161,7 @@ describe("the reason of a renewal", () => {
       subject: SUBJECT,
       memory: { unreached: null, renewal: null },
       requested: false,
-      renewAt: 0.67,
+      timing: { renewAt: 0.67, every: 3 * MINUTE },
       runtimeID: "runtime",
       now: new Date(),
       ...more,
@@ -196,6 +221,7 @@ describe("a renewal on its way", () => {
       since: hours(-1).toISOString(),
       subject: SUBJECT,
       urls: { connectorURL: "", secureConnectorURL: "", directorURL: "" },
+      knownAs: null,
       key: keyText(key),
       nextToken: null,
       issued: certificate === null ? null : { certificate, chain: certificate, ca: authority.certificate },

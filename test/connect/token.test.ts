@@ -58,6 +58,7 @@ describe("a one-time token", () => {
     ["JSON that ends too early", JSON.stringify(document).slice(0, -5)],
     ["JSON with a header in its token", JSON.stringify({ token: `${RAW}\r\nX-Evil: 1` })],
     ["rawEncoded with a header in its token", base64({ token: "a\nb" })],
+    ["an address with credentials", base64({ token: RAW, connectorURL: "https://user:pw@compass.example.com/" })],
     ["a text without end", "A".repeat(2000)],
   ])("is refused without being repeated: %s", async (_, text) => {
     const failure = await failureOf((async () => readToken(Secret.of(text)))());

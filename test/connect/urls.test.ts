@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkAnsweredURL } from "../../src/connect/urls.js";
+import { checkAnsweredURL, checkConnection } from "../../src/connect/urls.js";
 
 const CONNECTOR = "https://compass-gateway.kyma.example.com/connector/graphql";
 
@@ -12,6 +12,22 @@ const verdict = (url: string, hosts: readonly string[] = [], connector = CONNECT
     return (thrown as Error).message.replace("an address of Compass is not allowed: ", "");
   }
 };
+
+describe("the addresses of a connection", () => {
+  const directorURL = "https://compass-mtls.example.com/director/graphql";
+  const connection = { connectorURL: CONNECTOR, secureConnectorURL: directorURL, directorURL };
+
+  it("are held against the hosts but for the Connector's own, which a person named", () => {
+    expect(() => checkConnection(connection, ["compass-mtls.example.com"])).not.toThrow();
+    expect(() => checkConnection(connection, ["compass-gateway.kyma.example.com"])).toThrow(/not among/);
+  });
+
+  it("are all https", () => {
+    const plain = { ...connection, connectorURL: CONNECTOR.replace("https", "http") };
+
+    expect(() => checkConnection(plain, ["compass-mtls.example.com"])).toThrow(/not https/);
+  });
+});
 
 describe("an address that Compass answers", () => {
   it.each([

@@ -48,7 +48,7 @@ describe("every command", () => {
 
 describe("the formats of a result", () => {
   it("are text, one JSON document, or YAML that says the same, with global options before or after the command", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     await world.pair();
     await world.run(["sync"]);
 
@@ -64,7 +64,7 @@ describe("the formats of a result", () => {
   });
 
   it("is one JSON document with the failure when a cycle fails", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
 
     const sync = await world.run(["sync", "-o", "json"]);
     const snapshot = await world.run(["snapshot", "-o", "json"]);
@@ -161,7 +161,7 @@ describe("sandbox", () => {
 
 describe("snapshot and plan", () => {
   it("record without secrets, in a file of mode 0600, what plan reads offline as unchanged", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     await world.pair();
     await world.run(["sync"]);
     const file = join(world.folder, "landscape.json");
@@ -177,7 +177,7 @@ describe("snapshot and plan", () => {
   });
 
   it("show the diff with masked secrets, tell changes by exit code 2, and write nothing", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     await world.pair();
 
     const plan = await world.run(["plan", "--diff", "--detailed-exit-code"]);
@@ -190,7 +190,7 @@ describe("snapshot and plan", () => {
   });
 
   it("compare with a folder in place of the repository", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     await world.pair();
     await world.run(["sync"]);
     await git(world.folder, "clone", "--quiet", world.repository, "checkout");
@@ -202,7 +202,7 @@ describe("snapshot and plan", () => {
   });
 
   it("refuse what is no snapshot by its place, never by its value", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     const file = join(world.folder, "broken.json");
     await writeFile(
       file,
@@ -219,7 +219,7 @@ describe("snapshot and plan", () => {
 
 describe("config", () => {
   it("shows each value with its origin, and no secret", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     const token = join(world.folder, "token");
     await writeFile(token, "a-secret-token");
 
@@ -233,7 +233,7 @@ describe("config", () => {
   });
 
   it("gives its JSON Schema and validates", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
 
     const [schema, valid] = [await world.run(["config", "schema"]), await world.run(["config", "validate"])];
 

@@ -20,7 +20,7 @@ function expectClear({ stderr, stdout }: Run, code: string, ...secrets: string[]
 
 describe("bad input", () => {
   it("refuses a wrong token with exit code 3", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
 
     const run = await world.run(["pair", "--token-file", "-"], { input: WRONG_TOKEN });
 
@@ -30,7 +30,7 @@ describe("bad input", () => {
   });
 
   it("refuses a used token with exit code 3, and does not even send it again", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     const token = await freshToken(world.sandbox);
     await world.run(["pair", "--token-file", "-"], { input: token });
     const requests = async () =>
@@ -46,7 +46,7 @@ describe("bad input", () => {
   });
 
   it("refuses a token used elsewhere with exit code 3", async () => {
-    const [world, other] = [await aWorld(), await aWorld()];
+    const [world, other] = [await aWorld({ asProcess: true }), await aWorld({ asProcess: true })];
     const token = await freshToken(world.sandbox);
     await world.run(["pair", "--token-file", "-"], { input: token });
 
@@ -60,7 +60,7 @@ describe("bad input", () => {
   });
 
   it("says that the Connector cannot be reached with exit code 75, and the token is still good", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     const token = await freshToken(world.sandbox);
     const closed = await closedPort();
 
@@ -75,9 +75,9 @@ describe("bad input", () => {
   });
 
   it("refuses an untrusted server certificate with exit code 1, before the token is sent", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     const token = await freshToken(world.sandbox);
-    const other = await aWorld();
+    const other = await aWorld({ asProcess: true });
 
     const run = await world.run(["pair", "--token-file", "-"], {
       input: token,
@@ -90,7 +90,7 @@ describe("bad input", () => {
   });
 
   it("names every unknown key of a configuration at once, with the nearest known one and exit code 78", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     const text = await readFile(world.config, "utf8");
     await writeFile(world.config, `${text.replace("compass:", "compas:")}\ndeletions: {mode: sync}\n`);
 
@@ -103,7 +103,7 @@ describe("bad input", () => {
   });
 
   it("says that the repository does not exist with exit code 1", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     await world.pair();
     const missing = join(world.folder, "nowhere.git");
 
@@ -115,7 +115,7 @@ describe("bad input", () => {
   });
 
   it("says that the Git token is wrong with exit code 1, and does not show it", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     await world.pair();
     await createBareRepository(world.folder, "remote.git");
     const server = await startGitServer({ directory: world.folder, token: "right-git-token-123" });
@@ -138,7 +138,7 @@ describe("bad input", () => {
   });
 
   it("says that the state directory may not be written with exit code 1, and the token is still good", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     const token = await freshToken(world.sandbox);
     const state = join(world.folder, "state");
     // Root may write anywhere, so the directory is one that cannot be one.
@@ -158,7 +158,7 @@ describe("bad input", () => {
   });
 
   it("says that the state directory cannot be made where the file system refuses it, and comes to an end", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
 
     const run = await world.run(["pair", "--token-file", "-"], {
       input: world.sandbox.token,
@@ -170,7 +170,7 @@ describe("bad input", () => {
   });
 
   it("says that the token file cannot be used with exit code 64", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     const empty = join(world.folder, "empty");
     await writeFile(empty, "\n");
 
@@ -187,7 +187,7 @@ describe("bad input", () => {
   });
 
   it("asks for a token with exit code 3 when there is no certificate", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
 
     const run = await world.run(["sync"]);
 
@@ -197,7 +197,7 @@ describe("bad input", () => {
   });
 
   it("stops at --timeout with exit code 75, and by a signal with that signal's code, both with the tree unchanged", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     await world.pair();
     await world.fault({ name: "slow", delay: 20_000, match: "applicationsForRuntime" });
 
@@ -226,13 +226,14 @@ describe("bad input", () => {
     }
   });
 
-  it("stops on a setting whose feature is not built yet, instead of ignoring it", async () => {
-    const world = await aWorld();
+  it("stops on a second repository for proposals where nothing is proposed, instead of ignoring it", async () => {
+    const world = await aWorld({ asProcess: true });
 
     const run = await world.run(["sync"], { env: { RUNTIME_AGENT_GIT_PUSH_URL: "https://git.example.com/fork.git" } });
 
     expect(run.code).toBe(78);
-    expectClear(run, "NotBuiltYet");
+    expectClear(run, "ConfigurationInvalid");
+    expect(run.stderr).toContain("git.push");
   });
 });
 

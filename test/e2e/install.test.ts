@@ -95,14 +95,6 @@ describe("install", () => {
     expect(ended.stderr).toContain(message);
   });
 
-  it("says first that the agent would stop at a setting", async () => {
-    const { run } = await aPlace(
-      usual({ git: "{url: https://git.example.com/a.git, path: p, push: {url: https://git.example.com/b.git}}" }),
-    );
-
-    expect((await run("install")).stderr).toMatch(/^1\. git\.push is not built yet .*, and the agent stops at it/m);
-  });
-
   it("puts no secret that it could read anywhere", async () => {
     const { cwd, run } = await aPlace();
     for (const name of ["token", "ca.pem"]) await writeFile(join(cwd, name), `S3CRET-${name}`);
@@ -113,26 +105,91 @@ describe("install", () => {
   });
 });
 
+it.each(["install", "uninstall"])(
+  "%s warns of an unverified Compass, beside the documents for kubectl",
+  async (command) => {
+    const { cwd } = await aPlace();
+
+    const { stdout, stderr } = await agent([command], {
+      cwd,
+      env: { RUNTIME_AGENT_COMPASS_INSECURE_SKIP_VERIFY: "true" },
+    });
+
+    expect(stderr.match(/^Warning: compass\.insecureSkipVerify is on/gm)).toHaveLength(1);
+    expect(stdout).not.toContain("Warning");
+  },
+);
+
 describe("uninstall", () => {
   it("names the agent and its wiring in order, and nothing that holds something", async () => {
     const { run } = await aPlace();
 
     const { code, stdout, stderr } = await run("uninstall", "--gitops", "flux");
 
-    const kinds = stdout
+    const named = stdout
       .split(/^---\n/m)
       .slice(1)
-      .map((text) => parseObject(text).kind);
+      .map(parseObject);
+    const kinds = named.map(({ kind }) => kind);
     expect(code).toBe(0);
     expect(kinds.slice(0, 4)).toEqual(["CronJob", "Deployment", "Kustomization", "GitRepository"]);
-    expect(
-      kinds.filter((kind) => ["Secret", "Namespace", "CustomResourceDefinition", "CompassConnection"].includes(kind)),
-    ).toEqual([]);
+    // The canary is the agent's own, made anew off Git.
+    const kept = ["Secret", "Namespace", "CustomResourceDefinition", "CompassConnection"];
+    expect(named.flatMap(({ kind, metadata }) => (kept.includes(kind) ? [metadata.name] : []))).toEqual([
+      "runtime-agent-canary",
+    ]);
     expect(stderr).toContain("kubectl delete --ignore-not-found -f -");
   });
 
+  it.each([[[]], [["--gitops", "none"]]])(
+    "names no object of Flux that the configuration alone speaks of: %j",
+    async (args) => {
+      const world = await aWorld({
+        sandbox: { applications: 1 },
+        settings: { gitops: { kind: "flux", observe: false } },
+      });
+      await world.pair();
+
+      const { code, stdout, stderr } = await world.run(["uninstall", ...args]);
+
+      expect([code, stdout.includes("kind: CronJob")]).toEqual([0, true]);
+      expect(stdout).not.toMatch(/toolkit/);
+      expect(stderr).toContain("only with --gitops flux");
+    },
+  );
+
+  it("refuses to name wiring by a name that install does not write", async () => {
+    const { run } = await aPlace(usual({ gitops: "{kind: flux, name: flux-system}" }));
+
+    const { code, stdout, stderr } = await run("uninstall", "--gitops", "flux");
+
+    expect([code, stdout]).toEqual([78, ""]);
+    expect(stderr).toContain("the wiring that install writes is named runtime-agent");
+  });
+
+  it("names the wiring that was installed before gitops.kind became another", async () => {
+    const { run } = await aPlace(usual({ gitops: "{kind: argocd}" }));
+
+    expect((await run("uninstall", "--gitops", "flux")).stdout).toContain("kind: GitRepository");
+  });
+
+  it.each([
+    ["of this machine", "{url: /srv/repository.git, path: agent}"],
+    ["that is not configured", null],
+  ])("names the wiring without a word of the repository: one %s", async (_, git) => {
+    const { run } = await aPlace(usual({ git }));
+
+    const { code, stdout } = await run("uninstall", "--gitops", "flux");
+
+    expect([code, stdout.includes("kind: GitRepository")]).toEqual([0, true]);
+  });
+
   it("with --purge empties Git by one approved commit, without Compass or a certificate, whatever else is kept, and only then names the rest", async () => {
-    const world = await aWorld({ sandbox: { applications: 3 }, settings: { deletion: { mode: "upsert-only" } } });
+    const world = await aWorld({
+      asProcess: true,
+      sandbox: { applications: 3 },
+      settings: { deletion: { mode: "upsert-only" } },
+    });
     await world.pair();
     await world.run(["sync"]);
     await world.sandbox.close();
@@ -169,7 +226,7 @@ describe("uninstall", () => {
   });
 
   it("with --purge keeps what a person keeps back, and says so", async () => {
-    const world = await aWorld({ sandbox: { applications: 2 } });
+    const world = await aWorld({ asProcess: true, sandbox: { applications: 2 } });
     await world.pair();
     await world.run(["sync"]);
     const [name = ""] = [...(await world.files()).keys()].flatMap(

@@ -47,7 +47,7 @@ describe("a pairing that is killed", () => {
   it(
     "at an await is finished by the next one, but in the two windows where a token call was sent and its answer not stored",
     async () => {
-      const world = await aWorld();
+      const world = await aWorld({ asProcess: true });
       const main = await switchedAgent(world.folder);
       const pair = ["pair", "--token-file", "-"];
       const moments = await momentsIn(world, main, pair, await freshToken(world.sandbox));
@@ -99,7 +99,7 @@ describe("a renewal that is killed", () => {
   it(
     "at an await leaves a working identity, and the next one finishes it",
     async () => {
-      const world = await aWorld();
+      const world = await aWorld({ asProcess: true });
       const main = await switchedAgent(world.folder);
       await world.pair();
       const kept = join(world.folder, "kept");

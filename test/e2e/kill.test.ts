@@ -1,15 +1,12 @@
 /** The agent killed (SIGKILL) in the middle of a cycle: at each await of its own code, and at any moment. */
 
-import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { git, gitBytes } from "../fakes/git-server.js";
-import { faults } from "../plan/a-tree.js";
+import { faultsInGit, halfWritten } from "./soundness.js";
 import { aStage, type Stage } from "./stage.js";
 import { momentsOf, sitesIn, switchedAgent } from "./switched-agent.js";
-import { GIT_PATH } from "./world.js";
 
 /** Of each kind, in `npm test`; `RUNTIME_AGENT_KILLS` raises it: to a number of random moments, and to every await. */
 const KILLS = Number(process.env.RUNTIME_AGENT_KILLS ?? 10);
@@ -76,14 +73,14 @@ async function reachedSites(stage: Stage, main: string): Promise<Map<string, num
 /** What holds after a kill, whenever it was: nothing is half done, nothing is lost, and the next cycle goes on. */
 async function expectSound(stage: Stage, moment: string): Promise<void> {
   const { world, env } = stage;
-  expect({ moment, tree: await stage.tree(), faults: await faultsInGit(stage) }).toEqual({
+  expect({ moment, tree: await stage.tree(), faults: await faultsInGit(world) }).toEqual({
     moment,
     tree: expect.stringMatching(/^(unchanged|as Director says)$/),
     faults: [],
   });
   const next = await world.run(["sync", "-o", "json"], { env });
   const again = await world.run(["sync", "-o", "json"], { env });
-  expect({ moment, code: next.code, tree: await stage.tree(), faults: await faultsInGit(stage) }).toEqual({
+  expect({ moment, code: next.code, tree: await stage.tree(), faults: await faultsInGit(world) }).toEqual({
     moment,
     code: 0,
     tree: "as Director says",
@@ -93,23 +90,5 @@ async function expectSound(stage: Stage, moment: string): Promise<void> {
     moment,
     result: "unchanged",
   });
-  expect({ moment, state: await halfWritten(stage) }).toEqual({ moment, state: [] });
-}
-
-/** What does not fit together on the branch, as a consumer would see it. */
-async function faultsInGit(stage: Stage): Promise<string[]> {
-  const { repository, folder } = stage.world;
-  const listed = await git(repository, "ls-tree", "-r", "-z", "--name-only", `main:${GIT_PATH}`);
-  const tree = new Map<string, Buffer>();
-  for (const path of listed.split("\0").filter((each) => each !== "")) {
-    tree.set(path, await gitBytes(repository, "cat-file", "blob", `main:${GIT_PATH}/${path}`));
-  }
-  const key = Buffer.from(await readFile(join(folder, "state", "seal.key"), "utf8"), "base64");
-  return faults(tree, key);
-}
-
-/** Files that a later run should have finished or removed. */
-async function halfWritten(stage: Stage): Promise<string[]> {
-  const names = await readdir(join(stage.world.folder, "state"), { recursive: true });
-  return names.filter((name) => name === "lock" || name.startsWith("identity/pending") || /\.(new|stale)$/.test(name));
+  expect({ moment, state: await halfWritten(world) }).toEqual({ moment, state: [] });
 }

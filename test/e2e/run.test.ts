@@ -26,6 +26,7 @@ async function until<T>(look: () => Promise<T | undefined> | T | undefined, told
 
 it("runs cycles on its schedule, at once when it is asked to, tells how it is, and ends whole", async () => {
   const world = await aWorld({
+    asProcess: true,
     settings: { schedule: { every: "1h" }, server: { health: 0, metrics: 0, page: null } },
   });
   await world.pair();

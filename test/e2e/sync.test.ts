@@ -257,7 +257,7 @@ describe("sync", () => {
   });
 
   it("finishes a pairing that was cut short, which status names, without a token", async () => {
-    const world = await aWorld();
+    const world = await aWorld({ asProcess: true });
     await world.fault({ name: "slow", delay: 20_000, match: "signCertificateSigningRequest" });
     const pairing = world.run(["pair", "--token-file", "-"], { input: world.sandbox.token });
     const pending = join(world.folder, "state", "identity", "pending", "pairing.json");

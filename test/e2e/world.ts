@@ -1,12 +1,15 @@
-/** A world for the agent as users run it: Compass, a repository, a configuration file, and the agent as a process. */
+/** A world for the agent as users run it: Compass, a repository, a configuration file, and the agent, in this process or its own. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 import { formatDocument, parseYaml } from "../../src/adapters/yaml/index.js";
+import { run as runHere } from "../../src/cli/run.js";
+import { systemClock } from "../../src/common/clock.js";
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/index.js";
 import { createBareRepository, git, gitBytes } from "../fakes/git-server.js";
 
@@ -55,6 +58,30 @@ export async function agent(args: readonly string[], options: RunOptions = {}): 
   return { code: await code, stdout, stderr };
 }
 
+/**
+ * The same command by the same way in, `run` of the command line, without a process of its own: a third of the time.
+ * What is of the process alone (signals, kills, arguments that others see, its locale) is seen by `agent` only.
+ */
+export async function agentHere(args: readonly string[], options: RunOptions = {}): Promise<Run> {
+  const { env = {}, input = "", cwd = tmpdir() } = options;
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const said = Promise.all([text(stdout), text(stderr)]);
+  const code = await runHere(args, {
+    stdout,
+    stderr,
+    stdin: Readable.from([Buffer.from(input)]),
+    env: { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR, ...env },
+    cwd,
+    clock: systemClock,
+    signal: new AbortController().signal,
+    onHangup: () => {},
+  });
+  stdout.end();
+  stderr.end();
+  const [told, logged] = await said;
+  return { code, stdout: told, stderr: logged };
+}
+
 export async function aFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "agent-e2e-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -66,7 +93,7 @@ export interface World {
   readonly sandbox: Sandbox;
   readonly repository: string;
   readonly config: string;
-  /** Runs the agent with the configuration. */
+  /** Runs the agent with the configuration: in this process, unless the world or an option asks for one of its own. */
   run(args: readonly string[], options?: RunOptions): Promise<Run>;
   pair(): Promise<Run>;
   /** Ends everything that runs at once, as an outage does. */
@@ -106,12 +133,19 @@ export interface WorldOptions {
   readonly snapshot?: string;
   /** Merged over the configuration. */
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Runs the agent as a process of its own (`agent`), not in this one. @default false */
+  readonly asProcess?: boolean;
 }
 
 export const GIT_PATH = "clusters/test";
 export const RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
-export async function aWorld({ sandbox: given = {}, snapshot, settings = {} }: WorldOptions = {}): Promise<World> {
+export async function aWorld({
+  sandbox: given = {},
+  snapshot,
+  settings = {},
+  asProcess = false,
+}: WorldOptions = {}): Promise<World> {
   const folder = await aFolder();
   const served = join(folder, "served.json");
   if (snapshot !== undefined) await writeFile(served, await readFile(snapshot));
@@ -135,11 +169,17 @@ export async function aWorld({ sandbox: given = {}, snapshot, settings = {} }: W
   };
   await writeFile(config, formatDocument(document));
   const children = new Set<ChildProcess>();
-  const run: World["run"] = (args, options) => {
+  const run: World["run"] = (args, options = {}) => {
+    const { main, onChild: given, signalAfter, env = {} } = options;
+    // Where programs and temporary files are found is the process's own.
+    const isElsewhere = env.PATH !== undefined || env.TMPDIR !== undefined;
+    const isOfProcess =
+      asProcess || isElsewhere || main !== undefined || given !== undefined || signalAfter !== undefined;
+    if (!isOfProcess) return agentHere(["--config", config, ...args], options);
     const onChild = (child: ChildProcess) => {
       children.add(child);
       child.on("close", () => children.delete(child));
-      options?.onChild?.(child);
+      options.onChild?.(child);
     };
     return agent(["--config", config, ...args], { ...options, onChild });
   };

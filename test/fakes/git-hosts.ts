@@ -14,6 +14,8 @@ export type FakeKind = "github" | "gitlab" | "gitea" | "forgejo";
 export interface FakeRequest {
   number: number;
   branch: string;
+  /** The repository that the branch is in: `name`, or a fork's. */
+  from: string;
   base: string;
   title: string;
   body: string;
@@ -52,6 +54,8 @@ export interface GitHostFake {
   readonly calls: FakeCall[];
   readonly answers: FakeAnswer[];
   readonly requests: FakeRequest[];
+  /** Known to the repository, with their ids: only on hosts where a label has to be made first. */
+  readonly labels: Map<string, number>;
   merge(number: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -62,6 +66,8 @@ export interface GitHostFakeOptions {
   readonly name: string;
   /** Of the bare repository. */
   readonly repository: string;
+  /** A fork, by the same token. @default none */
+  readonly fork?: { readonly name: string; readonly repository: string };
   readonly token: string;
 }
 
@@ -82,26 +88,48 @@ class Refusal extends Error {
   }
 }
 
-export async function startGitHost({ kind, name, repository, token }: GitHostFakeOptions): Promise<GitHostFake> {
+export async function startGitHost({ kind, name, repository, fork, token }: GitHostFakeOptions): Promise<GitHostFake> {
   const requests: FakeRequest[] = [];
   const labels = new Map<string, number>();
   const calls: FakeCall[] = [];
   const answers: FakeAnswer[] = [];
   const limits = LIMITS[kind];
 
-  const tipOf = (branch: string) =>
-    git(repository, "rev-parse", "--verify", "--quiet", `refs/heads/${branch}`).catch(() => null);
-  const conflicts = async ({ base, branch }: FakeRequest) =>
-    git(repository, "merge-tree", "--write-tree", `refs/heads/${base}`, `refs/heads/${branch}`).then(
+  const placeOf = (from: string) => (from === fork?.name ? fork.repository : from === name ? repository : null);
+  const tipOf = async (branch: string, from = name) => {
+    const place = placeOf(from);
+    if (place === null) return null;
+    return git(place, "rev-parse", "--verify", "--quiet", `refs/heads/${branch}`).catch(() => null);
+  };
+  /** A host has the commits of a request, wherever they come from. */
+  const adopt = async ({ from, branch, number }: FakeRequest) => {
+    const place = placeOf(from) ?? repository;
+    await git(repository, "fetch", "--quiet", place, `+refs/heads/${branch}:refs/pull/${number}/head`);
+  };
+  const conflicts = async ({ base, head }: FakeRequest) =>
+    git(repository, "merge-tree", "--write-tree", `refs/heads/${base}`, head).then(
       () => false,
       () => true,
     );
+  /** Whether the branch has no commit that its target lacks. */
+  const isWithin = async ({ branch, from, base }: Pick<FakeRequest, "branch" | "from" | "base">) => {
+    const place = placeOf(from) ?? repository;
+    const [head, target] = [await tipOf(branch, from), await tipOf(base)];
+    if (place !== repository) await git(repository, "fetch", "--quiet", place, head ?? "");
+    return git(repository, "merge-base", "--is-ancestor", head ?? "", target ?? "").then(
+      () => true,
+      () => false,
+    );
+  };
   /** What happens to a request when its branch moves or goes. */
   const refresh = async () => {
     for (const request of requests) {
       if (request.state !== "open") continue;
-      const tip = await tipOf(request.branch);
-      if (tip !== null) request.head = tip;
+      const tip = await tipOf(request.branch, request.from);
+      if (tip !== null) {
+        if (tip !== request.head) await adopt(request);
+        request.head = tip;
+      } else if (placeOf(request.from) === null) continue;
       else if (kind !== "gitlab") request.state = "closed";
     }
   };
@@ -112,16 +140,24 @@ export async function startGitHost({ kind, name, repository, token }: GitHostFak
     }
   };
   const create = async (
-    given: Pick<FakeRequest, "branch" | "base" | "title" | "body" | "draft">,
+    given: Pick<FakeRequest, "branch" | "from" | "base" | "title" | "body" | "draft">,
   ): Promise<FakeRequest> => {
     checkText(given);
-    const head = await tipOf(given.branch);
+    const head = await tipOf(given.branch, given.from);
     if (head === null || (await tipOf(given.base)) === null) {
       const missing = { github: 422, gitlab: 400, gitea: 404, forgejo: 404 }[kind];
       throw new Refusal(missing, { message: "the branch does not exist" });
     }
+    // The others open one that changes nothing.
+    if (kind === "github" && (await isWithin(given))) {
+      const message = `No commits between ${given.base} and ${given.branch}`;
+      throw new Refusal(422, { message: "Validation Failed", errors: [{ code: "custom", message }] });
+    }
     if (
-      requests.some(({ state, branch, base }) => state === "open" && branch === given.branch && base === given.base)
+      requests.some(
+        ({ state, branch, from, base }) =>
+          state === "open" && branch === given.branch && from === given.from && base === given.base,
+      )
     ) {
       const status = { github: 422, gitlab: 409, gitea: 409, forgejo: 409 }[kind];
       throw new Refusal(status, { message: ["Another open merge request already exists for this source branch"] });
@@ -136,6 +172,7 @@ export async function startGitHost({ kind, name, repository, token }: GitHostFak
       autoMerge: false,
       head,
     };
+    await adopt(request);
     requests.push(request);
     return request;
   };
@@ -149,7 +186,18 @@ export async function startGitHost({ kind, name, repository, token }: GitHostFak
     Object.assign(request, Object.fromEntries(Object.entries(text).filter(([, value]) => value !== undefined)));
   };
   const newestFirst = () => [...requests].reverse();
-  const context = { requests, labels, create, byNumber, edit, conflicts, newestFirst, name, tipOf };
+  const context = {
+    requests,
+    labels,
+    create,
+    byNumber,
+    edit,
+    conflicts,
+    newestFirst,
+    name,
+    fork: fork?.name ?? name,
+    tipOf,
+  };
   const front = kind === "github" ? github(context) : kind === "gitlab" ? gitlab(context) : gitea(context);
 
   const serve = async (
@@ -206,6 +254,7 @@ export async function startGitHost({ kind, name, repository, token }: GitHostFak
     calls,
     answers,
     requests,
+    labels,
     merge: async (number) => {
       const request = byNumber(String(number));
       await refresh();
@@ -239,18 +288,33 @@ interface Front {
 interface Context {
   readonly requests: FakeRequest[];
   readonly labels: Map<string, number>;
-  create(given: Pick<FakeRequest, "branch" | "base" | "title" | "body" | "draft">): Promise<FakeRequest>;
+  create(given: Pick<FakeRequest, "branch" | "from" | "base" | "title" | "body" | "draft">): Promise<FakeRequest>;
   byNumber(text: string | undefined): FakeRequest;
   edit(request: FakeRequest, text: { title?: string; body?: string; state?: "closed" | "open" }): void;
   conflicts(request: FakeRequest): Promise<boolean>;
   newestFirst(): FakeRequest[];
   readonly name: string;
-  tipOf(branch: string): Promise<string | null>;
+  readonly fork: string;
+  tipOf(branch: string, from?: string): Promise<string | null>;
+}
+
+/** A host gives a list in pages, the longest of which are its own choice. */
+function paged<T>(all: readonly T[], query: URLSearchParams, size: string, longest = 50): T[] {
+  const length = Math.min(Number(query.get(size) ?? 20), longest);
+  const page = Number(query.get("page") ?? 1);
+  return all.slice((page - 1) * length, page * length);
 }
 
 const OPENED = "2026-03-01T12:00:00Z";
 
-function github({ create, byNumber, edit, conflicts, newestFirst, name, requests }: Context): Front {
+/** `owner:branch` is a fork's, `branch` the repository's own. */
+function sourceOf(head: string, { name, fork }: Pick<Context, "name" | "fork">): { branch: string; from: string } {
+  const [, owner, branch] = /^([^:]+):(.*)$/.exec(head) ?? [];
+  if (owner === undefined || branch === undefined) return { branch: head, from: name };
+  return { branch, from: [fork, name].find((each) => each.startsWith(`${owner}/`)) ?? "" };
+}
+
+function github({ create, byNumber, edit, conflicts, newestFirst, name, fork, requests }: Context): Front {
   const show = async (request: FakeRequest, isSingle: boolean) => ({
     number: request.number,
     node_id: `PR_${request.number}`,
@@ -261,7 +325,8 @@ function github({ create, byNumber, edit, conflicts, newestFirst, name, requests
     body: request.body === "" ? null : request.body,
     draft: request.draft,
     labels: request.labels.map((label) => ({ name: label })),
-    head: { ref: request.branch, sha: request.head },
+    head: { ref: request.branch, sha: request.head, repo: { full_name: request.from } },
+    base: { ref: request.base },
     created_at: OPENED,
     ...(isSingle && request.state === "open"
       ? { mergeable: !(await conflicts(request)), mergeable_state: (await conflicts(request)) ? "dirty" : "clean" }
@@ -275,19 +340,23 @@ function github({ create, byNumber, edit, conflicts, newestFirst, name, requests
         new RegExp(`^GET ${repo}/pulls$`),
         async ({ query }) => {
           const [owner, branch] = (query.get("head") ?? ":").split(/:(.*)/);
-          // A head without the right owner is ignored by GitHub, which then gives everybody's.
-          const isOwn = owner === name.split("/")[0];
-          const found = newestFirst().filter((each) => !isOwn || each.branch === branch);
-          return Promise.all(
-            found.filter((each) => each.base === (query.get("base") ?? each.base)).map((each) => show(each, false)),
+          // A head without an owner is ignored by GitHub, which then gives everybody's.
+          const isTold = branch !== undefined && branch !== "";
+          const found = newestFirst().filter(
+            (each) => !isTold || (each.branch === branch && each.from.startsWith(`${owner}/`)),
           );
+          const wanted = found.filter((each) => each.base === (query.get("base") ?? each.base));
+          return Promise.all(paged(wanted, query, "per_page").map((each) => show(each, false)));
         },
       ],
       [new RegExp(`^GET ${repo}/pulls/(\\d+)$`), ({ match }) => show(byNumber(match[1]), true)],
       [
         new RegExp(`^POST ${repo}/pulls$`),
-        async ({ body: { head, base, title, body, draft } }) =>
-          show(await create({ branch: head, base, title, body, draft: draft === true }), true),
+        async ({ body: { head, head_repo: repository, base, title, body, draft } }) => {
+          const source = sourceOf(head, { name, fork });
+          if (repository !== undefined && repository !== source.from.split("/")[1]) throw new Refusal(422, {});
+          return show(await create({ ...source, base, title, body, draft: draft === true }), true);
+        },
       ],
       [
         new RegExp(`^PATCH ${repo}/pulls/(\\d+)$`),
@@ -295,6 +364,16 @@ function github({ create, byNumber, edit, conflicts, newestFirst, name, requests
           edit(byNumber(match[1]), { title, body, state });
           return show(byNumber(match[1]), true);
         },
+      ],
+      [
+        new RegExp(`^GET ${repo}/issues/(\\d+)/comments$`),
+        ({ match, query }) =>
+          paged(
+            byNumber(match[1]).comments.map((body) => ({ body })),
+            query,
+            "per_page",
+            100,
+          ),
       ],
       [
         new RegExp(`^POST ${repo}/issues/(\\d+)/comments$`),
@@ -337,7 +416,8 @@ function github({ create, byNumber, edit, conflicts, newestFirst, name, requests
   };
 }
 
-function gitlab({ create, byNumber, edit, conflicts, newestFirst, name }: Context): Front {
+function gitlab({ create, byNumber, edit, conflicts, newestFirst, name, fork }: Context): Front {
+  const ids = new Map([...new Set([name, fork])].map((each, index) => [each, 7 + index]));
   const show = async (request: FakeRequest) => ({
     iid: request.number,
     id: 1_000 + request.number,
@@ -347,6 +427,11 @@ function gitlab({ create, byNumber, edit, conflicts, newestFirst, name }: Contex
     description: request.body === "" ? null : request.body,
     labels: request.labels,
     sha: request.head,
+    draft: /^Draft:/.test(request.title),
+    source_branch: request.branch,
+    target_branch: request.base,
+    source_project_id: ids.get(request.from) ?? 99,
+    target_project_id: ids.get(name),
     has_conflicts: request.state === "open" ? await conflicts(request) : false,
     created_at: OPENED,
   });
@@ -358,17 +443,33 @@ function gitlab({ create, byNumber, edit, conflicts, newestFirst, name }: Contex
         new RegExp(`^GET ${project}/merge_requests$`),
         ({ query }) =>
           Promise.all(
-            newestFirst()
-              .filter((each) => each.branch === (query.get("source_branch") ?? each.branch))
-              .filter((each) => each.base === (query.get("target_branch") ?? each.base))
-              .map(show),
+            paged(
+              newestFirst()
+                .filter((each) => each.branch === (query.get("source_branch") ?? each.branch))
+                .filter((each) => each.base === (query.get("target_branch") ?? each.base)),
+              query,
+              "per_page",
+            ).map(show),
           ),
       ],
       [new RegExp(`^GET ${project}/merge_requests/(\\d+)$`), ({ match }) => show(byNumber(match[1]))],
       [
-        new RegExp(`^POST ${project}/merge_requests$`),
-        async ({ body: { source_branch: branch, target_branch: base, title, description } }) =>
-          show(await create({ branch, base, title, body: description, draft: /^Draft:/.test(title) })),
+        /^GET \/projects\/([^/]+)$/,
+        ({ match }) => {
+          const id = ids.get(decodeURIComponent(match[1] ?? ""));
+          if (id === undefined) throw new Refusal(404, { message: "404 Project Not Found" });
+          return { id };
+        },
+      ],
+      [
+        // Posted at the project that has the branch, for another one by its id.
+        /^POST \/projects\/([^/]+)\/merge_requests$/,
+        async ({ match, body }) => {
+          const from = decodeURIComponent(match[1] ?? "");
+          const { source_branch: branch, target_branch: base, target_project_id: target, title, description } = body;
+          if ((target ?? ids.get(from)) !== ids.get(name)) throw new Refusal(404, { message: "404 Not Found" });
+          return show(await create({ branch, from, base, title, body: description, draft: /^Draft:/.test(title) }));
+        },
       ],
       [
         new RegExp(`^PUT ${project}/merge_requests/(\\d+)/merge$`),
@@ -393,6 +494,18 @@ function gitlab({ create, byNumber, edit, conflicts, newestFirst, name }: Contex
         },
       ],
       [
+        new RegExp(`^GET ${project}/merge_requests/(\\d+)/notes$`),
+        ({ match, query }) =>
+          paged(
+            byNumber(match[1])
+              .comments.map((body) => ({ body }))
+              .reverse(),
+            query,
+            "per_page",
+            100,
+          ),
+      ],
+      [
         new RegExp(`^POST ${project}/merge_requests/(\\d+)/notes$`),
         ({ match, body }) => ({ id: byNumber(match[1]).comments.push(body.body) }),
       ],
@@ -401,7 +514,7 @@ function gitlab({ create, byNumber, edit, conflicts, newestFirst, name }: Contex
   };
 }
 
-function gitea({ labels, create, byNumber, edit, conflicts, newestFirst, name, tipOf }: Context): Front {
+function gitea({ labels, create, byNumber, edit, conflicts, newestFirst, name, fork, tipOf }: Context): Front {
   const show = async (request: FakeRequest) => ({
     number: request.number,
     html_url: `https://gitea.example.com/${name}/pulls/${request.number}`,
@@ -412,9 +525,11 @@ function gitea({ labels, create, byNumber, edit, conflicts, newestFirst, name, t
     labels: request.labels.map((label) => ({ id: labels.get(label), name: label })),
     head: {
       label: request.branch,
-      ref: (await tipOf(request.branch)) === null ? `refs/pull/${request.number}/head` : request.branch,
+      ref: (await tipOf(request.branch, request.from)) === null ? `refs/pull/${request.number}/head` : request.branch,
       sha: request.head,
+      repo: { full_name: request.from },
     },
+    base: { ref: request.base },
     mergeable: request.state === "open" && !/^WIP:/.test(request.title) && !(await conflicts(request)),
     created_at: OPENED,
   });
@@ -427,16 +542,18 @@ function gitea({ labels, create, byNumber, edit, conflicts, newestFirst, name, t
         // There is no filter by branch.
         ({ query }) =>
           Promise.all(
-            newestFirst()
-              .filter((each) => each.base === (query.get("base_branch") ?? each.base))
-              .map(show),
+            paged(
+              newestFirst().filter((each) => each.base === (query.get("base_branch") ?? each.base)),
+              query,
+              "limit",
+            ).map(show),
           ),
       ],
       [new RegExp(`^GET ${repo}/pulls/(\\d+)$`), ({ match }) => show(byNumber(match[1]))],
       [
         new RegExp(`^POST ${repo}/pulls$`),
         async ({ body: { head, base, title, body } }) =>
-          show(await create({ branch: head, base, title, body, draft: /^WIP:/.test(title) })),
+          show(await create({ ...sourceOf(head, { name, fork }), base, title, body, draft: /^WIP:/.test(title) })),
       ],
       [
         new RegExp(`^PATCH ${repo}/pulls/(\\d+)$`),
@@ -446,10 +563,27 @@ function gitea({ labels, create, byNumber, edit, conflicts, newestFirst, name, t
         },
       ],
       [
+        new RegExp(`^GET ${repo}/issues/(\\d+)/comments$`),
+        // Without pages.
+        ({ match }) => byNumber(match[1]).comments.map((body) => ({ body })),
+      ],
+      [
         new RegExp(`^POST ${repo}/issues/(\\d+)/comments$`),
         ({ match, body }) => ({ id: byNumber(match[1]).comments.push(body.body) }),
       ],
-      [new RegExp(`^GET ${repo}/labels$`), () => [...labels].map(([label, id]) => ({ id, name: label }))],
+      [
+        new RegExp(`^GET ${repo}/labels$`),
+        ({ query }) =>
+          paged(
+            [...labels].map(([label, id]) => ({ id, name: label })),
+            query,
+            "limit",
+          ),
+      ],
+      [
+        new RegExp(`^GET ${repo}/issues/(\\d+)/labels$`),
+        ({ match }) => byNumber(match[1]).labels.map((label) => ({ id: labels.get(label), name: label })),
+      ],
       [
         new RegExp(`^POST ${repo}/labels$`),
         ({ body }) => {

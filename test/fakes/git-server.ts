@@ -142,6 +142,8 @@ export interface GitServerOptions {
   };
   /** Script of a pre-receive hook, for all repositories. */
   readonly hook?: string;
+  /** Milliseconds before every answer. @default 0 */
+  readonly delay?: number;
   /** Answers in the CGI program's place when it gives true. */
   readonly intercept?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
@@ -154,13 +156,17 @@ export interface GitServer {
 }
 
 export async function startGitServer(options: GitServerOptions): Promise<GitServer> {
-  const { directory, token, tls, hook, intercept } = options;
+  const { directory, token, tls, hook, intercept, delay = 0 } = options;
   const requests: GitRequest[] = [];
   const children = new Set<ChildProcess>();
   const hooks = await mkdtemp(join(tmpdir(), "git-server-hooks-"));
   if (hook !== undefined) await writeFile(join(hooks, "pre-receive"), hook, { mode: 0o755 });
 
   const listener: RequestListener = (request, response) => {
+    if (delay === 0) serve(request, response);
+    else setTimeout(() => serve(request, response), delay);
+  };
+  const serve: RequestListener = (request, response) => {
     const { pathname, search } = new URL(request.url ?? "/", "http://localhost");
     const authorized = token === undefined || passwordOf(request) === token;
     requests.push({ method: request.method ?? "", path: pathname, authorized });

@@ -29,11 +29,21 @@ const of =
 const without = (find: string): Change => ({ find, replace: "" });
 const instead = (find: string, replace: string): Change => ({ find, replace });
 
+const installing = of("src/install/settings.ts", "test/install/uninstall.test.ts", "test/install/manifests.test.ts");
 const sealingAnew = of("src/plan/reencryption.ts", "test/seal/reencryption.test.ts");
+const planFiles = of("src/plan-files.ts", "test/plan-files.test.ts");
+const sealedFor = of("src/seal/sealed-for.ts", "test/seal/sealed-for.test.ts");
+const gate = of("src/seal/gate.ts", "test/seal/gate.test.ts");
+const search = of("src/seal/search.ts", "test/seal/search.test.ts");
+const told = of("src/report/outcome.ts", "test/report/told.test.ts");
+const sops = of("src/seal/sops.ts", "test/seal/sops.test.ts");
 const sealing = of("src/seal/seal-estate.ts", "test/seal/seal-estate.test.ts");
 const sealedSecrets = of("src/seal/sealed-secrets.ts", "test/seal/sealed-secrets.test.ts");
 const sealingCertificate = of("src/seal/sealing-certificate.ts", "test/seal/sealing-certificate.test.ts");
 const clusterMode = of("src/plan/plan.ts", "test/seal/cluster-mode.test.ts");
+const clusterSecrets = of("src/cluster-secrets.ts", "test/cluster-secrets.test.ts");
+const referred = of("src/base/referred-secrets.ts", "test/seal/cluster-mode.test.ts");
+const leftovers = of("src/plan/leftovers.ts", "test/plan/leftovers.test.ts");
 const deletion = of("src/plan/deletion.ts", "test/plan/deletion.test.ts");
 const observation = of("src/plan/observation.ts", "test/plan/deletion.test.ts", "test/plan/observation.test.ts");
 const decision = of("src/plan/decision.ts", "test/plan/decision.test.ts");
@@ -49,9 +59,14 @@ const policies = of("src/connect/policies.ts", "test/connect/policies.test.ts");
 const complete = of("src/connect/complete.ts", "test/maintain.test.ts");
 const maintain = of("src/maintain.ts", "test/maintain.test.ts");
 const identity = of("src/identity.ts", "test/maintain.test.ts");
+const daemonCommand = of("src/cli/daemon.ts", "test/run-wiring.test.ts");
+const resyncWish = of("src/resync-wish.ts", "test/run-wiring.test.ts");
+const identityMoment = of("src/identity-moment.ts", "test/identity-moment.test.ts");
+const connector = of("src/connect/connector.ts", "test/identity-moment.test.ts");
 const pairing = of("src/connect/pair.ts", "test/connect/pair.test.ts");
 const destination = of("src/plan/destination.ts", "test/plan/destination.test.ts");
 const memory = of("src/plan/memory.ts", "test/plan/memory.test.ts");
+const unseen = of("src/plan/unseen.ts", "test/plan/unseen.test.ts");
 const plan = of("src/plan/plan.ts", "test/plan/plan.test.ts");
 const ownership = of("src/base/ownership.ts", "test/base/ownership.test.ts");
 const inventory = of("src/base/inventory.ts", "test/base/inventory.test.ts");
@@ -359,10 +374,14 @@ export const guards: readonly Guard[] = [
   ),
   approval("an approval is bound to the runtime", instead("digest([runtimeID, ...lines])", "digest(lines)")),
   approval("an approval ends", without(" && new Date(expires) > now")),
-  memory("an approval is used once", instead("valid.filter(({ hash }) => hash !== usedApproval)", "valid")),
+  memory("an approval is used once", without(" && hash !== used")),
+  memory(
+    "an approval on which a request rests is not used up by proposing",
+    instead("return isPublished ? plan.usedApproval : null", "return plan.usedApproval"),
+  ),
   memory(
     "a cycle that wrote nothing uses no approval",
-    instead("usedApproval === null ? { ...seen, hold } : seen", "{ ...seen, hold }"),
+    instead("usedApproval !== null || isHeldYet ? seen : { ...seen, hold }", "{ ...seen, hold }"),
   ),
   decision(
     "a reason that no person may let pass is not approved",
@@ -506,7 +525,7 @@ export const guards: readonly Guard[] = [
   // Whose files they are.
   inventory(
     "an inventory is trusted only with the code that our key makes",
-    instead("!timingSafeEqual(Buffer.from(expected), Buffer.from(hmac))", "false"),
+    instead("!equalSecrets(expected, hmac)", "false"),
   ),
   inventory(
     "an inventory names nothing outside of the layout",
@@ -546,9 +565,40 @@ export const guards: readonly Guard[] = [
   ),
   ownership("a kustomization of another name stops the cycle", instead("if (another !== undefined) {", "if (false) {")),
   ownership(
-    "what an inventory was made to list is not the agent's",
-    instead("isListed && named.has(path)", "isListed"),
+    "what is written only when asked for is a person's, where nothing says otherwise",
+    instead("listed?.has(path) ?? (ALWAYS_WRITTEN.has(path) || named.has(path))", "listed?.has(path) ?? true"),
   ),
+  plan(
+    "nothing goes beside rows that were rebuilt",
+    instead("const lasting = owned.trusted ? []", "const lasting = true ? []"),
+    "test/seal/canary.test.ts",
+  ),
+  plan(
+    "a file of a person is not written over by one that belongs to no Application",
+    without("throw foreign(path);"),
+    "test/seal/canary.test.ts",
+  ),
+  plan(
+    "a folder or a link of a person is not written over by one that belongs to no Application",
+    instead("overForeign(base, new Set(before.keys()))(path)", "base.listing.has(path) && !before.has(path)"),
+    "test/seal/canary.test.ts",
+  ),
+  unseen(
+    "a deletion that was merged or pushed unseen is learnt",
+    instead("for (const [name, entry] of known) {", "for (const [name, entry] of []) {"),
+  ),
+  unseen(
+    "what a person put back teaches nothing",
+    instead("serial <= published.serial", "serial === published.serial"),
+  ),
+  unseen("what was written again is put back no more", without(" || serial < underway.serial")),
+  unseen("what a person put back stays so in a commit unseen", instead("own(reverted, name)?.tree === tree", "false")),
+  memory(
+    "a deletion that waits while nobody could approve it uses no approval",
+    without(" && !isStillHeld(memory, plan)"),
+    "test/plan/unseen.test.ts",
+  ),
+  ownership("what an inventory was made to list is not the agent's", instead("isListed && isNamed(path)", "isListed")),
   ownership(
     "what somebody changed does not say whose it is",
     instead("application?.isOurs === true ? told :", "application?.id ||"),
@@ -744,14 +794,56 @@ export const guards: readonly Guard[] = [
   policies("a renewal is never later than its share", instead("(renewAt - early)", "(renewAt + early)")),
   policies("runtimes do not renew together", instead("0.01 + 0.04 * share", "0.01")),
   policies("a renewal waits for no more than a quarter of what is left", without(", left / 4")),
-  policies("failures wait longer each time", instead("2 ** (renewal.times - 1)", "1")),
+  policies("failures wait longer each time", instead("2 ** (times - 1)", "1")),
   policies(
     "signing requests are ten minutes apart",
     without("if (lastIssuance !== null && !isIssued && isPast(lastIssuance))"),
   ),
   policies("another subject is noticed", instead("!hasSubject(usable.certificate, parseSubject(subject))", "false")),
   policies("a missing authority is noticed", instead('identity.ca === "" ? "AuthorityMissing" : null', "null")),
-  complete("a new certificate is proven before it is used", instead("await prove(identity, urls);", "void prove;")),
+  complete(
+    "a new certificate is proven before it is used",
+    instead("await prove(identity, pending.urls);", "void prove;"),
+  ),
+  complete(
+    "an identity whose addresses would be refused replaces none",
+    without("checkConnection(urls, hosts);"),
+    "test/identity.test.ts",
+  ),
+  daemonCommand("a new token wakes run", instead('!== token) return "token";', "!== token) return null;")),
+  daemonCommand("resyncNow wakes run", instead('return (await resync.isNew()) ? "resyncNow" : null;', "return null;")),
+  daemonCommand("the certificate's moment wakes run", instead("interval, moment, look", "interval, look")),
+  daemonCommand(
+    "run takes over no configuration that each cycle refuses",
+    without("if (isReadable) requireHost(next);"),
+  ),
+  resyncWish("one wish is one cycle", instead("isAsked && !isServed", "isAsked")),
+  identityMoment(
+    "a pairing that was cut is woken for",
+    instead(
+      "if (pending === null || !canFinish(pending, now)) return null;",
+      "if (pending !== undefined) return null;",
+    ),
+  ),
+  identityMoment(
+    "a renewal that waits for a pairing is not woken for before it cannot wait",
+    instead("pending.tokenDigest !== null && urgent > now", "pending.tokenDigest !== null && urgent < now"),
+  ),
+  connector("an answer with a part of what was asked is no refusal", without("!(thrown instanceof AnsweredInPart) &&")),
+  connector(
+    "what the Connector's server gave up waiting for may be done all the same",
+    instead("answer.status === 429 ? NotServed", "answer.status === 429 || answer.status === 503 ? NotServed"),
+  ),
+  identity(
+    "a certificate on its way is not given up for refusals of another",
+    instead("(refused?.certificate === certificate ? refused.times : 0)", "(refused?.times ?? 2)"),
+    "test/on-its-way.test.ts",
+  ),
+  identity(
+    "who is to move asks no Director of the Compass that is left",
+    instead("if (moved !== null) {", "if (moved === null && usable === null) {"),
+    "test/identity.test.ts",
+  ),
   complete(
     "a new certificate is checked before it is used",
     instead(
@@ -832,9 +924,13 @@ export const guards: readonly Guard[] = [
   // What is told of the cluster is so.
   canary(
     "the canary is not written over somebody else's file",
-    instead("if (committed === undefined) await refuseForeign(options);", ""),
+    instead("if (sealer !== null) await refuseForeign(options);", ""),
   ),
-  canary("an unchanged canary keeps its bytes", instead("if (isSame) return", "if (false) return")),
+  canary(
+    "the canary is not written over what somebody put in its place",
+    instead("if (sealer !== null) await", "if (committed === undefined && sealer !== null) await"),
+  ),
+  canary("an unchanged canary keeps its bytes", instead("isThere && isSame(committed)", "false")),
   applied(
     "applied means that the revision is there, too",
     instead("revision === target.digest && isComplete", "isComplete"),
@@ -844,15 +940,66 @@ export const guards: readonly Guard[] = [
     instead("shown === undefined || (digest !== null && shown !== digest)", "shown === undefined"),
   ),
   applied("what was not asked is not applied", instead("view.applications !== null && missing", "missing")),
-  applied("words of others are made harmless", instead("message: forTerminal(message.trim(), SENTENCE)", "message")),
-  sealingAnew(
-    "sealing anew has a commit of its own",
-    instead("writes.size + deletes.length > 0 ? [] : waiting.slice(0, BATCH)", "waiting.slice(0, BATCH)"),
+  applied("words of others are made harmless", instead("message: forTerminal(message.trim(), WORDS)", "message")),
+  planFiles("sealing anew has a commit of its own", without("if (writes.size + deletes.length > 0) return first;")),
+  planFiles(
+    "what cannot be sealed anew gives its room to others",
+    instead("if (undone.length <= done.size)", "if (true)"),
+  ),
+  planFiles(
+    "a batch of which half is sealed anew is published",
+    instead("if (undone.length <= done.size)", "if (undone.length < done.size)"),
   ),
   sealingAnew("a commit seals no more anew than can be looked through", without(".slice(0, BATCH)")),
   sealingAnew(
     "files that cannot be sealed anew are named",
     instead(".filter(({ path }) => !known.has(path))", ".filter(() => false)"),
+  ),
+  sealingAnew("a person's bytes are not taken for sealed anew", without("row.written === undefined && ")),
+  sealingAnew(
+    "what goes by the recipients makes no commit before theirs",
+    instead("batch.size === 0 && waiting.length > 0", "false"),
+  ),
+  sealingAnew("the loss of the seal key is announced", without(" || forgotten.has(path)")),
+  gate("a value is found as JSON has it", without(" JSON.stringify(value).slice(1, -1),")),
+  search(
+    "a value within another is found",
+    instead("within[index] = longestAt(hash, 0, length - 1);", "within[index] = NONE;"),
+  ),
+  search(
+    "a value that another one begins with is found where that one breaks off",
+    instead("longestAt(hash, 0, end));", "NONE);"),
+  ),
+  gate("a value is found however its writer encoded it", instead("viewsOf(text)", "text")),
+  of("src/seal/views.ts", "test/seal/gate.test.ts")(
+    "and where one encoding stands in another",
+    instead("NESTED = 2", "NESTED = 1"),
+  ),
+  of(
+    "src/seal/guards.ts",
+    "test/seal/seal-estate.test.ts",
+    "test/report/told.test.ts",
+  )("a value is found in names, whose letters are small", instead("value: value.toLowerCase()", "value")),
+  of("src/verify/sealed-secret-verdict.ts", "test/verify/sealed-secret-verdict.test.ts")(
+    "a long readable text is not taken for a sealed one",
+    without(" && parts.key.length <= LONGEST_KEY"),
+  ),
+  of("src/publish/intent.ts", "test/publish/intent.test.ts")(
+    "an open request keeps nothing that a lost or leaked key opens",
+    instead("(resealsEarlier || resealed.has(path))", "resealed.has(path)"),
+  ),
+  sealing(
+    "the strings of a Secret are looked through as a reader has them",
+    instead("[text, ...textsOf(read)]", "[text]"),
+  ),
+  told("what is told holds no secret value", instead("options.tell?.(outcome, plan) ?? outcome", "outcome")),
+  sops(
+    "a SOPS file is opened again before the commit",
+    without("      if (!isSound(text, data, dataKey, recipients)) throw defect();\n"),
+  ),
+  sealedSecrets(
+    "a SealedSecret is read back before the commit",
+    without("      if (!isSound(text, object, data, values, { scope, keyBytes })) throw defect();\n"),
   ),
   sealing(
     "values that are not known are not taken for changed ones",
@@ -873,11 +1020,62 @@ export const guards: readonly Guard[] = [
       "  if (file.name !== place.name || file.namespace !== place.namespace || file.scope !== place.scope) return new Map();\n",
     ),
   ),
+  sealedFor(
+    "a renewed key of the controller is no change by itself",
+    instead("resealsEarlier && certificate !== null", "certificate !== null"),
+  ),
+  sealedFor(
+    "what is for an earlier key is sealed anew to the last value",
+    instead(".some((sealedFor)", ".every((sealedFor)"),
+  ),
+  sealing(
+    "each value's certificate is remembered as it is",
+    instead("earlier.get(key) ?? certificate", "certificate"),
+    "test/seal/sealed-for.test.ts",
+  ),
+  sealing(
+    "what is due to be sealed anew is so in a file that changes anyway",
+    without("    !isForEarlier(committed, fingerprints) &&\n"),
+    "test/seal/sealed-for.test.ts",
+  ),
   sealingCertificate(
     "nothing is sealed for an expired certificate",
     instead("if (notAfter <= now)", "if (notAfter < new Date(0))"),
   ),
-  clusterMode("no Secret is removed from the cluster that is to stay", without(" && !staying.has(name)")),
+  clusterMode(
+    "no Secret is removed from the cluster that is to stay",
+    without(" && !isStaying({ namespace: cluster, name })"),
+  ),
+  clusterMode(
+    "a Secret of another namespace is another one",
+    instead('({ path, cluster = "" }) =>', '({ path }) => ({ path, cluster: "" })).map(({ path, cluster }) =>'),
+  ),
+  clusterSecrets(
+    "only what carries the agent's label is removed from the cluster",
+    instead("...found.filter((secret) => wanted.has(placeOf(secret)))", "...remove"),
+  ),
+  of("src/adapters/kubernetes/applied-secrets.ts", "test/cluster-secrets.test.ts")(
+    "a credential that was taken away does not stay in the cluster",
+    instead("filter((key) => !data.has(key)) ?? []", "filter(() => false) ?? []"),
+  ),
+  of("src/adapters/kubernetes/applied-secrets.ts", "test/cluster-secrets.test.ts")(
+    "nor where the Secret comes back to Git",
+    instead("if (managedFields !== null)", "if (false)"),
+  ),
+  clusterSecrets("a failure after the commit takes nothing back", instead("stay.push(secret);", "throw thrown;")),
+  referred(
+    "Secrets in the cluster are known while the inventory is rebuilt",
+    instead('if (base.inventory.state !== "unverified") return', "return"),
+  ),
+  leftovers("nothing left behind goes while the inventory is rebuilt", without(" || !plan.isTrusted")),
+  leftovers("nothing left behind goes by an empty answer", without(" || decision.listed.size === 0")),
+  leftovers(
+    "nothing left behind goes of an Application that is not written",
+    without(" && (owner === null || !unwritten.has(owner))"),
+  ),
+  leftovers("nothing left behind goes of an Application that keeps its folder", without("...decision.keeping")),
+  leftovers("nothing left behind goes by one look", instead("Math.max(2, observations)", "observations")),
+  leftovers("what was left behind goes within the limit", instead("isOverLimit ? [] : due", "due")),
   clusterMode(
     "what stands in the cluster is in no kustomization",
     without("    .filter(({ cluster }) => cluster === undefined)\n"),
@@ -885,5 +1083,21 @@ export const guards: readonly Guard[] = [
   clusterMode(
     "what stands in no file is in no commit",
     instead("if (row.cluster === undefined) writes.set", "if (row.path !== row.blob) writes.set"),
+  ),
+  installing(
+    "no wiring is written or named for removal because the configuration speaks of it",
+    instead(
+      'given === null || given === "none") return "none"',
+      'given === "none") return "none";\n  if (given === null) return kind',
+    ),
+  ),
+  installing(
+    "no wiring is written or named for removal by another's name",
+    without("  if (name !== AGENT) throw foreign(given, name);\n"),
+    "test/install/settings.test.ts",
+  ),
+  of("src/seal/controllers-words.ts", "test/report/controllers-words.test.ts")(
+    "no short password is told in the words of who applies",
+    instead("holds(words, values)", "holds(words, values.slice(values.length))"),
   ),
 ];

@@ -1,94 +1,20 @@
 /** The scenarios on stateful fakes of every host, with a real Git server beside them. */
 
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type { Clock } from "../../src/common/clock.js";
+import { describe, expect, it, vi } from "vitest";
 import { failureOf } from "../common/failure-of.js";
-import { type FakeKind, type GitHostFake, startGitHost } from "../fakes/git-hosts.js";
-import { commitAs, createBareRepository, git, startGitServer } from "../fakes/git-server.js";
-import { BRANCH, cyclesOn, followsOneRequest, gitSettings, type HostStage } from "./scenarios.js";
+import type { FakeKind } from "../fakes/git-hosts.js";
+import { aFakeStage, TOKEN } from "./fake-stage.js";
+import { BRANCH, cyclesOn, followsOneRequest } from "./scenarios.js";
 
 // Each is several cycles, and each cycle a dozen processes of git.
 vi.setConfig({ testTimeout: 180_000 });
 
-const TOKEN = "the-token-of-the-host";
-
-/** Waits pass at once, and are told. */
-function aClock(): Clock & { readonly slept: number[] } {
-  let now = Date.parse("2026-03-01T12:00:00Z");
-  const slept: number[] = [];
-  return {
-    slept,
-    now: () => new Date(now),
-    sleep: async (milliseconds) => {
-      slept.push(milliseconds);
-      now += milliseconds;
-    },
-  };
-}
-
-async function aFakeStage(
-  kind: FakeKind,
-): Promise<HostStage & { readonly host: GitHostFake; readonly clock: ReturnType<typeof aClock> }> {
-  const folder = await mkdtemp(join(tmpdir(), `host-${kind}-`));
-  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-  await mkdir(join(folder, "team"));
-  const repository = await createBareRepository(folder, "team/clusters.git");
-  await commitAs(repository, { files: { "README.md": "Hello\n" } });
-  const server = await startGitServer({ directory: folder, token: TOKEN });
-  onTestFinished(() => server.close());
-  const host = await startGitHost({ kind, name: "team/clusters", repository, token: TOKEN });
-  onTestFinished(() => host.close());
-  const token = join(folder, "token");
-  await writeFile(token, `${TOKEN}\n`);
-  const url = `${new URL(server.url("x")).origin}/team/clusters.git`;
-  return {
-    folder,
-    host,
-    clock: aClock(),
-    settings: gitSettings(url, token, { host: kind, api: host.api }),
-    tip: (branch) => git(repository, "rev-parse", "--verify", "--quiet", `refs/heads/${branch}`).catch(() => null),
-    commit: async (branch, files, amend = false) => {
-      if ((await git(repository, "branch", "--list", branch)) === "") await git(repository, "branch", branch, "main");
-      if (!amend) return commitAs(repository, { branch, files });
-      const author = await git(repository, "log", "-1", "--format=%an <%ae>", branch);
-      await git(repository, "update-ref", `refs/heads/${branch}`, `${branch}~1`);
-      const made = await commitAs(repository, { branch, files });
-      const tree = await git(repository, "rev-parse", `${made}^{tree}`);
-      const message = ["-c", "user.name=Runtime Agent", "-c", "user.email=runtime-agent@example.com"];
-      const again = await git(
-        repository,
-        ...message,
-        "commit-tree",
-        tree,
-        "-p",
-        `${made}~1`,
-        "-m",
-        `Amended ${author}`,
-      );
-      await git(repository, "update-ref", `refs/heads/${branch}`, again);
-      return again;
-    },
-    deleteBranch: async (branch) => {
-      await git(repository, "update-ref", "-d", `refs/heads/${branch}`);
-    },
-    requests: async () => host.requests.map((each) => ({ ...each })),
-    merge: (number) => host.merge(number),
-    untilConflict: async () => {},
-    close: async (number) => {
-      for (const request of host.requests) if (request.number === number) request.state = "closed";
-    },
-    unlabel: async (number, label) => {
-      const request = host.requests.find((each) => each.number === number);
-      if (request !== undefined) request.labels = request.labels.filter((each) => each !== label);
-    },
-  };
-}
-
 describe.each<FakeKind>(["github", "gitlab", "gitea", "forgejo"])("%s", (kind) => {
   followsOneRequest(() => aFakeStage(kind));
+});
+
+describe.each<FakeKind>(["github", "gitlab", "gitea", "forgejo"])("%s, from a fork", (kind) => {
+  followsOneRequest(() => aFakeStage(kind, { isFork: true }));
 });
 
 describe("a host with a mind of its own", () => {
@@ -96,16 +22,17 @@ describe("a host with a mind of its own", () => {
     const stage = await aFakeStage("github");
     const cycle = cyclesOn(stage);
     await cycle({ a: "1" });
-    const [tip, before] = [await stage.tip(BRANCH), stage.host.calls.length];
+    const [tip, before, pushed] = [await stage.tip(BRANCH), stage.host.calls.length, stage.pushes()];
 
-    const rounds = Number(process.env.RUNTIME_AGENT_RUNS ?? 10);
+    // Each reads its configuration and its state anew, as after a restart.
+    const rounds = Number(process.env.RUNTIME_AGENT_CYCLES ?? 10);
     for (let round = 0; round < rounds; round++) await cycle({ a: "1" });
 
     const calls = stage.host.calls.slice(before);
     expect(calls.filter(({ method }) => method !== "GET")).toEqual([]);
     expect(calls.length).toBeLessThanOrEqual(2 * rounds);
-    expect(await stage.tip(BRANCH)).toBe(tip);
-  });
+    expect([await stage.tip(BRANCH), stage.pushes(), pushed]).toEqual([tip, pushed, 1]);
+  }, 3_600_000);
 
   it("that limits for long is left alone until then, by later cycles, too", async () => {
     const stage = await aFakeStage("github");
@@ -152,8 +79,13 @@ describe("a host with a mind of its own", () => {
     const blocked = [await cycle({ a: "2" }), await cycle({ a: "2" })];
 
     expect(first.notes).toEqual([expect.stringContaining("pullRequest.labels")]);
-    expect(blocked.map(({ result }) => result)).toEqual(["blocked", "blocked"]);
-    expect([await stage.tip(BRANCH), stage.host.requests[0]?.comments.length]).toEqual([theirs, 1]);
+    const more = await stage.commit(BRANCH, { "notes.txt": "mine again" });
+    stage.host.answers.push(refusal);
+    blocked.push(await cycle({ a: "2" }));
+
+    expect(blocked.map(({ result }) => result)).toEqual(["blocked", "blocked", "blocked"]);
+    expect(more).not.toBe(theirs);
+    expect([await stage.tip(BRANCH), stage.host.requests[0]?.comments.length]).toEqual([more, 1]);
   });
 
   it.each<FakeKind>(["github", "gitlab", "gitea"])(

@@ -31,6 +31,10 @@ export interface HostStage {
   /** A person's commit on a branch: path → content, null removes. `amend` replaces the tip, by whoever wrote it. */
   commit(branch: string, files: Readonly<Record<string, string | null>>, amend?: boolean): Promise<string>;
   deleteBranch(branch: string): Promise<void>;
+  /** Forces a branch back, or anywhere. */
+  reset(branch: string, commit: string): Promise<void>;
+  /** Whether a commit is in the history of a branch. */
+  holds(branch: string, commit: string): Promise<boolean>;
   /** Of all requests, the newest last. */
   requests(): Promise<readonly StagedRequest[]>;
   merge(number: number): Promise<void>;
@@ -45,6 +49,8 @@ export interface StagedRequest {
   readonly title: string;
   readonly body: string;
   readonly state: "open" | "closed" | "merged";
+  /** The branch that it asks to merge into. */
+  readonly base: string;
   readonly labels: readonly string[];
   readonly comments: readonly string[];
 }
@@ -57,6 +63,12 @@ export interface CycleOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly body?: string;
 }
+
+/** The same with other keys below `git`; one that is undefined is left out. */
+export const withGit = <Stage extends HostStage>(stage: Stage, git: Readonly<Record<string, unknown>>): Stage => ({
+  ...stage,
+  settings: { ...stage.settings, git: { ...stage.settings.git, ...git } },
+});
 
 export type Cycle = (files: Files, options?: CycleOptions) => Promise<ProposedPublication & { readonly calls: number }>;
 
@@ -110,12 +122,19 @@ function planOf(files: Files, base: Awaited<ReturnType<typeof openBase>>): Plan 
   return aPlan({ writes, rows, deletes: [...base.listing.keys()].filter((path) => !rows.has(path)) });
 }
 
-export function gitSettings(url: string, token: string, pullRequest: Readonly<Record<string, unknown>>) {
-  const git = { url, path: PATH, publish: "pull-request", auth: { token: { file: token } } };
+export function gitSettings(
+  url: string,
+  token: string,
+  pullRequest: Readonly<Record<string, unknown>>,
+  push?: { readonly url: string; readonly auth?: object },
+) {
+  const auth = { token: { file: token } };
+  const git = { url, path: PATH, publish: "pull-request", auth, ...(push === undefined ? {} : { push }) };
   return { git, pullRequest, secrets: { mode: "plain", acknowledgePlain: true } };
 }
 
-export function followsOneRequest(open: () => Promise<HostStage>): void {
+/** Real hosts give no label to who may only read: then a person ends a block in one of the other ways. */
+export function followsOneRequest(open: () => Promise<HostStage>, { mayLabel = true } = {}): void {
   const aStage = async () => {
     const stage = await open();
     const cycle = cyclesOn(stage);
@@ -181,6 +200,24 @@ export function followsOneRequest(open: () => Promise<HostStage>): void {
       expect((await stage.requests()).map(({ state }) => state)).toEqual(["open"]);
     });
 
+    it("as a draft, too, is built anew for a conflict, and stands without one", async () => {
+      const { stage, cycle } = await aStage();
+      const settings = { draft: true };
+      await stage.commit("main", { [`${PATH}/a`]: "0\n" });
+      await cycle({ a: "1\n" }, { settings });
+      await stage.commit("main", { "elsewhere.txt": "x" });
+      const moved = await cycle({ a: "1\n" }, { settings });
+      await stage.commit("main", { [`${PATH}/a`]: "somebody's\n" });
+      await stage.untilConflict(moved.pullRequest?.number ?? 0);
+
+      const conflicting = await cycle({ a: "1\n" }, { settings });
+      const settled = await cycle({ a: "1\n" }, { settings });
+
+      expect([moved.commit, settled.commit]).toEqual([null, null]);
+      expect(conflicting.commit?.id).toBe(await stage.tip(BRANCH));
+      expect(settled.calls).toBeLessThanOrEqual(2);
+    });
+
     it("takes the branch away after the merge, and opens another one for what comes later", async () => {
       const { stage, cycle, last } = await aStage();
       await cycle({ a: "1" });
@@ -226,6 +263,29 @@ export function followsOneRequest(open: () => Promise<HostStage>): void {
       expect((await stage.requests()).map(({ state }) => state)).toEqual(["closed", "closed"]);
     });
 
+    it("closed by a person is not asked for by another one that is open", async () => {
+      const { stage, cycle, last } = await aStage();
+      await cycle({ a: "1" });
+      await stage.close((await last())?.number ?? 0);
+      const more = await cycle({ a: "1", b: "1" });
+
+      const less = await cycle({ a: "1" });
+      const idle = await cycle({ a: "1" });
+
+      expect([more.result, less.result, less.notes.length, idle.result]).toEqual([
+        "proposed",
+        "unchanged",
+        1,
+        "unchanged",
+      ]);
+      expect(idle.calls).toBeLessThanOrEqual(2);
+      expect(await stage.tip(BRANCH)).toBeNull();
+      expect((await stage.requests()).map(({ state, comments }) => [state, comments.length])).toEqual([
+        ["closed", 0],
+        ["closed", 1],
+      ]);
+    });
+
     it("of which a person deleted the branch counts as closed by that person", async () => {
       const { stage, cycle } = await aStage();
       await cycle({ a: "1" });
@@ -237,6 +297,76 @@ export function followsOneRequest(open: () => Promise<HostStage>): void {
       expect([same.result, same.notes.length, other.result]).toEqual(["unchanged", 1, "proposed"]);
       expect((await stage.requests()).filter(({ state }) => state === "open")).toHaveLength(1);
       expect(await stage.tip(BRANCH)).not.toBeNull();
+    });
+  });
+
+  describe("where it leads to", () => {
+    it("is corrected: the one request is built anew for another git.path, and a refusal of the former says nothing of it", async () => {
+      const { stage, cycle } = await aStage();
+      const corrected = cyclesOn(withGit(stage, { path: "clusters/right" }));
+      await cycle({ a: "1" });
+
+      const moved = await corrected({ a: "1" }, { body: "The right place." });
+      const tip = await stage.tip(BRANCH);
+      const stands = await corrected({ a: "1" });
+      const [request] = await stage.requests();
+      await stage.close(request?.number ?? 0);
+      const refused = await corrected({ a: "1" });
+      const former = await cycle({ a: "1" });
+
+      expect([moved.result, moved.commit?.id]).toEqual(["proposed", tip]);
+      expect(request?.body).toContain("The right place.");
+      expect([stands.commit, refused.result, former.result]).toEqual([null, "unchanged", "proposed"]);
+      expect(stands.calls).toBeLessThanOrEqual(2);
+      expect((await stage.requests()).map(({ state }) => state)).toEqual(["closed", "open"]);
+    });
+
+    it("is corrected: for another git.branch the request is closed with a note, and one is opened into that", async () => {
+      const { stage, cycle } = await aStage();
+      await stage.commit("prod", { "prod.txt": "x" });
+      const corrected = cyclesOn(withGit(stage, { branch: "prod" }));
+      await cycle({ a: "1" });
+
+      const moved = await corrected({ a: "1" });
+      const stands = await corrected({ a: "1" });
+
+      expect([moved.result, moved.commit?.id, stands.commit]).toEqual(["proposed", await stage.tip(BRANCH), null]);
+      expect(stands.calls).toBeLessThanOrEqual(2);
+      expect(await stage.requests()).toMatchObject([
+        { base: "main", state: "closed", comments: [expect.stringContaining("prod")] },
+        { base: "prod", state: "open", comments: [] },
+      ]);
+    });
+
+    it("merged and taken back between two cycles is proposed anew by a commit that the target does not have", async () => {
+      const { stage, cycle, last } = await aStage();
+      await cycle({ a: "1" });
+      const merged = await stage.tip(BRANCH);
+      await stage.merge((await last())?.number ?? 0);
+      await stage.commit("main", { [`${PATH}/a`]: null });
+
+      const again = await cycle({ a: "1" });
+      const stands = await cycle({ a: "1" });
+
+      expect([again.result, again.commit?.id, stands.commit]).toEqual(["proposed", await stage.tip(BRANCH), null]);
+      expect(again.commit?.id).not.toBe(merged);
+      expect((await stage.requests()).map(({ state }) => state)).toEqual(["merged", "open"]);
+    });
+
+    it("is built anew where the target's history was cut back, and brings nothing of it in again", async () => {
+      const { stage, cycle, last } = await aStage();
+      const before = await stage.tip("main");
+      const leaked = await stage.commit("main", { "leaked.txt": "a password" });
+      await cycle({ a: "1" });
+      await stage.reset("main", before ?? "");
+
+      const again = await cycle({ a: "1" });
+      const stands = await cycle({ a: "1" });
+      await stage.merge((await last())?.number ?? 0);
+
+      expect([again.result, again.commit?.id, stands.commit]).toEqual(["proposed", expect.any(String), null]);
+      expect(stands.calls).toBeLessThanOrEqual(2);
+      expect(await stage.holds("main", leaked)).toBe(false);
     });
   });
 
@@ -258,11 +388,12 @@ export function followsOneRequest(open: () => Promise<HostStage>): void {
       ]);
       expect(amended).not.toBe(theirs);
       expect([later.result, await stage.tip(BRANCH)]).toEqual(["blocked", amended]);
-      expect(told).toMatchObject({ state: "open", labels: [LABEL], comments: [expect.stringContaining(LABEL)] });
+      const labels = mayLabel ? [LABEL] : [];
+      expect(told).toMatchObject({ state: "open", labels, comments: [expect.stringContaining(LABEL)] });
       expect((await last())?.comments).toHaveLength(1);
     });
 
-    it("is replaced once the label is taken off", async () => {
+    it.runIf(mayLabel)("is replaced once the label is taken off", async () => {
       const { stage, cycle, last } = await aStage();
       await cycle({ a: "1" });
       await stage.commit(BRANCH, { "notes.txt": "mine" });
@@ -345,7 +476,19 @@ export function followsOneRequest(open: () => Promise<HostStage>): void {
     expect((await stage.requests()).map(({ state }) => state)).toEqual(["open", "open"]);
   });
 
-  it("sets labels", async () => {
+  it.runIf(!mayLabel)("tells in a note that it may not set labels", async () => {
+    const { cycle, last } = await aStage();
+
+    const { result, notes } = await cycle({ a: "1" }, { settings: { labels: ["compass"] } });
+
+    expect([result, notes, (await last())?.labels]).toEqual([
+      "proposed",
+      [expect.stringContaining("pullRequest.labels is not done")],
+      [],
+    ]);
+  });
+
+  it.runIf(mayLabel)("sets labels", async () => {
     const { cycle, last } = await aStage();
 
     const { notes } = await cycle({ a: "1" }, { settings: { labels: ["compass", "please review"] } });

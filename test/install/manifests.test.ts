@@ -224,6 +224,19 @@ describe("the workload", () => {
     expect(others.to[0].ipBlock).toEqual({ cidr: "0.0.0.0/0", except: ["169.254.0.0/16"] });
     expect(new Set(names.ports.map(({ port }: { port: number }) => port))).toEqual(new Set([53, 8053]));
   });
+
+  it("may reach all else that is configured: proxy, Pushgateway, the Git host's API, Vault, the sealing certificate", async () => {
+    const text = usual({
+      proxy: "{https: http://proxy.example.com:3128}",
+      metrics: "{push: http://pushgateway.example.com:9091}",
+      pullRequest: "{host: gitea, api: https://git.example.com:3000/api/v1}",
+      secrets: `{mode: sops, sops: {vault: {address: "https://vault.example.com:8200", keyName: agent, token: {file: t}}},
+  sealedSecrets: {certificate: {url: "https://sealed.example.com:8443/v1/cert.pem"}}}`,
+    });
+    const [, others] = find(await manifestsOf(text), "NetworkPolicy").spec.egress;
+
+    expect(others.ports.map(({ port }: { port: number }) => port)).toEqual([443, 3000, 3128, 6443, 8200, 8443, 9091]);
+  });
 });
 
 describe("the whole", () => {
@@ -251,6 +264,104 @@ describe("the whole", () => {
       "CustomResourceDefinition",
     ]);
     expect(over).toEqual(kinds.slice(4));
+  });
+
+  it("begins beside the Go agent with the namespace that it never knew", async () => {
+    const manifests = await manifestsOf(usual({ applications: "{namespace: apps}" }), { takeOver: true });
+
+    const names = manifests.filter(({ kind }) => kind === "Namespace").map(({ metadata }) => metadata.name);
+    expect(names).toEqual(["apps"]);
+  });
+
+  it("has the objects of the tool where gitops says, and lets the agent look at those alone", async () => {
+    const text = usual({ gitops: "{kind: flux, namespace: gitops}" });
+    const manifests = await manifestsOf(text, { gitops: "flux" });
+
+    const role = find(manifests, "Role", "runtime-agent-flux");
+    expect(find(manifests, "Kustomization").metadata.namespace).toBe("gitops");
+    expect(find(manifests, "Kustomization").spec.sourceRef.name).toBe("runtime-agent");
+    expect(find(manifests, "GitRepository").metadata.namespace).toBe("gitops");
+    expect(find(manifests, "ServiceAccount", "runtime-agent-applier").metadata.namespace).toBe("gitops");
+    expect(role.metadata.namespace).toBe("gitops");
+    expect(role.rules.map(({ resourceNames }: { resourceNames: string[] }) => resourceNames)).toEqual([
+      ["runtime-agent"],
+      ["runtime-agent"],
+    ]);
+    expect(manifests.filter(({ metadata }) => metadata.namespace === "flux-system")).toEqual([]);
+  });
+
+  it.each([
+    ["argocd", "none", "apps"],
+    ["argocd", null, "apps"],
+    ["flux", null, "flux-system"],
+    ["flux", null, "runtime-agent"],
+  ] as const)(
+    "lets the agent ask a tool that somebody else has wired: %s with --gitops %s and %s",
+    async (kind, gitops, name) => {
+      const text = usual({
+        secrets: "{mode: plain, acknowledgePlain: true}",
+        gitops: `{kind: ${kind}, name: ${name}}`,
+      });
+      const manifests = await manifestsOf(text, { gitops });
+
+      const groups = manifests.map(({ apiVersion }) => apiVersion.split("/")[0]);
+      expect(groups.filter((group) => /toolkit|argoproj/.test(group ?? ""))).toEqual([]);
+      expect(find(manifests, "Role", `runtime-agent-${kind}`).rules[0].resourceNames).toEqual([name]);
+    },
+  );
+
+  it("lets the policy over dry runs pass what the agent stores for itself, by the names that are configured", async () => {
+    const expressionOf = async (parts: Record<string, string>) => {
+      const manifests = await manifestsOf(usual(parts));
+      return find(manifests, "ValidatingAdmissionPolicy", "runtime-agent-admission").spec.matchConditions[1].expression;
+    };
+
+    const beside = await expressionOf({
+      applications: "{admission: dry-run, canary: true}",
+      certificate: "{secret: kyma-system/mine, caSecret: kyma-system/authority}",
+    });
+    const apart = await expressionOf({
+      applications: "{admission: dry-run, namespace: apps}",
+      certificate: "{secret: apps/mine, caSecret: istio-system/authority}",
+    });
+
+    expect(beside).toContain(
+      "!(request.name in ['mine', 'authority', 'runtime-agent-state', 'runtime-agent-configuration', 'runtime-agent-canary'])",
+    );
+    expect(apart).toContain("!(request.name in ['mine'])");
+  });
+
+  it.each([
+    ["runtime-agent-canary", { applications: "{canary: true}" }, "secrets", ["get"]],
+    [
+      "runtime-agent-sealed-secrets",
+      { secrets: "{mode: sealed-secrets, sealedSecrets: {certificate: {file: sealing.pem}}}" },
+      "sealedsecrets",
+      ["list"],
+    ],
+    ["runtime-agent-secrets", { secrets: "{mode: cluster}" }, "secrets", ["create", "patch", "delete", "list"]],
+    ["runtime-agent-flux", { gitops: "{kind: flux}" }, "kustomizations", ["get", "patch"]],
+    ["runtime-agent-argocd", { gitops: "{kind: argocd}" }, "applications", ["get", "patch"]],
+    ["runtime-agent-admission", { applications: "{admission: dry-run}" }, "secrets", ["create", "patch"]],
+  ])("gives the right that a setting needs, and gives it to no other: %s", async (name, settings, resource, verbs) => {
+    const rolesIn = async (parts: Record<string, string>) =>
+      (await manifestsOf(usual(parts))).filter(({ kind, metadata }) => kind === "Role" && metadata.name === name);
+
+    const [role, ...others] = await rolesIn(settings);
+
+    expect([role?.rules[0].resources, role?.rules[0].verbs, others]).toEqual([[resource], verbs, []]);
+    expect(await rolesIn({})).toEqual([]);
+  });
+
+  it("has a policy over dry runs of Applications alone, where mode cluster stores the Secrets", async () => {
+    const resourcesOf = async (secrets: string) => {
+      const manifests = await manifestsOf(usual({ secrets, applications: "{admission: dry-run}" }));
+      const { spec } = find(manifests, "ValidatingAdmissionPolicy", "runtime-agent-admission");
+      return spec.matchConstraints.resourceRules.flatMap(({ resources }: { resources: string[] }) => resources);
+    };
+
+    expect(await resourcesOf("{mode: cluster}")).toEqual(["applications"]);
+    expect(await resourcesOf("{mode: plain, acknowledgePlain: true}")).toEqual(["applications", "secrets"]);
   });
 
   it("is the same each time", async () => {

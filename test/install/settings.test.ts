@@ -79,6 +79,19 @@ describe("an installation that would not work", () => {
       "git.url is a path of this machine: Flux cannot read it",
     ],
     [
+      "wiring for another tool than the agent asks",
+      usual({ gitops: "{kind: argocd}" }),
+      { gitops: "flux" },
+      "--gitops flux is given, and gitops.kind is argocd",
+    ],
+    [
+      "wiring by the name of somebody else's",
+      usual({ gitops: "{kind: flux, name: flux-system}" }),
+      { gitops: "flux" },
+      "--gitops flux is given, and gitops.name is flux-system",
+    ],
+    ["wiring where nobody applies", usual({ gitops: "{kind: none}" }), { gitops: "flux" }, "gitops.kind is none"],
+    [
       "a take-over from another namespace",
       usual({ state: "{kubernetes: {namespace: agents}}" }),
       { takeOver: true },
@@ -108,10 +121,45 @@ describe("an installation that would not work", () => {
       {},
       "certificate.secret is not kyma-system/cluster-client-certificates",
     ],
+    [
+      "a tool without wiring",
+      usual({ gitops: "{kind: flux}" }),
+      { gitops: null },
+      "no wiring is written: that is somebody else's, unless --gitops flux asks for it",
+    ],
+    ["SOPS for an Argo CD that others wire", usual({ gitops: "{kind: argocd}" }), { gitops: null }, "without a plugin"],
+    [
+      "a certificate beside the Go agent",
+      usual({
+        state: "{kubernetes: {namespace: agents}}",
+        certificate: "{secret: kyma-system/cluster-client-certificates}",
+      }),
+      {},
+      "allow the agent get and update on it, and get on the Deployment compass-runtime-agent in kyma-system, in a Role",
+    ],
+    [
+      "a repository of this machine for proposals",
+      usual({ git: "{url: https://git.example.com/a.git, path: agent, push: {url: /srv/fork.git}}" }),
+      {},
+      "git.push.url is a path of this machine",
+    ],
+    [
+      "ssh without a key with Flux",
+      usual({ git: "{url: ssh://git@git.example.com/a.git, path: agent}" }),
+      { gitops: "flux" },
+      "git.auth names no key: the GitRepository that is written has no secretRef",
+    ],
+    [
+      "short ssh without a key with Argo CD",
+      usual({ git: '{url: "git@git.example.com:a.git", path: agent}', secrets: "{mode: cluster}" }),
+      { gitops: "argocd" },
+      "git.auth names no key",
+    ],
     ["a repository of this machine", usual({ git: "{url: /srv/r.git, path: agent}" }), {}, "a pod has no such folder"],
   ] as const)("is remarked on: %s", async (_, text, options, remark) => {
     expect((await settingsOf(text, options)).remarks.join("\n")).toContain(remark);
-    expect((await settingsOf(usual(), options)).remarks.join("\n")).not.toContain(remark);
+    const plain = usual({ secrets: "{mode: cluster}" });
+    expect((await settingsOf(plain, options)).remarks.join("\n")).not.toContain(remark);
   });
 });
 
@@ -126,6 +174,22 @@ describe("what to do next", () => {
     expect(steps).toMatch(/runtime-agent-credentials --from-file=compass-ca=\S+\/ca\.pem --from-file=git-auth-token=/);
     expect(steps).toContain("create secret generic runtime-agent-git --from-literal=username=git");
     expect(steps).toContain("create secret generic runtime-agent-sops --from-file=age.agekey=age.agekey");
+  });
+
+  it("gives Flux what opens the Secrets: the age key, or a token of Vault where there is no such key", async () => {
+    const vault = "vault: {address: https://vault.example.com, keyName: agent, token: {file: t}, ca: {file: ca.pem}}";
+    const stepsOf = async (sops: string) =>
+      nextSteps(await settingsOf(usual({ secrets: `{mode: sops, sops: {${sops}}}` }), { gitops: "flux" }), null).join(
+        "\n",
+      );
+    const [alone, both] = [await stepsOf(vault), await stepsOf(`age: [${RECIPIENT}], ${vault}`)];
+
+    expect(alone).toContain("may decrypt with the transit key agent");
+    expect(alone).toContain("create secret generic runtime-agent-sops --from-file=sops.vault-token=vault-token");
+    expect(alone).toContain("let Flux's kustomize-controller trust that authority");
+    expect(alone).not.toContain("age.agekey");
+    expect(both).toContain("--from-file=age.agekey=age.agekey");
+    expect(both).not.toContain("sops.vault-token");
   });
 
   it("ends the Go agent in the order in which it is not started again, and keeps the module", async () => {
@@ -144,6 +208,27 @@ describe("what to do next", () => {
 
     expect(nextSteps(await settingsOf(usual()), null).at(-1)).toContain(told);
     expect(nextSteps(await settingsOf(there), null).join("\n")).not.toContain(told);
+  });
+
+  it("takes the authorities of the Git host along to who reads it", async () => {
+    const git = "{url: https://git.example.com:8443/a.git, path: agent, ca: {file: git-authorities.pem}";
+    const plain = { secrets: "{mode: plain, acknowledgePlain: true}" };
+    const open = usual({ ...plain, git: `${git}}` });
+    const closed = usual({ ...plain, git: `${git}, auth: {token: {env: GIT_TOKEN}}}` });
+    const stepsOf = async (text: string, gitops: "flux" | "argocd") =>
+      nextSteps(await settingsOf(text, { gitops }), null).join("\n");
+
+    expect(await stepsOf(closed, "flux")).toMatch(
+      /secret generic runtime-agent-git --from-literal=username=git --from-file=password=\S+ --from-file=ca\.crt=\S+\/git-authorities\.pem /,
+    );
+    expect(await stepsOf(open, "flux")).toMatch(/secret generic runtime-agent-git --from-file=ca\.crt=/);
+    expect(find(await manifestsOf(open, { gitops: "flux" }), "GitRepository").spec.secretRef).toEqual({
+      name: "runtime-agent-git",
+    });
+    expect(await stepsOf(open, "argocd")).toMatch(
+      /create configmap argocd-tls-certs-cm --from-file=git\.example\.com=\S+\/git-authorities\.pem /,
+    );
+    expect(await stepsOf(usual(plain), "argocd")).not.toContain("argocd-tls-certs-cm");
   });
 
   it("takes a text with a quote for one word of the shell", async () => {

@@ -3,7 +3,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { access, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -17,8 +17,8 @@ const execute = promisify(execFile);
 export interface Gitea {
   readonly url: string;
   readonly folder: string;
-  /** A new repository with `main` and a README, to which the agent may write. */
-  stage(): Promise<GiteaStage>;
+  /** A new repository with `main` and a README, to which the agent may write; with a fork of its own it may only read. Protected: the agent's branches by the rule of the tutorial. */
+  stage(options?: { readonly isFork?: boolean; readonly isProtected?: boolean }): Promise<GiteaStage>;
   close(): Promise<void>;
 }
 
@@ -29,6 +29,8 @@ export interface GiteaStage extends HostStage {
   /** The person's approval of a request; gives the number of those that count. */
   approve(number: number): Promise<void>;
   approvals(number: number): Promise<number>;
+  addLabel(name: string): Promise<void>;
+  labelsNamed(name: string): Promise<number>;
 }
 
 const tools =
@@ -64,10 +66,12 @@ export async function startGitea(): Promise<Gitea> {
     );
   await addUser("ada");
   await addUser("runtime-agent");
-  const tokenOf = (name: string, scopes: string) =>
-    run("admin", "user", "generate-access-token", "--username", name, "--scopes", scopes, "--raw");
+  const tokenOf = (name: string, scopes: string, ...more: string[]) =>
+    run("admin", "user", "generate-access-token", "--username", name, "--scopes", scopes, "--raw", ...more);
   const person = await tokenOf("ada", "all");
   const agent = await tokenOf("runtime-agent", SCOPES);
+  // With which a person makes the fork, once: not the agent's.
+  const forking = await tokenOf("runtime-agent", "all", "--token-name", "forking");
   const server: ChildProcess = spawn(program, ["--config", config, "web"], {
     env: environment,
     cwd: folder,
@@ -91,10 +95,10 @@ export async function startGitea(): Promise<Gitea> {
     await close();
     throw new Error(`Gitea does not run: ${said}`, { cause: thrown });
   }
-  const api = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+  const api = async (method: string, path: string, body?: unknown, token = person): Promise<unknown> => {
     const answer = await fetch(`${url}/api/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${person}`, "content-type": "application/json" },
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await answer.text();
@@ -107,12 +111,31 @@ export async function startGitea(): Promise<Gitea> {
     url,
     folder,
     close,
-    stage: async () => {
+    stage: async ({ isFork = false, isProtected = false } = {}) => {
       const name = `clusters-${++stages}`;
       await api("POST", "/user/repos", { name, auto_init: true, default_branch: "main", readme: "Default" });
-      await api("PUT", `/repos/ada/${name}/collaborators/runtime-agent`, { permission: "write" });
-      return aStage({ url, folder: join(folder, `stage-${stages}`), name, agent, password, api });
+      await api("PUT", `/repos/ada/${name}/collaborators/runtime-agent`, { permission: isFork ? "read" : "write" });
+      if (isProtected) await api("POST", `/repos/ada/${name}/branch_protections`, await ruleOfTutorial());
+      if (isFork) await api("POST", `/repos/ada/${name}/forks`, {}, forking);
+      return aStage({ url, folder: join(folder, `stage-${stages}`), name, agent, password, api, isFork });
     },
+  };
+}
+
+/** The row of the agent's branches in docs/tutorials/hosts/gitea.md, as the API has it. */
+async function ruleOfTutorial(): Promise<object> {
+  const file = join(import.meta.dirname, "..", "..", "docs", "tutorials", "hosts", "gitea.md");
+  const row = /^\| `(runtime-agent\/[^`]*)` \| ([^|]*) \| ([^|]*) \|/m.exec(await readFile(file, "utf8"));
+  const [, name, push = "", force = ""] = row ?? [];
+  const isAgent = (cell: string) => cell.trim() === "whitelist: the agent's account";
+  return {
+    rule_name: name,
+    enable_push: true,
+    enable_push_whitelist: isAgent(push),
+    push_whitelist_usernames: ["runtime-agent"],
+    enable_force_push: true,
+    enable_force_push_allowlist: isAgent(force),
+    force_push_allowlist_usernames: ["runtime-agent"],
   };
 }
 
@@ -123,9 +146,10 @@ interface StageOptions {
   readonly agent: string;
   readonly password: string;
   readonly api: (method: string, path: string, body?: unknown) => Promise<unknown>;
+  readonly isFork: boolean;
 }
 
-async function aStage({ url, folder, name, agent, password, api }: StageOptions): Promise<GiteaStage> {
+async function aStage({ url, folder, name, agent, password, api, isFork }: StageOptions): Promise<GiteaStage> {
   await mkdir(folder);
   const token = join(folder, "token");
   await writeFile(token, `${agent}\n`);
@@ -137,8 +161,12 @@ async function aStage({ url, folder, name, agent, password, api }: StageOptions)
     return stdout.trim();
   };
   await execute("git", ["clone", "--quiet", address, clone], { env: gitEnvironment });
+  // Whoever has the account of the fork works on the agent's branch there.
+  const forked = `${url.replace("://", `://runtime-agent:${password}@`)}/runtime-agent/${name}.git`;
+  await git("remote", "add", "fork", isFork ? forked : address);
+  const placeOf = (branch: string) => (isFork && !["main", "prod"].includes(branch) ? "fork" : "origin");
   const tip: HostStage["tip"] = async (branch) => {
-    const listed = await git("ls-remote", "origin", `refs/heads/${branch}`);
+    const listed = await git("ls-remote", placeOf(branch), `refs/heads/${branch}`);
     return listed === "" ? null : (listed.split("\t")[0] ?? null);
   };
   const requests = async (): Promise<StagedRequest[]> => {
@@ -148,16 +176,18 @@ async function aStage({ url, folder, name, agent, password, api }: StageOptions)
       body: string;
       state: "open" | "closed";
       merged: boolean;
+      base: { ref: string };
       labels: { name: string }[] | null;
     }[];
     return Promise.all(
-      found.map(async ({ number, title, body, state, merged, labels }) => {
+      found.map(async ({ number, title, body, state, merged, base, labels }) => {
         const comments = (await api("GET", `${repo}/issues/${number}/comments`)) as { body: string }[];
         return {
           number,
           title,
           body,
           state: merged ? ("merged" as const) : state,
+          base: base.ref,
           labels: (labels ?? []).map((label) => label.name),
           comments: comments.map((comment) => comment.body),
         };
@@ -173,12 +203,18 @@ async function aStage({ url, folder, name, agent, password, api }: StageOptions)
       now: () => new Date(),
       sleep: async (milliseconds, signal) => delay(milliseconds, undefined, signal ? { signal } : {}),
     },
-    settings: gitSettings(`${url}/ada/${name}.git`, token, { host: "gitea", api: `${url}/api/v1` }),
+    settings: gitSettings(
+      `${url}/ada/${name}.git`,
+      token,
+      { host: "gitea", api: `${url}/api/v1` },
+      isFork ? { url: `${url}/runtime-agent/${name}.git` } : undefined,
+    ),
     tip,
     commit: async (branch, files, amend = false) => {
-      await git("fetch", "--quiet", "--prune", "origin");
+      await git("fetch", "--quiet", "--prune", "--multiple", "origin", "fork");
       const there = await tip(branch);
-      await git("checkout", "--quiet", "--detach", there === null ? "origin/main" : `origin/${branch}`);
+      const from = there === null ? "origin/main" : `${placeOf(branch)}/${branch}`;
+      await git("checkout", "--quiet", "--detach", from);
       for (const [path, text] of Object.entries(files)) {
         if (text === null) await git("rm", "--quiet", path);
         else {
@@ -193,16 +229,26 @@ async function aStage({ url, folder, name, agent, password, api }: StageOptions)
         "--allow-empty",
         ...(amend ? ["--amend", "--no-edit"] : ["-m", "A person's commit"]),
       );
-      await git("push", "--quiet", "--force", "origin", `HEAD:refs/heads/${branch}`);
+      await git("push", "--quiet", "--force", placeOf(branch), `HEAD:refs/heads/${branch}`);
       return git("rev-parse", "HEAD");
     },
     deleteBranch: async (branch) => {
-      await git("push", "--quiet", "origin", `:refs/heads/${branch}`);
+      await git("push", "--quiet", placeOf(branch), `:refs/heads/${branch}`);
       // Gitea closes the request of a deleted branch a moment later; what is opened before that, it would close, too.
       for (let attempt = 1; attempt <= 40; attempt++) {
         if ((await requests()).every(({ state }) => state !== "open")) return;
         await delay(250);
       }
+    },
+    reset: async (branch, commit) => {
+      await git("push", "--quiet", "--force", placeOf(branch), `${commit}:refs/heads/${branch}`);
+    },
+    holds: async (branch, commit) => {
+      await git("fetch", "--quiet", "--prune", "--multiple", "origin", "fork");
+      return git("merge-base", "--is-ancestor", commit, `${placeOf(branch)}/${branch}`).then(
+        () => true,
+        () => false,
+      );
     },
     requests,
     merge: async (number) => {
@@ -234,6 +280,14 @@ async function aStage({ url, folder, name, agent, password, api }: StageOptions)
     },
     approve: async (number) => {
       await api("POST", `${repo}/pulls/${number}/reviews`, { event: "APPROVED", body: "Fine." });
+    },
+    addLabel: async (name) => {
+      await api("POST", `${repo}/labels`, { name, color: "#00ff00" });
+    },
+    labelsNamed: async (name) => {
+      const pages = [1, 2, 3].map((page) => api("GET", `${repo}/labels?limit=50&page=${page}`));
+      const found = (await Promise.all(pages)).flat() as { name: string }[];
+      return found.filter((each) => each.name === name).length;
     },
     approvals: async (number) => {
       const reviews = (await api("GET", `${repo}/pulls/${number}/reviews`)) as Record<string, unknown>[];

@@ -36,6 +36,14 @@ describe("an approval", () => {
     });
   });
 
+  it("stands without an end while a request rests on it", () => {
+    const held = approval()?.hold ?? null;
+    const memory = { hold: held, approvals: [], proposedApproval: held?.hash ?? null };
+
+    expect(approval({ memory })).toMatchObject({ isApproved: true, expires: null });
+    expect(approval({ memory, units: [a] })).toMatchObject({ isApproved: false });
+  });
+
   it("is for a set, in whatever order", () => {
     expect(hashOf({ units: [b, a] })).toBe(hashOf());
     expect(hashOf({ now: later(1) })).toBe(hashOf());

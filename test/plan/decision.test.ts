@@ -526,14 +526,14 @@ describe("a revert of a commit of ours", () => {
     expect(moved.summary).toEqual({ ...nothing, created: ["mp-shop"] });
   });
 
-  it("of the very first commit holds all of it, but a new repository is filled", async () => {
+  it("of the very first commit stops the cycle: an empty landscape would have all removed, and a new one is for a person to begin", async () => {
     const agent = anAgent();
     await agent.sync([shop]);
 
     agent.tree = new Map([["README.md", Buffer.from("a person's\n")]]);
-    const held = await agent.sync([shop]);
+    const stopped = agent.sync([shop]);
 
-    expect(held.summary).toEqual({ ...nothing, held: ["mp-shop Reverted"] });
+    await expect(stopped).rejects.toMatchObject({ code: "BaseUnusable", message: expect.stringContaining("any more") });
   });
 
   it("ends when a person resumes it", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { learn, memoryFor, publishedBefore } from "../../src/plan/index.js";
-import type { HeldSet, Memory, Missing } from "../../src/state/index.js";
+import type { InventoryFile } from "../../src/base/index.js";
+import { learn, memoryFor, publishedBefore, usedApprovalOf } from "../../src/plan/index.js";
+import { type HeldSet, type Memory, type Missing, UNKNOWN_INTENT } from "../../src/state/index.js";
 import { later, minutes, noMemory, noon, TARGET } from "../builders.js";
 import { aDecision, aPlan } from "../report/an-outcome.js";
 
@@ -43,7 +44,54 @@ describe("the memory for a target", () => {
       reverted: {},
       missing: {},
       hold: null,
+      proposedApproval: null,
     });
+  });
+});
+
+describe("an approval on which a request rests", () => {
+  const approvals = [{ hash: "held", expires: later(minutes(1)).toISOString() }];
+  const approved = { ...remembered, approvals };
+  const passing = aPlan({ usedApproval: "held", hold: null });
+  const proposed = (result: string) => ({ ...options, isPublished: false, proposed: { result } });
+  const passed = { ...options, isPublished: false, proposed: { result: "unchanged" } };
+
+  it("is remembered beyond its day while the request is open, with the hold that it is for", () => {
+    const memory = learn(approved, passing, { ...proposed("proposed"), now: later(minutes(2)) });
+
+    expect(memory).toMatchObject({ proposedApproval: "held", approvals: [], hold: { hash: "held" } });
+    expect(usedApprovalOf(approved, passing, false)).toBeNull();
+  });
+
+  it("stays what it was while a person's commit stands in the way", () => {
+    const memory = learn({ ...approved, proposedApproval: "held" }, passing, proposed("blocked"));
+
+    expect(memory.proposedApproval).toBe("held");
+  });
+
+  it("ends with the request that a person closes, unless its day lasts", () => {
+    const memory = learn({ ...approved, proposedApproval: "held" }, passing, proposed("unchanged"));
+
+    expect(memory).toMatchObject({ proposedApproval: null, approvals });
+  });
+
+  it("is used up once nothing is held any more", () => {
+    const before = { ...approved, proposedApproval: "held" };
+    const done = aPlan({ usedApproval: null, hold: null });
+
+    expect(usedApprovalOf(before, done, true)).toBe("held");
+    expect(learn(before, done, passed)).toMatchObject({ proposedApproval: null, approvals: [], hold: null });
+  });
+
+  it("is not used up while another set is held", () => {
+    const other = aPlan({ usedApproval: null, hold: aHold("other") });
+
+    expect(usedApprovalOf({ proposedApproval: "held", hold: null }, other, false)).toBeNull();
+  });
+
+  it("given for what is committed directly is used up at once", () => {
+    expect(usedApprovalOf({ proposedApproval: null, hold: null }, passing, true)).toBe("held");
+    expect(learn(approved, passing, options)).toMatchObject({ proposedApproval: null, approvals: [] });
   });
 });
 
@@ -154,6 +202,62 @@ describe("what is learnt of a cycle", () => {
 
     expect(memory.approvals.map(({ hash }) => hash)).toEqual(["valid"]);
     expect(memory.hold).toBeNull();
+  });
+
+  describe("whose inventory is later than the memory, since a commit was merged or its answer lost,", () => {
+    const row = (name: string, blob: string, more: Partial<InventoryFile> = {}): InventoryFile => ({
+      path: `applications/${name}/application.yaml`,
+      id: `id of ${name}`,
+      blob,
+      sha256: "",
+      ...more,
+    });
+    const unpublished = { ...options, isPublished: false };
+    const later = {
+      committedSerial: 8,
+      committedFiles: [row("mp-b", "b"), row("mp-c", "c"), row("mp-d", "theirs", { written: "d" })],
+    };
+
+    it("is which Applications are deleted by now, which stand there, and what was said of those that are as planned", () => {
+      const plan = aPlan({ ...later, unchanged: ["mp-b"], published: published("mp-b", "as planned") });
+
+      for (const given of [options, unpublished]) {
+        const { applications, serial } = learn(remembered, plan, given).published;
+
+        expect(serial).toBe(8);
+        expect(applications).toMatchObject({
+          "mp-a": { id: "id of mp-a", tree: "" },
+          ...published("mp-b", "as planned"),
+          "mp-c": { id: "id of mp-c", intent: UNKNOWN_INTENT, manifest: "c" },
+          "mp-d": { id: "id of mp-d", intent: UNKNOWN_INTENT, manifest: "d" },
+        });
+      }
+    });
+
+    it("is nothing of what waits to be merged, and what is remembered of the same files", () => {
+      const known = learn(remembered, aPlan(later), unpublished);
+      const said = {
+        ...known.published.applications["mp-c"],
+        intent: "i",
+      } as Memory["published"]["applications"][string];
+      const before = { ...known, published: { ...known.published, applications: { "mp-c": said } } };
+      const plan = aPlan({ ...later, committedSerial: 9, updated: ["mp-c"], published: published("mp-c", "proposed") });
+
+      expect(learn(before, plan, unpublished).published.applications["mp-c"]).toEqual(said);
+    });
+
+    it("is nothing beside an older one, which a person put back, nor beside one that is not to be trusted", () => {
+      for (const committedSerial of [6, 0]) {
+        const plan = aPlan({
+          ...later,
+          committedSerial,
+          unchanged: ["mp-b"],
+          published: published("mp-b", "put back"),
+        });
+
+        expect(learn(remembered, plan, unpublished).published).toEqual(remembered.published);
+      }
+    });
   });
 
   describe("that published nothing, since everything is suspended,", () => {

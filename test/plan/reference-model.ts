@@ -73,6 +73,8 @@ export interface Said {
   readonly usedApproval: string | null;
   /** False: everything is suspended, and the plan was not carried out. */
   readonly isPublished: boolean;
+  /** The agent ended when it had pushed: what it saw and decided it will not know. */
+  readonly isCut: boolean;
 }
 
 interface Folder {
@@ -235,7 +237,9 @@ function rowsOf(tree: Tree, reading: ReturnType<typeof readTree>, remembered: Re
 }
 
 function foldersOf(tree: Tree, rows: readonly Row[]): Map<string, Folder> {
-  const there = rows.filter(({ path }) => tree.has(path) && folderOf(path) !== null);
+  const there = rows
+    .filter(({ path }) => tree.has(path) && folderOf(path) !== null)
+    .sort((one, other) => (one.path < other.path ? -1 : 1));
   const groups = Map.groupBy(there, ({ path }) => folderOf(path) ?? "");
   return new Map(
     [...groups].map(([name, own]) => {
@@ -318,7 +322,9 @@ export class ReferenceModel {
   /** The code that the cycle must fail with; null when it must not fail. */
   failure(given: Given): readonly string[] | null {
     const reading = readTree(given.before, given.key, this.remembered);
-    if (reading.state === "unusable") return ["BaseUnusable", "InventoryUnusable"];
+    // Where all of it is gone, nobody can tell a revert of everything from a branch that was made anew.
+    const isEmptied = reading.state === "new" && this.remembered !== null;
+    if (reading.state === "unusable" || isEmptied) return ["BaseUnusable", "InventoryUnusable"];
     if (given.settings.drift !== "fail") return null;
     const known = this.#marks;
     const alone = this.#leftAlone(given);
@@ -381,8 +387,9 @@ export class ReferenceModel {
         if (published?.files === files) continue;
         const mark =
           known?.files === files ? known : isNew ? { files, intent: said ?? intent, resumed: false } : undefined;
-        if (mark !== undefined && (unclear.has(name) || unclearIDs.has(owner) || mark.intent === intent))
-          marks.set(name, mark);
+        // Where it says something clear of the owner, that counts, whoever else wants the name.
+        const isUnclear = listed === undefined && (unclear.has(name) || unclearIDs.has(owner));
+        if (mark !== undefined && (isUnclear || mark.intent === intent)) marks.set(name, mark);
       }
     }
     this.#marks = marks;
@@ -405,6 +412,7 @@ export class ReferenceModel {
     const { after } = said;
     const against: string[] = [];
     const reading = readTree(before, key, this.remembered);
+    const marks = this.#marks;
     const alone = this.#leftAlone(given);
     const folders = foldersOf(before, rowsOf(before, reading, this.remembered));
     const sound = soundOnes(first, folders);
@@ -477,6 +485,8 @@ export class ReferenceModel {
       // Its credentials are gone from Compass, and whoever has the folder now, they went with its new name.
       if (at !== undefined && heir?.owner !== owner && isLeaving(name, at, folders) && at.password === null)
         for (const row of lost) if (isSecret(row.path) && row.id === owner) takeSecret(row.path);
+      // Beside a rebuilt inventory what a person brought may count as that person's: it did not go.
+      if (heir === undefined && lost.length === 0 && reading.state === "rebuilt") continue;
       if (heir === undefined) {
         const unit = { name, id: owner, secret: null };
         gone.push(unit);
@@ -632,7 +642,7 @@ export class ReferenceModel {
           // Lost with the file while the inventory was damaged, it does not come back with an older file.
           (reading.state === "rebuilt" &&
             textOf(before, applicationPath(name)).includes(secretPath(listed).replace(/^.*\/|\.yaml$/g, "")));
-        const wrong = wrongContent(after, listed, heldSecrets).filter(
+        const wrong = wrongContent(after, listed, { heldSecrets, own }).filter(
           (each) => isKnown || listed.password !== null || !each.endsWith("another reference"),
         );
         // What a former owner of the name left behind stays where nothing is deleted.
@@ -716,17 +726,25 @@ export class ReferenceModel {
       else
         counts.set(countOf(unit), { observations: 0, waited: 0, last: count.last, glimpsed: count.glimpsed ?? count });
     }
-    this.#counts = counts;
+    const isIdle = [...before.keys(), ...after.keys()].every((path) => isSame(path));
+    // Nothing went out, and nothing was remembered either.
+    if (said.isCut && isIdle) {
+      this.#marks = marks;
+      return { against, records };
+    }
+    if (!said.isCut) this.#counts = counts;
     this.#lately = new Map([...this.#lately].map(([name, left]) => [name, left - 1]));
     for (const name of alone) this.#lately.set(name, 10);
     for (const unit of missing) if (alone.has(nameNow(unit, sound))) this.#lately.set(unit.name, 10);
     this.#approvals = this.#approvals.filter(({ expires }) => expires > now.getTime());
     if (!said.isPublished) {
-      if (said.usedApproval === null) this.#hold = said.hold;
+      if (said.usedApproval === null && !said.isCut) this.#hold = said.hold;
       return { against, records };
     }
-    this.#hold = said.hold;
-    this.#approvals = this.#approvals.filter(({ hash }) => hash !== said.usedApproval);
+    if (!said.isCut) {
+      this.#hold = said.hold;
+      this.#approvals = this.#approvals.filter(({ hash }) => hash !== said.usedApproval);
+    }
     this.#serial = Math.max(this.#serial, afterReading.serial);
     this.#inGit = new Map([...afterFolders].map(([name, { owner }]) => [name, owner]));
     for (const name of said.deleted) {
@@ -857,7 +875,11 @@ function observed(
   return { observations: count.observations + 1, waited, last };
 }
 
-function wrongContent(tree: Tree, listed: Listed, heldSecrets: ReadonlySet<string>): string[] {
+function wrongContent(
+  tree: Tree,
+  listed: Listed,
+  { heldSecrets, own }: { heldSecrets: ReadonlySet<string>; own: ReadonlySet<string> },
+): string[] {
   const { id, name, description, host, password } = listed;
   const application = textOf(tree, applicationPath(name));
   const secret = textOf(tree, secretPath(listed));
@@ -873,6 +895,7 @@ function wrongContent(tree: Tree, listed: Listed, heldSecrets: ReadonlySet<strin
   const isKept = [...heldSecrets].some((path) => path === secretPath(listed));
   expect(application.includes(`secretName: ${secretName}\n`) === (password !== null || isKept), "reference");
   if (password !== null) expect(secret.includes(Buffer.from(password).toString("base64")), "password");
-  else if (!isKept) expect(secret === "", "Secret");
+  // What a person brought back beside it, and nothing lists, is that person's.
+  else if (!isKept) expect(secret === "" || !own.has(secretPath(listed)), "Secret");
   return wrong;
 }

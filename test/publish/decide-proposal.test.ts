@@ -1,9 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { decideProposal, type Situation } from "../../src/publish/decide-proposal.js";
 
-const ours: Situation["branch"] = { exists: true, isOurs: true, isReleased: false, intent: "a", base: "1" };
-const theirs: Situation["branch"] = { exists: true, isOurs: false, isReleased: false, intent: null, base: null };
-const none: Situation["branch"] = { exists: false, isOurs: false, isReleased: false, intent: null, base: null };
+const ours: Situation["branch"] = {
+  exists: true,
+  isOurs: true,
+  isReleased: false,
+  intent: "a",
+  base: "1",
+  isSpent: false,
+  isCutOff: false,
+};
+const theirs: Situation["branch"] = { ...ours, isOurs: false, intent: null, base: null };
+const none: Situation["branch"] = { ...theirs, exists: false };
 const open = { intent: "a", hasConflict: false };
 
 const decided = (changes: Partial<Situation>) =>
@@ -38,6 +46,21 @@ describe("what becomes of the proposal", () => {
       { open: null },
       { do: "propose", push: false, open: true, edit: false },
     ],
+    [
+      "is pushed anew for a new request where the base moved since the push",
+      { open: null, base: "2" },
+      { do: "propose", push: true, open: true, edit: false },
+    ],
+    [
+      "is pushed anew for a new request where the commit was merged",
+      { open: null, branch: { ...ours, isSpent: true } },
+      { do: "propose", push: true, open: true, edit: false },
+    ],
+    [
+      "is pushed anew where the base's history was cut back",
+      { base: "2", branch: { ...ours, isCutOff: true } },
+      { do: "propose", push: true, open: false, edit: false },
+    ],
     ["begins without a branch", { branch: none, open: null }, { do: "propose", push: true, open: true, edit: false }],
     [
       "is pushed again where the branch is gone and the request is not",
@@ -51,6 +74,8 @@ describe("what becomes of the proposal", () => {
       { do: "propose", push: true, open: false, edit: false },
     ],
     ["respects a no", { open: null, isRefused: true }, { do: "respect" }],
+    ["respects a no to what an open request would become", { intent: "b", isRefused: true }, { do: "respect" }],
+    ["waits for a person's commit first", { intent: "b", branch: theirs, isRefused: true }, { do: "wait" }],
     ["is closed when nothing is left", { intent: null }, { do: "withdraw" }],
     ["tidies up after a merge", { intent: null, open: null }, { do: "tidy" }],
     ["leaves a person's branch when nothing is left", { intent: null, branch: theirs }, { do: "rest" }],

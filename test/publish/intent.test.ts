@@ -11,21 +11,58 @@ interface Given {
   readonly deletes?: readonly string[];
   readonly inventory?: "verified" | "unverified";
   readonly key?: Buffer;
+  /** Paths that are sealed anew by themselves. */
+  readonly resealed?: readonly string[];
   readonly runtimeID?: string;
+  readonly resealsEarlier?: boolean;
 }
 
-function digest({ rows = [], deletes = [], inventory = "verified", key = sealKey, runtimeID = "r" }: Given) {
+function digest(given: Given) {
+  const {
+    rows = [],
+    deletes = [],
+    inventory = "verified",
+    key = sealKey,
+    runtimeID = "r",
+    resealed,
+    resealsEarlier = false,
+  } = given;
+  const reencryption = resealed === undefined ? null : { done: resealed, waiting: [], unable: [] };
   const all = rows.map((row) => ({ path: "a", id: null, blob: "b", sha256: "s", ...row }));
   const writes = new Map(all.map(({ path }) => [path, Buffer.from("bytes")]));
   return intentDigest({
-    plan: { writes, deletes, rows: new Map(all.map((row) => [row.path, row])) },
+    plan: { writes, deletes, rows: new Map(all.map((row) => [row.path, row])), reencryption },
     base: { inventory: { state: inventory } as never },
     runtimeID,
     sealKey: key,
+    resealsEarlier,
   });
 }
 
 describe("the intent of a proposal", () => {
+  it("is another for the controller's next key only where nothing but that is what a person is asked about", () => {
+    const sealedFor = (certificate: string, resealed?: readonly string[]) =>
+      digest({
+        rows: [{ path: SECRET, fingerprint: "f", input: "i", certificates: { password: certificate } }],
+        ...(resealed === undefined ? {} : { resealed }),
+      });
+
+    expect(sealedFor("two")).toBe(sealedFor("one"));
+    expect(sealedFor("two", [SECRET])).not.toBe(sealedFor("one", [SECRET]));
+    expect(sealedFor("two", [SECRET])).toBe(sealedFor("two", [SECRET]));
+  });
+
+  it("is another for the controller's next key where nothing is to stay that is sealed for an earlier one", () => {
+    const sealedFor = (certificate: string) =>
+      digest({
+        rows: [{ path: SECRET, fingerprint: "f", input: "i", certificates: { password: certificate } }],
+        resealsEarlier: true,
+      });
+
+    expect(sealedFor("two")).not.toBe(sealedFor("one"));
+    expect(sealedFor("two")).toBe(sealedFor("two"));
+  });
+
   it("is the same however often a Secret is sealed, and another for another value", () => {
     const secret = { path: SECRET, fingerprint: "f", input: "i" };
     const first = digest({ rows: [{ ...secret, blob: "1", sha256: "1" }] });
@@ -33,6 +70,14 @@ describe("the intent of a proposal", () => {
     expect(digest({ rows: [{ ...secret, blob: "2", sha256: "2" }] })).toBe(first);
     expect(digest({ rows: [{ ...secret, fingerprint: "g" }] })).not.toBe(first);
     expect(digest({ rows: [{ ...secret, input: "j" }] })).not.toBe(first);
+  });
+
+  it("does not follow the canary's bytes, nor the digest that it tells", () => {
+    const canary = { path: "canary.yaml", fingerprint: "f", input: "i" };
+
+    expect(digest({ rows: [{ ...canary, sha256: "1" }] })).toBe(
+      digest({ rows: [{ ...canary, fingerprint: "g", sha256: "2" }] }),
+    );
   });
 
   it("changes with every other byte, path, deletion, runtime and key", () => {
@@ -72,17 +117,26 @@ describe("the intent of a proposal", () => {
 
 describe("the marker", () => {
   const intent = "0123456789abcdef0123456789abcdef";
+  const target = "fedcba9876543210";
 
-  it("is read back from the first 200 characters alone", () => {
-    const marker = formatMarker({ runtime: "r-1", intent });
+  it("is read back from wherever it is", () => {
+    const marker = formatMarker({ runtime: "r-1", intent, target });
 
-    expect(readMarker(`${marker}\n\nText`)).toEqual({ runtime: "r-1", intent });
-    expect(readMarker(`${"x".repeat(150)}${marker}`)).toBeNull();
+    expect(readMarker(`${marker}\n\nText`)).toEqual({ runtime: "r-1", intent, target });
+    expect(readMarker(`${"x".repeat(2_000)}${marker}`)).toEqual({ runtime: "r-1", intent, target });
     expect(readMarker("")).toBeNull();
   });
 
+  it("of an earlier version, which names no target, is understood", () => {
+    expect(readMarker(`<!-- runtime-agent runtime=r-1 intent=${intent} -->`)).toEqual({
+      runtime: "r-1",
+      intent,
+      target: null,
+    });
+  });
+
   it.each(["a b", "--> <script>", "x".repeat(500), "a--b", ""])("holds no id that could end it: %j", (runtime) => {
-    const marker = formatMarker({ runtime, intent });
+    const marker = formatMarker({ runtime, intent, target });
 
     expect(marker.length).toBeLessThan(200);
     expect(marker.match(/-->/g)).toHaveLength(1);

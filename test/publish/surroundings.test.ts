@@ -16,11 +16,17 @@ async function aRepository(seed: Seed, options: Parameters<typeof createBareRepo
   return remote;
 }
 
-async function publishTo(remote: string, path: string, branch = "main", content = text) {
+async function publishTo(
+  remote: string,
+  path: string,
+  branch = "main",
+  content = text,
+  createFrom: string | null = null,
+) {
   const repository = await workshop.open(remote, { kept: "repository-1.git" });
   let isWell = false;
   try {
-    const base = await openBase({ repository, branch, path, sealKey });
+    const base = await openBase({ repository, branch, path, sealKey, createFrom });
     const writes = new Map([["applications/mp-x/application.yaml", Buffer.from(content)]]);
     const { signal } = new AbortController();
     const options = { repository, base, writes, deletes: [], message: "Ours", author: agent, date: noon, signal };
@@ -118,6 +124,52 @@ describe("a branch", () => {
     expect(failure).toMatchObject({ code: "BranchNotFound", retryable: false });
     expect(failure.message).toContain("other");
     expect(await git(remote, "for-each-ref", "--format=%(refname)")).toBe("refs/heads/other");
+  });
+
+  it("that is missing is made on the tip of git.createFrom by the first commit, and that one is not touched", async () => {
+    const remote = await aRepository({ files: { "README.md": "theirs" } });
+    const before = await git(remote, "rev-parse", "main");
+
+    const made = await publishTo(remote, "clusters/prod", "live", text, "main");
+    const again = await publishTo(remote, "clusters/prod", "live", text, "main");
+
+    expect(made.publication).toMatchObject({ kind: "commit", branch: "live" });
+    expect(await git(remote, "rev-parse", "live~1", "main")).toBe(`${before}\n${before}`);
+    expect(again.publication).toEqual({ kind: "nothing" });
+  });
+
+  it("that is missing is made where nothing is to be changed, too, or the GitOps tool would look in vain", async () => {
+    const remote = await aRepository({ files: { "clusters/prod/applications/mp-x/application.yaml": text } });
+
+    const { publication } = await publishTo(remote, "clusters/prod", "live", text, "main");
+
+    expect(publication).toMatchObject({ kind: "commit", branch: "live" });
+    expect(await git(remote, "rev-parse", "live")).toBe(await git(remote, "rev-parse", "main"));
+  });
+
+  it("that somebody makes meanwhile is not overwritten", async () => {
+    const remote = await aRepository({ files: { "README.md": "theirs" } });
+    const repository = await workshop.open(remote);
+    const base = await openBase({ repository, branch: "live", path: "p", sealKey, createFrom: "main" });
+    const theirs = await commitAs(remote, { branch: "live", files: { "README.md": "somebody's" } });
+    const { signal } = new AbortController();
+    const writes = new Map([["x", Buffer.from(text)]]);
+    const options = { repository, base, writes, deletes: [], message: "Ours", author: agent, date: noon, signal };
+
+    const failure = await failureOf(publishCommit(options));
+
+    expect(failure).toMatchObject({ code: "PushRejected", retryable: true });
+    expect(await git(remote, "rev-parse", "live")).toBe(theirs);
+  });
+
+  it("that is missing together with git.createFrom stops with the mend", async () => {
+    const remote = await aRepository({ files: { "README.md": "theirs" } });
+
+    const failure = await failureOf(publishTo(remote, "clusters/prod", "live", text, "trunk"));
+
+    expect(failure).toMatchObject({ code: "BranchNotFound", retryable: false });
+    expect(failure.message).toContain('no branch "live" and no "trunk"; it has main');
+    expect(failure.hint).toContain("git.createFrom");
   });
 
   it("that a person set back or rewrote is read anew", async () => {

@@ -51,6 +51,8 @@ export const aPlan = (changes: Partial<Plan> = {}): Plan => ({
   inventory: { serial: 1, deletions: [] },
   files: [],
   committedFiles: [],
+  committedSerial: 0,
+  isTrusted: true,
   at: noon,
   ...changes,
 });

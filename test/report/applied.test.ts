@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { InventoryFile } from "../../src/base/index.js";
-import { isLate } from "../../src/report/applied.js";
+import { inSentences, isLate } from "../../src/report/applied.js";
 import {
   type AppliedTarget,
   type AppliedView,
@@ -176,9 +176,11 @@ describe("what is on the branch", () => {
       reason: "BuildFailed",
       message: ` \u001b[2J\u202e ${"x".repeat(1_000)}\n`,
     };
-    const applied = judged({ revision: OTHER, controller });
+    const applied = inSentences(judged({ revision: OTHER, controller }));
     const { message = "" } = applied.controller ?? {};
 
+    // What is cut before it is looked through could show the most of a secret value.
+    expect(judged({ revision: OTHER, controller }).controller?.message).toHaveLength(1_000 + 16);
     expect(message).toHaveLength(500);
     expect(message).not.toMatch(UNPRINTABLE);
     expect(notAppliedText(applied)).toMatch(/^Kustomization flux-system\/runtime-agent says BuildFailed: /);

@@ -30,7 +30,6 @@ describe("an exit code", () => {
     ["TokenMalformed", false, 3],
     ["ConfigurationInvalid", false, 78],
     ["ConfigurationUnreadable", false, 78],
-    ["NotBuiltYet", false, 78],
     ["Usage", false, 64],
     ["NetworkUnreachable", true, 75],
     ["ServerError", true, 75],

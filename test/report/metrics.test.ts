@@ -14,6 +14,7 @@ const calm: Omit<ObservedCycle, "outcome"> = {
   clockSkew: null,
   pushRetries: 0,
   director: [],
+  isLeader: true,
 };
 
 /** Values by name and labels, after these cycles. */
@@ -102,11 +103,20 @@ describe("the metrics", () => {
     const late = { outcome: anOutcome(aPlan(), { applied }), ...calm };
     const name = "unapplied_since_timestamp_seconds";
 
-    expect(await valuesAfter({ outcome: published, ...calm })).toMatchObject({ [name]: 0 });
+    expect(await valuesAfter({ outcome: published, ...calm })).not.toHaveProperty(name);
     expect(await valuesAfter(late, { outcome: published, ...calm })).toMatchObject({ [name]: since.getTime() / 1000 });
     expect(await valuesAfter(late, { outcome: anOutcome(aPlan(), { applied: anApplied }), ...calm })).toMatchObject({
       [name]: 0,
     });
+  });
+
+  it("call leader who had the lock in the last cycle, and nobody before the first", async () => {
+    const locked = { outcome: failed, ...calm, isLeader: false };
+    const works = { outcome: published, ...calm };
+
+    const seen = [await valuesAfter(), await valuesAfter(works), await valuesAfter(works, locked)];
+
+    expect(seen.map(({ leader }) => leader)).toEqual([0, 1, 0]);
   });
 
   it("do not count as changes what was only planned", async () => {
@@ -119,9 +129,10 @@ describe("the metrics", () => {
   });
 
   it("are those that the reference lists, and no others", async () => {
+    const everything = anOutcome(aPlan({ created: ["mp-a"] }), { applied: anApplied });
     const page = readFileSync(join(import.meta.dirname, "../../docs/reference/metrics.md"), "utf8");
     const listed = [...page.matchAll(/^\| `runtime_agent_(\w+)/gm)].map(([, name = ""]) => name);
-    const shown = Object.keys(await valuesAfter({ outcome: published, ...calm, director: [asking] })).map((each) =>
+    const shown = Object.keys(await valuesAfter({ outcome: everything, ...calm, director: [asking] })).map((each) =>
       each.replace(/\{.*$/, "").replace(/(?<=_seconds)_(?:bucket|sum|count)$/, ""),
     );
 

@@ -124,9 +124,9 @@ describe("the words of a pull request", () => {
 
       ### Held back (1)
 
-      1 of these pass at once by \`runtime-agent approve abc123\`; the hash is of exactly this set.
+      Not in this request. To let 1 of them pass at once: \`runtime-agent approve abc123\`; its hash is of exactly this set.
 
-      - \`mp-shop\` (MissingTooBriefly, until 2026-03-01T12:30:00.000Z at the earliest)
+      - \`mp-shop\` (MissingTooBriefly, until 2026-03-01 12:30 UTC at the earliest)
 
       ### Set aside (1)
 

@@ -192,6 +192,18 @@ describe("a fault of Director", () => {
     expect(next.errors).toEqual([]);
   });
 
+  it("token-spent is refused for what no token is sent with, and unprocessable strikes the Connector where it names it", async () => {
+    const sandbox = await aSandbox();
+
+    const refused = await control(sandbox, "/faults", [{ name: "token-spent", match: "revokeCertificate" }]);
+    await setFaults(sandbox, { name: "unprocessable", match: "configuration" });
+    const answer = await configure(sandbox, sandbox.token);
+
+    expect(refused.status).toBe(400);
+    expect(refused.body.error).toContain("one-time token");
+    expect([answer.status, answer.data]).toEqual([422, null]);
+  });
+
   it("unprocessable strikes every answer when it names no Application", async () => {
     const { sandbox, fetch } = await paired();
     await setFaults(sandbox, { name: "unprocessable", times: 1 });

@@ -21,6 +21,27 @@ const rowOf = (tree: ReadonlyMap<string, Buffer>) =>
     .split("\n")
     .find((line) => line.startsWith(`{"path":"${PATH}"`));
 
+/** What a person may have put in the place of a file. */
+const THINGS: readonly [string, (tree: ReadonlyMap<string, Buffer>, path: string) => Standing][] = [
+  [
+    "a folder",
+    (tree, path) => ({
+      tree: new Map([...without(tree, path), [`${path}/mine.txt`, Buffer.from("mine\n")]]),
+      obstacles: new Set(),
+    }),
+  ],
+  ["a link", (tree, path) => ({ tree: without(tree, path), obstacles: new Set([path]) })],
+  ["a folder with a link", (tree, path) => ({ tree: without(tree, path), obstacles: new Set([`${path}/mine`]) })],
+];
+
+interface Standing {
+  readonly tree: ReadonlyMap<string, Buffer>;
+  readonly obstacles: ReadonlySet<string>;
+}
+
+const without = (tree: ReadonlyMap<string, Buffer>, path: string) =>
+  new Map([...tree].filter(([each]) => each !== path));
+
 describe("the canary", () => {
   it("holds the digest that the revision shows, sealed, and stands in kustomization and inventory", async () => {
     const { tree, plan } = await aTree("mp-a");
@@ -51,6 +72,23 @@ describe("the canary", () => {
 
     expect([...second.plan.writes.keys(), ...second.plan.deletes]).toEqual([]);
     expect(second.plan.digest).toBe(first.plan.digest);
+  });
+
+  it("goes once nobody wants it any more, but not while the inventory is rebuilt", async () => {
+    const { tree } = await aTree("mp-a");
+    const broken = new Map(tree).set(
+      ".runtime-agent/inventory.json",
+      Buffer.from(textOf(tree, ".runtime-agent/inventory.json").replace('"serial": 1', '"serial": 9')),
+    );
+
+    const rebuilt = await cycle(broken, landscape("mp-a"), { mode });
+    const next = await cycle(rebuilt.tree, landscape("mp-a"), { mode });
+
+    expect(rebuilt.plan.deletes).toEqual([]);
+    expect(rebuilt.tree.get(PATH)).toEqual(tree.get(PATH));
+    expect(textOf(rebuilt.tree, "kustomization.yaml")).toContain(PATH);
+    expect(next.plan.deletes).toEqual([PATH]);
+    expect(textOf(next.tree, "kustomization.yaml")).not.toContain(PATH);
   });
 
   it("follows the digest, with the bytes of one cycle", async () => {
@@ -104,6 +142,24 @@ describe("the canary", () => {
     expect(failure.message).toContain(PATH);
   });
 
+  describe.each(THINGS)("in whose place %s stands", (_, put) => {
+    it.each([
+      ["for the first time", {}],
+      ["after it was there", { canary: true }],
+    ])("is not written over that: %s", async (_when, before) => {
+      const first = await cycle(new Map(), landscape("mp-a"), { mode, ...before });
+      const { tree, obstacles } = put(first.tree, PATH);
+
+      const failure = await failureOf(cycle(tree, landscape("mp-a"), { ...withCanary, obstacles }));
+      const off = await cycle(tree, landscape("mp-a"), { mode, obstacles });
+
+      expect(failure).toMatchObject({ code: "BaseUnusable", message: expect.stringContaining(`"${PATH}"`) });
+      expect(failure.hint).toContain("applications.canary");
+      expect([...off.plan.writes.keys(), ...off.plan.deletes].filter((path) => path.startsWith(PATH))).toEqual([]);
+      expect(textOf(off.tree, "kustomization.yaml")).not.toContain(PATH);
+    });
+  });
+
   it("is known as the agent's own beside an inventory that does not list it", async () => {
     const first = await aTree("mp-a");
     const unlisted = await cycle(new Map(), landscape("mp-a"), { mode });
@@ -112,5 +168,50 @@ describe("the canary", () => {
     const { tree: mended, plan } = await cycle(tree, landscape("mp-a"), withCanary);
 
     expect(await openSops(textOf(mended, PATH), identity)).toEqual({ digest: plan.digest });
+  });
+});
+
+describe("a file that is written only when it is asked for", () => {
+  const SOPS = ".runtime-agent/.sops.yaml";
+  const common = new Map([[SOPS, "creation_rules: []\n"]]);
+
+  it("is written and kept, and goes once nobody asks for it any more", async () => {
+    const first = await cycle(new Map(), landscape("mp-a"), { mode, common });
+    const again = await cycle(first.tree, landscape("mp-a"), { mode, common, memory: first.memory });
+    const over = await cycle(first.tree, landscape("mp-a"), { mode, memory: first.memory });
+
+    expect(textOf(first.tree, SOPS)).toBe("creation_rules: []\n");
+    expect([...again.plan.writes.keys(), ...again.plan.deletes]).toEqual([]);
+    expect(over.plan.deletes).toEqual([SOPS]);
+  });
+
+  it("is neither written over a person's file of its name nor taken away with it, unless it says the same", async () => {
+    const { tree } = await cycle(new Map(), landscape("mp-a"), { mode });
+    const beside = (text: string) => new Map(tree).set(SOPS, Buffer.from(text));
+
+    const failure = await failureOf(cycle(beside("mine: true\n"), landscape("mp-a"), { mode, common }));
+    const left = await cycle(beside("mine: true\n"), landscape("mp-a"), { mode });
+    const same = await cycle(beside("creation_rules: []\n"), landscape("mp-a"), { mode, common });
+
+    expect(failure).toMatchObject({ code: "BaseUnusable", message: expect.stringContaining(SOPS) });
+    expect(left.plan.deletes).toEqual([]);
+    expect([same.plan.writes.has(SOPS), same.plan.writes.has(".runtime-agent/inventory.json")]).toEqual([false, true]);
+  });
+
+  describe.each(THINGS)("in whose place %s stands", (_, put) => {
+    it.each([
+      ["for the first time", {}],
+      ["after it was there", { common }],
+    ])("is not written over that: %s", async (_when, before) => {
+      const first = await cycle(new Map(), landscape("mp-a"), { mode, ...before });
+      const { tree, obstacles } = put(first.tree, SOPS);
+
+      const failure = await failureOf(cycle(tree, landscape("mp-a"), { mode, common, obstacles }));
+      const off = await cycle(tree, landscape("mp-a"), { mode, obstacles });
+
+      expect(failure).toMatchObject({ code: "BaseUnusable", message: expect.stringContaining(`"${SOPS}"`) });
+      expect(failure.hint).toContain("secrets.sops.configFile");
+      expect([...off.plan.writes.keys(), ...off.plan.deletes].filter((path) => path.startsWith(SOPS))).toEqual([]);
+    });
   });
 });

@@ -1,17 +1,20 @@
 import { generateIdentity, identityToRecipient } from "age-encryption";
 import { describe, expect, it } from "vitest";
-import { INVENTORY_PATH } from "../../src/base/index.js";
+import { formatInventory, INVENTORY_PATH, readInventory } from "../../src/base/index.js";
 import { Secret } from "../../src/common/secret.js";
 import type { SealMode } from "../../src/seal/index.js";
 import {
   aBundle,
+  anAPI,
   anApplicationNamed,
   anAuth,
   aSnapshot,
   atOnce,
+  basic,
   type CycleChanges,
   cycle,
   NAMESPACE,
+  sealKey,
   textOf,
   uuid,
 } from "../builders.js";
@@ -102,6 +105,71 @@ describe("Secrets in the cluster", () => {
     const { plan } = await run(forged, other, { rules: atOnce });
 
     expect(plan.cluster.remove).toEqual([]);
+  });
+
+  const forgedOf = (tree: ReadonlyMap<string, Buffer>) =>
+    new Map([
+      ...tree,
+      [INVENTORY_PATH, Buffer.from(textOf(tree, INVENTORY_PATH).replace('"serial": 1', '"serial": 9'))],
+    ]);
+
+  it("stay with the reference to them where credentials vanish while the inventory is rebuilt", async () => {
+    const first = await run(new Map());
+    const without = aSnapshot([{ ...anApplicationNamed("mp-shop", 1), bundles: [aBundle({ id: uuid(101) })] }]);
+
+    const rebuilt = await run(forgedOf(first.tree), without, { rules: atOnce, memory: first.memory });
+    const next = await run(rebuilt.tree, without, { rules: atOnce, memory: rebuilt.memory });
+
+    expect([rebuilt.plan.held.map(({ reason }) => reason), rebuilt.plan.cluster.remove]).toEqual([
+      ["InventoryRebuilt"],
+      [],
+    ]);
+    expect(textOf(rebuilt.tree, "applications/mp-shop/application.yaml")).toContain(name);
+    expect(textOf(rebuilt.tree, INVENTORY_PATH)).toContain(`"cluster":"${NAMESPACE}"`);
+    expect(textOf(rebuilt.tree, "kustomization.yaml")).not.toContain("secrets");
+    expect([rebuilt.plan.reencryption, next.plan.cluster.remove]).toEqual([null, [{ namespace: NAMESPACE, name }]]);
+  });
+
+  it("hold a new host while the inventory is rebuilt, as if the credentials were unchanged", async () => {
+    const at = (targetURL: string) =>
+      aSnapshot([
+        {
+          ...anApplicationNamed("mp-shop", 1),
+          bundles: [
+            aBundle({
+              id: uuid(101),
+              defaultInstanceAuth: anAuth({ credential: basic() }),
+              apiDefinitions: [anAPI({ targetURL })],
+            }),
+          ],
+        },
+      ]);
+    const first = await run(new Map(), at("https://shop.example.com/"));
+    const settings = { destinationChange: "hold" } as const;
+
+    const { plan, tree } = await run(forgedOf(first.tree), at("https://evil.example.net/"), { settings });
+
+    expect(plan.held.map(({ reason }) => reason)).toEqual(["DestinationChanged"]);
+    expect(plan.destinationChanges).toMatchObject([{ from: ["shop.example.com"], to: ["evil.example.net"] }]);
+    expect(textOf(tree, "applications/mp-shop/application.yaml")).not.toContain("evil.example.net");
+  });
+
+  it("go from a namespace that is not theirs any more", async () => {
+    const first = await run(new Map());
+    const reading = readInventory(first.tree.get(INVENTORY_PATH) ?? Buffer.alloc(0), sealKey);
+    if (reading.state !== "verified") throw new Error("it is the agent's");
+    const files = reading.inventory.files.map(({ fingerprint, ...row }) =>
+      row.cluster === undefined ? row : { ...row, cluster: "elsewhere", fingerprint: "of elsewhere" },
+    );
+    const elsewhere = new Map([
+      ...first.tree,
+      [INVENTORY_PATH, formatInventory({ ...reading.inventory, files }, sealKey)],
+    ]);
+
+    const { plan } = await run(elsewhere);
+
+    expect(plan.cluster.remove).toEqual([{ namespace: "elsewhere", name }]);
+    expect(plan.cluster.apply.map((each) => each.namespace)).toEqual([NAMESPACE]);
   });
 
   it("are not applied where a recording left their values out", async () => {

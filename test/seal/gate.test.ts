@@ -21,6 +21,66 @@ describe("the gate", () => {
     expect(find(PASSWORD, `before\n${text}\nafter`)).toEqual(["id"]);
   });
 
+  it("finds a value as JSON has it", () => {
+    const value = 'my"quoted"\n\\password';
+
+    expect(find(value, JSON.stringify({ default: value }))).toEqual(["id"]);
+    expect(find(value, JSON.stringify({ default: JSON.stringify({ default: "another text" }) }))).toEqual([]);
+  });
+
+  const SPECIAL = "S3cret&Key+for$me@x!";
+  const inUserinfo = () => {
+    const url = new URL("https://svc@api.example.com/v1");
+    url.password = SPECIAL;
+    return url.href;
+  };
+  const asGo = (text: string) => JSON.stringify(text).replaceAll("&", "\\u0026");
+  const asEntities = (text: string) => text.replaceAll("&", "&amp;").replaceAll("$", "&#36;").replaceAll("@", "&#x40;");
+
+  it.each([
+    ["in an address, escaped in part", inUserinfo(), SPECIAL],
+    ["in a query", `https://h/?${new URLSearchParams({ key: SPECIAL })}`, SPECIAL],
+    ["in a query, with a space", `https://h/?${new URLSearchParams({ key: PASSWORD })}`, PASSWORD],
+    [
+      "in lower-case hex",
+      encodeURIComponent(SPECIAL).toLowerCase().replace("s3cret", "S3cret").replace("key", "Key"),
+      SPECIAL,
+    ],
+    ["escaped whole", [...Buffer.from(SPECIAL)].map((byte) => `%${byte.toString(16)}`).join(""), SPECIAL],
+    ["beside a percent sign", `100 % sure: ${encodeURIComponent(SPECIAL)} %zz`, SPECIAL],
+    ["in Latin-1", "p%E4ssw%F6rt-mit-%DF", "pässwört-mit-ß"],
+    ["as Go writes JSON", asGo(SPECIAL), SPECIAL],
+    ["as JSON in ASCII", "p\\u00e4sswort-mit-\\u00df", "pässwort-mit-ß"],
+    ["in JSON within JSON", JSON.stringify(asGo(`{"a":"${SPECIAL}"}`)), SPECIAL],
+    ["with quotes in JSON within JSON", JSON.stringify(JSON.stringify('quote"and\\back1')), 'quote"and\\back1'],
+    ["in entities", asEntities(SPECIAL), SPECIAL],
+    ["in entities of entities", asEntities(asEntities(SPECIAL)), SPECIAL],
+    ["in entities with names", "S3cret&amp;Key&plus;for&dollar;me&commat;x&excl;", SPECIAL],
+    ["in an address in JSON", asGo(`https://h/?a=1&${new URLSearchParams({ key: SPECIAL })}`), SPECIAL],
+    [
+      "in base64 in a query",
+      `https://h/?${new URLSearchParams({ key: btoa("subject? >>?/~~~~~~") })}`,
+      "subject? >>?/~~~~~~",
+    ],
+    ["of letters and marks, composed", "pässwörd-mit-ß€x".normalize("NFC"), "pässwörd-mit-ß€x".normalize("NFD")],
+    ["of letters and marks, apart", "pässwörd-mit-ß€x".normalize("NFD"), "pässwörd-mit-ß€x".normalize("NFC")],
+    ["of letters before a mark", `${"passwort-mit-e"}\u0301`, "passwort-mit-e"],
+    ["in JSON behind a backslash", `\\${JSON.stringify('name "in quotes"').slice(1, -1)}`, 'name "in quotes"'],
+    ["in percent behind a percent sign", `%${encodeURIComponent("41 is/the answer")}`, "41 is/the answer"],
+  ])("finds a value %s", (_, text, value) => {
+    expect(find(value, text)).toEqual(["id"]);
+    expect(find(value, `before\n${text}\nafter`)).toEqual(["id"]);
+    expect(find(`${value}~`, text)).toEqual([]);
+  });
+
+  it("reads encodings of a large text in time that goes by its length", () => {
+    const text = "%25%2525\\\\u0026&amp;amp;+".repeat(40_000);
+    const gate = createGate([{ id: "id", value: PASSWORD }]);
+
+    expect(gate.find(text).size).toBe(0);
+    expect([...gate.find(`${text}${encodeURIComponent(PASSWORD)}`)]).toEqual(["id"]);
+  });
+
   it.each([
     ["another value", "incorrect/horse+battery staple".slice(2, -1)],
     ["the value's beginning alone", PASSWORD.slice(0, -1)],

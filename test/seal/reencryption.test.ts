@@ -2,9 +2,13 @@ import { generateIdentity, identityToRecipient } from "age-encryption";
 import { describe, expect, it } from "vitest";
 import { INVENTORY_PATH } from "../../src/base/index.js";
 import { Secret } from "../../src/common/secret.js";
+import type { Plan } from "../../src/plan/index.js";
+import { SOPS_CONFIG_PATH } from "../../src/render/index.js";
+import { commitMessage, planNotes } from "../../src/report/index.js";
 import { readSealingCertificate, type SealMode } from "../../src/seal/index.js";
 import {
   aBundle,
+  anApplication,
   anApplicationNamed,
   anAuth,
   aSnapshot,
@@ -16,6 +20,7 @@ import {
   textOf,
   uuid,
 } from "../builders.js";
+import { anOutcome } from "../report/an-outcome.js";
 import { openDataKey, openSops, parseSops } from "./open-sops.js";
 import { aSealingPair, openSealedFile, parseSealed } from "./sealing-pair.js";
 
@@ -42,6 +47,8 @@ const many = (count: number) =>
 const alone = aSnapshot([anApplicationNamed("mp-shop", 1)]);
 const secretsOf = ({ writes }: { writes: ReadonlyMap<string, Buffer> }) =>
   [...writes.keys()].filter((path) => path.includes("/secrets/"));
+
+const notesOf = (plan: Plan) => planNotes(plan, { snapshot: alone, approvals: [], suspended: [] });
 
 describe("a change of recipients", () => {
   it("is carried out at most 50 files a commit, and goes on until it is complete", async () => {
@@ -138,7 +145,7 @@ describe("a change of mode", () => {
     ["plain to SOPS", { mode: "plain" }, one],
     ["SOPS to Sealed Secrets", one, sealed()],
     ["Sealed Secrets to SOPS", sealed(), one],
-    ["one key of the controller to the next", sealed(), sealed(pairs[1])],
+    ["one scope to another, with the controller's next key", sealed(), sealed(pairs[1], "cluster-wide")],
     ["one scope to another", sealed(), sealed(pairs[0], "cluster-wide")],
   ])("from %s seals every file anew, and then comes to rest", async (_, from, to) => {
     const before = await cycle(new Map(), alone, { mode: from });
@@ -283,5 +290,108 @@ describe("a landscape whose values are words of every day", () => {
     const { plan } = await cycle(new Map(), everyday(false), { mode });
 
     expect([plan.created.length, plan.setAside]).toEqual([5, []]);
+  });
+});
+
+describe("what goes by the recipients beside the Secrets", () => {
+  const CANARY = "canary.yaml";
+  const wanted = { canary: true, common: new Map([[SOPS_CONFIG_PATH, "for both\n"]]) };
+  const forOne = new Map([[SOPS_CONFIG_PATH, "for one\n"]]);
+  const titleOf = (plan: Plan) =>
+    commitMessage(anOutcome(plan), { runtime: "r", digest: plan.digest, version: "1" }).split("\n")[0];
+
+  it("goes with the first of them, and not in a commit before", async () => {
+    const before = await cycle(new Map(), many(60), { mode: both, ...wanted });
+
+    const now = await cycle(before.tree, many(60), { mode: one, canary: true, common: forOne });
+    const next = await cycle(now.tree, many(60), { mode: one, canary: true, common: forOne });
+    const last = await cycle(next.tree, many(60), { mode: one, canary: true, common: forOne });
+
+    expect(titleOf(now.plan)).toBe("Seal 50 Secrets anew for the mode and recipients configured");
+    expect(textOf(now.tree, SOPS_CONFIG_PATH)).toBe("for one\n");
+    expect(parseSops(textOf(now.tree, CANARY)).sops.age.map((each) => each.recipient)).toEqual([first]);
+    expect(titleOf(next.plan)).toBe("Seal 10 Secrets anew for the mode and recipients configured");
+    expect(last.plan.writes.size).toBe(0);
+  });
+
+  it.each<[string, SealMode, SealMode]>([
+    ["to plain", both, { mode: "plain" }],
+    ["to the cluster", both, { mode: "cluster" }],
+    ["from the cluster", { mode: "cluster" }, both],
+    ["to Sealed Secrets", both, sealed()],
+  ])("comes and goes with the mode in one commit, %s", async (_, from, to) => {
+    const before = await cycle(new Map(), alone, { mode: from, ...(from === both ? wanted : { canary: true }) });
+
+    const now = await cycle(before.tree, alone, { mode: to, canary: true, ...(to === both ? wanted : {}) });
+    const next = await cycle(now.tree, alone, { mode: to, canary: true, ...(to === both ? wanted : {}) });
+
+    expect(now.plan.reencryption).toMatchObject({ done: [shop], waiting: [] });
+    expect([now.tree.has(SOPS_CONFIG_PATH), now.tree.has(CANARY)]).toEqual([to === both, to.mode !== "cluster"]);
+    expect(next.plan.writes.size + next.plan.deletes.length).toBe(0);
+  });
+
+  it("is written at once where no Secret waits", async () => {
+    const none = aSnapshot([anApplication({ bundles: [] })]);
+    const before = await cycle(new Map(), none, { mode: both, ...wanted });
+
+    const { plan } = await cycle(before.tree, none, { mode: one, canary: true, common: forOne });
+
+    expect([...plan.writes.keys()]).toEqual(expect.arrayContaining([CANARY, SOPS_CONFIG_PATH]));
+  });
+
+  it("is told as what it is where Secrets become readable", async () => {
+    const before = await cycle(new Map(), many(2), { mode: one });
+
+    const { plan } = await cycle(before.tree, many(2), { mode: { mode: "plain" } });
+
+    expect(titleOf(plan)).toBe("Write 2 Secrets readable");
+    expect(notesOf(plan)).toEqual(["Secrets are written readable: 2 in this cycle, 0 wait"]);
+  });
+});
+
+describe("a lost seal key", () => {
+  it("is one sealing anew that commit and note announce", async () => {
+    const before = await cycle(new Map(), many(3), { mode: one });
+    const key = Buffer.alloc(32, 9);
+
+    const now = await cycle(before.tree, many(3), { mode: one, key });
+    const next = await cycle(now.tree, many(3), { mode: one, key });
+
+    const message = commitMessage(anOutcome(now.plan), { runtime: "r", digest: now.plan.digest, version: "1" });
+    expect(message).toMatch(/^Seal 3 Secrets anew: seal key or inventory was lost\n/);
+    expect(message).toContain("\nReencryption: 3 done, 0 waiting, 0 not possible\n");
+    expect(notesOf(now.plan)).toEqual([
+      expect.stringMatching(/^Secrets are sealed anew once, since the seal key .*: 3 in/),
+    ]);
+    expect([next.plan.writes.size, next.plan.reencryption]).toEqual([0, null]);
+  });
+
+  it("is announced, too, where the recipients change with it", async () => {
+    const before = await cycle(new Map(), many(2), { mode: both });
+
+    const now = await cycle(before.tree, many(2), { mode: one, key: Buffer.alloc(32, 9) });
+
+    expect(now.plan.reencryption).toMatchObject({ how: "Rebuilt", waiting: [], unable: [] });
+    expect(now.plan.reencryption?.done.length).toBe(2);
+  });
+});
+
+describe("a file that somebody changed and that stays so", () => {
+  it("is not taken for sealed anew, whatever the agent wrote there before", async () => {
+    const settings = { drift: "preserve" } as const;
+    const before = await cycle(new Map(), alone, { mode: both, settings });
+    const removed = await cycle(before.tree, alone, { mode: one, settings, memory: before.memory });
+    const edited = new Map([...removed.tree, [shop, Buffer.from(`${textOf(before.tree, shop)}# by hand\n`)]]);
+
+    const now = await cycle(edited, alone, { mode: one, settings, memory: removed.memory });
+    const later = await cycle(now.tree, alone, { mode: one, settings, memory: now.memory });
+
+    const unable = [{ name: "mp-shop", id: uuid(1), secret: `mp-shop-${uuid(101)}`, edited: true }];
+    for (const { plan } of [now, later]) {
+      expect(plan.reencryption).toEqual({ done: [], waiting: [], unable });
+      expect(notesOf(plan)).toEqual([
+        expect.stringMatching(/^NotReencrypted: 1 Secrets stand as somebody changed them/),
+      ]);
+    }
   });
 });

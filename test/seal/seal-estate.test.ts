@@ -254,6 +254,31 @@ describe("the gate over what is written", () => {
     expect(aside).toEqual([[own.name, "ReadableSecret"]]);
   });
 
+  it.each<[string, Partial<Application>, string]>([
+    ["name in other letters", { name: "mp-tr0ub4dor-horse-77" }, "Tr0ub4dor-Horse-77"],
+    ["name with dashes for what no name may have", { name: "Tr0ub4dor & Horse?77" }, "Tr0ub4dor & Horse?77"],
+    ["path of a bundle", { bundles: [aBundle({ name: "TR0ub4dor-HORSE-77" })] }, "Tr0ub4dor-Horse-77"],
+  ])("looks into a %s", async (_, changes, password) => {
+    const planted = { ...shop(password), ...changes };
+    const bundles = planted.bundles.map((bundle) => ({
+      ...bundle,
+      defaultInstanceAuth: anAuth({ credential: basic("user", password) }),
+    }));
+
+    const snapshot = aSnapshot([{ ...planted, bundles }, anApplicationNamed("mp-other", 9)], {});
+    const { plan } = await cycle(new Map(), snapshot, { mode: sops });
+
+    expect(plan.setAside.map(({ reason }) => reason)).toEqual(["ReadableSecret"]);
+    expect(plan.created).toEqual(["mp-other"]);
+  });
+
+  it("takes a name that a header repeats in other letters for what it is", async () => {
+    const defaultInstanceAuth = anAuth({ headers: Secret.of('{"X-Caller":["MP-Shop-Of-Ours"]}') });
+    const planted = shop(PASSWORD, { name: "mp-shop-of-ours", bundles: [aBundle({ defaultInstanceAuth })] });
+
+    expect((await gated(planted)).aside).toEqual([]);
+  });
+
   it.each([
     ["client secret", anAuth({ credential: oauth("client", "a-long-secret-value") })],
     ["header's value", anAuth({ headers: Secret.of('{"X":["short","a-long-secret-value"]}') })],
@@ -297,6 +322,65 @@ describe("the gate over what is written", () => {
 
     expect(plan.created).toEqual(["mp-other", "mp-shop"]);
     expect(plan.setAside).toEqual([]);
+  });
+
+  it.each([
+    ["a key", "sk-live-0123456789abcdef", "sk-live-0123456789abcdef"],
+    ["a key with a scheme", "Bearer sk-live-0123456789abcdef", "sk-live-0123456789abcdef"],
+    ["a key of base64 with a scheme", "Basic dTpwYXNz/29yZC0xMjM0", "dTpwYXNz/29yZC0xMjM0"],
+  ])("keeps a header's value that is %s from everybody's files", async (_, header, shown) => {
+    const headers = Secret.of(JSON.stringify({ "X-Api-Key": [header] }));
+    const bundles = [aBundle({ defaultInstanceAuth: anAuth({ headers }) })];
+    const other = anApplication({ id: uuid(2), name: "mp-other", bundles });
+    const shows = anApplication({ description: `Use ${shown} for it.` });
+
+    const { plan } = await cycle(new Map(), aSnapshot([shows, other]), { mode: sops });
+
+    expect(plan.created).toEqual(["mp-other"]);
+    expect(plan.setAside.map(({ name, reason }) => [name, reason])).toEqual([["mp-shop", "ReadableSecret"]]);
+  });
+
+  it.each([
+    ["a media type with a number", "application/vnd.shop.v2+json"],
+    ["a word without a number", "please-compress-it"],
+    ["a sentence", "the 2 of us together"],
+    ["short", "key-0123456"],
+  ])("lets a header's value that is %s stand in another Application's text", async (_, header) => {
+    const headers = Secret.of(JSON.stringify({ Accept: [header] }));
+    const other = anApplication({
+      id: uuid(2),
+      name: "mp-other",
+      bundles: [aBundle({ defaultInstanceAuth: anAuth({ headers }) })],
+    });
+    const shows = anApplication({ description: `It says ${header} there.` });
+
+    const { plan } = await cycle(new Map(), aSnapshot([shows, other]), { mode: sops });
+
+    expect(plan.setAside).toEqual([]);
+  });
+
+  it.each([
+    ["a key of several lines", "-----BEGIN KEY-----\n  indented\n\nlast line\n-----END KEY-----\n"],
+    ["the account of a service", '{"type": "service_account",\n "private_key": "-----BEGIN\\nKEY"}'],
+    ["quotes and colons", "tr0ub4dor: \"x\\y\" & 'horse'"],
+  ])("finds %s that a template puts into the annotation of a Secret", async (_, value) => {
+    const renderer = await templates(`import { application, secrets } from "runtime-agent/templates";
+      export const template = (chart, input) => {
+        application(chart, input);
+        const note = "about: " + ${JSON.stringify(value)} + " end";
+        for (const secret of secrets(chart, input)) secret.metadata.addAnnotation("note", note);
+      };`);
+    const modes: SealMode[] = [sops, { mode: "cluster" }];
+
+    const plans = await Promise.all(
+      modes.map(async (mode) => (await cycle(new Map(), aSnapshot([shop(value)]), { mode, renderer })).plan),
+    );
+
+    for (const plan of plans) {
+      expect(plan.setAside.map(({ reason, message }) => [reason, message])).toEqual([
+        ["ReadableSecret", expect.stringContaining("/secrets/")],
+      ]);
+    }
   });
 
   it("sets an Application aside whose Secret is larger than Kubernetes stores", async () => {

@@ -1,7 +1,8 @@
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, createPublicKey } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { createSealer, readSealingCertificate } from "../../src/seal/index.js";
+import { createSealer, identityOf, readSealingCertificate } from "../../src/seal/index.js";
 import { noon } from "../builders.js";
+import { failureOf } from "../common/failure-of.js";
 import { aSealingPair, openSealed, openSealedFile, parseSealed } from "./sealing-pair.js";
 
 const pair = await aSealingPair();
@@ -126,25 +127,73 @@ describe("sealing one value of several anew", () => {
 });
 
 describe("the identity of the mode", () => {
-  it("is the public key, the scope and the adoption: another certificate for the same key is the same", async () => {
+  it("is the scope and the adoption; the controller's key is none of it, and stands beside", async () => {
     const renewed = await aSealingPair({
       key: createPrivateKey(pair.key),
       notAfter: new Date(Date.now() + 86_400_000),
     });
-    const identityOf = (pem: string, scope: "strict" | "cluster-wide", managed = false) => {
-      const read = readSealingCertificate(pem, "the test", new Date());
-      return createSealer({ mode: "sealed-secrets", certificate: read, scope, managed }).identity;
+    const of = (pem: string, scope: "strict" | "cluster-wide", managed = false) => {
+      const certificate = readSealingCertificate(pem, "the test", new Date());
+      return identityOf({ mode: "sealed-secrets", certificate, scope, managed }, new Date());
     };
 
     const all = [
-      identityOf(pair.certificate, "strict"),
-      identityOf(other.certificate, "strict"),
-      identityOf(pair.certificate, "cluster-wide"),
-      identityOf(pair.certificate, "strict", true),
+      of(pair.certificate, "strict"),
+      of(other.certificate, "strict"),
+      of(pair.certificate, "cluster-wide"),
+      of(pair.certificate, "strict", true),
     ];
 
-    expect(new Set(all).size).toBe(4);
+    expect(new Set(all.map(({ sealer }) => sealer)).size).toBe(3);
+    expect(new Set(all.map(({ certificate }) => certificate?.digest)).size).toBe(2);
     expect(renewed.certificate).not.toBe(pair.certificate);
-    expect(identityOf(renewed.certificate, "strict")).toBe(all[0]);
+    // The same key, whatever certificate it has.
+    expect(of(renewed.certificate, "strict")).toEqual(all[0]);
+  });
+});
+
+describe("what does not read back as it was to be", () => {
+  /** Another each time that it is asked for. */
+  const changing = <T>(...values: T[]) => {
+    const left = [...values];
+    return () => (left.length > 1 ? left.shift() : left[0]) as T;
+  };
+
+  it("is found out before the commit: a name that is another in the file", async () => {
+    const name = changing("s", "other", "other", "s");
+    const metadata = {
+      ...object.metadata,
+      get name() {
+        return name();
+      },
+    };
+
+    const failure = await failureOf(sealer().seal({ ...object, metadata }, base64({ a: "1" }), noon));
+
+    expect(failure).toMatchObject({ code: "Internal", message: expect.stringContaining("could not be read back") });
+  });
+
+  it("is found out before the commit: a value that is another than what was sealed", async () => {
+    const value = changing(Buffer.from("sealed").toString("base64"), Buffer.from("wanted").toString("base64"));
+    const data = Object.defineProperty({}, "a", { enumerable: true, get: value });
+
+    const failure = await failureOf(sealer().seal(object, data, noon));
+
+    expect(failure).toMatchObject({ code: "Internal" });
+  });
+
+  it("is found out before the commit: a key of another length than the certificate tells", async () => {
+    const lying = createPublicKey(pair.certificate);
+    Object.defineProperty(lying, "asymmetricKeyDetails", { value: { modulusLength: 4096 } });
+    const mode = {
+      mode: "sealed-secrets",
+      certificate: { ...certificate, publicKey: lying },
+      scope: "strict",
+      managed: false,
+    } as const;
+
+    const failure = await failureOf(createSealer(mode).seal(object, base64({ a: "1" }), noon));
+
+    expect(failure.code).toBe("Internal");
   });
 });

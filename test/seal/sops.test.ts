@@ -1,8 +1,10 @@
 import { generateIdentity, identityToRecipient } from "age-encryption";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { KubernetesObject } from "../../src/render/index.js";
-import { createSealer } from "../../src/seal/index.js";
+import { createSealer, type SealMode } from "../../src/seal/index.js";
+import { ageRecipient } from "../../src/seal/sops-recipient.js";
 import { noon } from "../builders.js";
+import { failureOf } from "../common/failure-of.js";
 import { openDataKey, openSops, openValue, parseSops } from "./open-sops.js";
 
 const object: KubernetesObject = {
@@ -213,5 +215,29 @@ describe("a Secret in plain mode", () => {
 
     expect(text).toBe(await sealer.seal(object, data, new Date()));
     expect(parseSops(text)).toEqual({ ...object, data: { password: "WsO8cmljaCDinJM=", empty: "" } });
+  });
+});
+
+describe("a recipient that lies", () => {
+  type Recipient = NonNullable<Extract<SealMode, { mode: "sops" }>["others"]>[number];
+  const sealFor = (wrap: Recipient["wrap"]) => {
+    const others: Recipient[] = [{ kind: "age", identity: "liar", wrap }];
+    return failureOf(createSealer({ mode: "sops", recipients: [], others }).seal(object, base64({ a: "value" }), noon));
+  };
+
+  it.each<[string, Recipient["wrap"]]>([
+    ["with no file of age", async () => ({ recipient: "liar", enc: "nothing" })],
+    ["with an entry that sops cannot read", async () => ({ enc: "nothing" })],
+    [
+      "with another key",
+      async (key) => {
+        key.fill(0);
+        return ageRecipient(recipients[0] ?? "").wrap(key, noon);
+      },
+    ],
+  ])("is found out before the commit: %s", async (_, wrap) => {
+    const failure = await sealFor(wrap);
+
+    expect(failure).toMatchObject({ code: "Internal", message: expect.stringContaining("could not be opened again") });
   });
 });

@@ -30,6 +30,7 @@ export const beginning = (name: string): PendingIdentity => ({
   since: "2026-03-01T12:00:00.000Z",
   subject: `CN=${name}`,
   urls: urlsOf(name),
+  knownAs: `https://known.example.com/${name}`,
   key: Secret.of(`key of ${name}`),
   nextToken: Secret.of(`token of ${name}`),
   issued: null,

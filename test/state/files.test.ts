@@ -3,13 +3,17 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { open } from "node:fs/promises";
@@ -54,6 +58,73 @@ describe("a state that is new", () => {
     expect(read).toEqual([null, null, null, null]);
     expect(await state.memory()).toEqual(noMemory);
     expect(existsSync(directory)).toBe(false);
+  });
+});
+
+describe("a state that was restored from a backup which followed the links", () => {
+  /** `current` is a folder, and `connection.json` a file. */
+  async function restored() {
+    const { directory, state } = aState();
+    await state.promote(identityOf("one"), connectionOf("one"));
+    const copy = join(aDirectory(), "state");
+    expect(spawnSync("cp", ["-rL", directory, copy]).status).toBe(0);
+    expect(lstatSync(join(copy, "identity", "current")).isDirectory()).toBe(true);
+    return { directory: copy, state: openFileState(copy) };
+  }
+  const inUse = async (state: State) => [readable(await state.identity()), await state.connection()];
+  const ONE = [readable(identityOf("one")), connectionOf("one")];
+
+  it("is read as it is", async () => {
+    expect(await inUse((await restored()).state)).toEqual(ONE);
+  });
+
+  it("has its link again when it is opened for writing", async () => {
+    const { directory, state } = await restored();
+
+    await (await state.lock())();
+
+    expect(lstatSync(join(directory, "identity", "current")).isSymbolicLink()).toBe(true);
+    expect(await inUse(state)).toEqual(ONE);
+    expect(readdirSync(join(directory, "identity"))).toHaveLength(2);
+  });
+
+  it("takes the next identity, and forgets it", async () => {
+    const { directory, state } = await restored();
+
+    await state.promote(identityOf("two"), connectionOf("two"));
+    const next = await inUse(state);
+    await state.forgetIdentity();
+
+    expect(next).toEqual([readable(identityOf("two")), connectionOf("two")]);
+    expect(await state.identity()).toBeNull();
+    expect(everything(directory)).toEqual([]);
+  });
+
+  it.each(["before the folder is moved", "after it"])("has its identity when it is killed %s", async (moment) => {
+    const { directory, state } = await restored();
+    const identity = join(directory, "identity");
+    const [digest = ""] = readdirSync(identity).filter((name) => name !== "current");
+    symlinkSync(digest, join(identity, "next"));
+    rmSync(join(identity, digest), { recursive: true });
+    if (moment === "after it") renameSync(join(identity, "current"), join(identity, digest));
+
+    const cut = await inUse(state);
+    await (await state.lock())();
+
+    expect(cut).toEqual(ONE);
+    expect(await inUse(state)).toEqual(ONE);
+    expect(readlinkSync(join(identity, "current"))).toBe(digest);
+  });
+
+  it.each(["memory.json", "seal.key", "connection.json"])("is not writable where %s is a folder", async (name) => {
+    const { directory, state } = await restored();
+    rmSync(join(directory, name), { force: true });
+    mkdirSync(join(directory, name));
+
+    expect(await failureOf(state.checkWritable())).toMatchObject({
+      code: "StateUnwritable",
+      message: expect.stringContaining(name),
+    });
   });
 });
 

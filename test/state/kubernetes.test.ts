@@ -37,6 +37,36 @@ describe("a state in Secrets", () => {
   behavesAsSecrets(async () => (await aPlace()).place);
 });
 
+describe("whether a state in Secrets can be written", () => {
+  it("is tried with room for what is on its way, and with other values in each Secret of a pairing", async () => {
+    const { api, place } = await aPlace();
+    const state = opened(place);
+    await state.promote(identityOf("one"), connectionOf("one"));
+    const before = new Map(api.objects);
+    const since = api.requests.length;
+
+    await state.checkWritable();
+
+    const tried = api.requests
+      .slice(since)
+      .filter(({ method, path }) => method === "PUT" && path.includes("/secrets/") && path.includes("dryRun=All"))
+      .map(({ body }) => JSON.parse(body) as { metadata: { name: string }; data: Record<string, string> });
+    const valuesOf = (name: string) => tried.find(({ metadata }) => metadata.name === name)?.data ?? {};
+    const storedOf = (name: string) =>
+      [...before.values()].find(({ metadata }) => metadata.name === name)?.data as Record<string, string>;
+    expect(Buffer.from(valuesOf("runtime-agent-state").rehearsal ?? "", "base64")).toHaveLength(128 * 1024);
+    for (const [name, keys] of [
+      ["cluster-client-certificates", ["crt", "key", "crtChain"]],
+      ["kyma-gateway-certs-cacert", ["cacert"]],
+    ] as const) {
+      for (const key of keys) expect(valuesOf(name)[key]).not.toBe(storedOf(name)[key]);
+    }
+    expect([...api.objects].filter(([path]) => path.includes("/secrets/"))).toEqual(
+      [...before].filter(([path]) => path.includes("/secrets/")),
+    );
+  });
+});
+
 describe("a state behind an API server with faults", () => {
   it.each<Fault>([429, 500, "reset", "lose-answer"])(
     "is written all the same when each request meets one: %s",

@@ -18,9 +18,13 @@ interface Manifest {
   readonly data?: unknown;
 }
 
-function charted(namespace = "kyma-system", istioNamespace = "istio-system"): Manifest[] {
+function charted(
+  namespace = "kyma-system",
+  istioNamespace = "istio-system",
+  applicationsNamespace = "kyma-system",
+): Manifest[] {
   const chart = new Chart(new App(), "rights");
-  rights(chart, { namespace, istioNamespace });
+  rights(chart, { namespace, applicationsNamespace, istioNamespace });
   return chart.toJson() as Manifest[];
 }
 
@@ -97,9 +101,15 @@ describe("the rights", () => {
   });
 
   it("are bound to the agent's account in its namespace, also those in others", () => {
-    const bindings = charted("agents", "mesh").filter(({ kind }) => kind.endsWith("Binding"));
+    const bindings = charted("agents", "mesh", "apps").filter(({ kind }) => kind.endsWith("Binding"));
 
-    expect(bindings.map(({ metadata }) => metadata.namespace)).toEqual(["agents", "mesh", "default", undefined]);
+    expect(bindings.map(({ metadata }) => metadata.namespace)).toEqual([
+      "agents",
+      "apps",
+      "mesh",
+      "default",
+      undefined,
+    ]);
     expect(new Set(bindings.map(({ subjects }) => JSON.stringify(subjects))).size).toBe(1);
     expect(bindings[0]?.subjects).toEqual([{ kind: "ServiceAccount", name: "runtime-agent", namespace: "agents" }]);
   });
@@ -116,13 +126,13 @@ describe("the rights of mode cluster", () => {
     expect(readFileSync(file, "utf8").split("---\n").slice(1)).toEqual(manifests.map(formatYaml));
   });
 
-  it("let the Secrets of one namespace be written and deleted, and have a name of their own", () => {
+  it("let the Secrets of one namespace be written, listed and deleted, and have a name of their own", () => {
     expect(manifests.map(({ kind, metadata: { name, namespace } }) => [kind, name, namespace])).toEqual([
       ["Role", "runtime-agent-secrets", "kyma-system"],
       ["RoleBinding", "runtime-agent-secrets", "kyma-system"],
     ]);
     expect(manifests[0]?.rules).toEqual([
-      { apiGroups: [""], resources: ["secrets"], verbs: ["create", "patch", "delete"] },
+      { apiGroups: [""], resources: ["secrets"], verbs: ["create", "patch", "delete", "list"] },
     ]);
   });
 });

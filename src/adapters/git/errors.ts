@@ -1,7 +1,8 @@
 /** Git's words classified, here and nowhere else. They may hold addresses, so none is repeated but the server's own. */
 
-import { Failure, type FailureCode, type Stage } from "../../common/failure.js";
+import { Failure, type FailureCode, inOtherWords, type Stage } from "../../common/failure.js";
 import { forTerminal } from "../../common/quote.js";
+import { standsInTheWay } from "./in-the-way.js";
 import { GitError } from "./run.js";
 
 export interface Circumstances {
@@ -12,6 +13,16 @@ export interface Circumstances {
   readonly proxyHost: string | null;
   /** Texts that no message may hold, whatever a server says. */
   readonly forbidden: readonly string[];
+  /** Of a push. */
+  readonly push?: PushedBranch | undefined;
+}
+
+export interface PushedBranch {
+  readonly branch: string;
+  /** The agent's own, which is not `git.branch`: what to mend is another setting. */
+  readonly isOwn: boolean;
+  /** All that the server last told. */
+  readonly branches: Iterable<string>;
 }
 
 interface Rule {
@@ -19,9 +30,13 @@ interface Rule {
   readonly code: FailureCode;
   readonly message: (repository: string) => string;
   readonly hint: string;
+  /** In its place for the agent's own branch. */
+  readonly ownHint?: string;
   readonly retryable?: boolean;
   /** Holds only when the server gave words of its own. */
   readonly spoken?: boolean;
+  /** Holds only when the server gave such words. For what is worth another attempt alone: a hook may print anything. */
+  readonly said?: RegExp;
   /** Shows what the server said. */
   readonly quote?: boolean;
 }
@@ -34,6 +49,12 @@ const pushRejected: Rule = {
   retryable: true,
 };
 
+/** How a connection over ssh ends, whoever ended it. */
+const CUT = /Could not read from remote repository/;
+
+const OWN_REFUSED =
+  "Allow the user of git.auth to push to the agent's own branch (pullRequest.branch), to replace it by force and to remove it, and to no other; or mend what the server's hook asks for.";
+
 /** On the status lines of `push --porcelain`. The first that fits stands. */
 const pushRules: readonly Rule[] = [
   pushRejected,
@@ -42,6 +63,7 @@ const pushRules: readonly Rule[] = [
     code: "RepositoryRefused",
     message: (repository) => `${repository} has the branch checked out and refuses the push`,
     hint: "Give git.url a bare repository, or name another branch in git.branch.",
+    ownHint: "Give git.url a bare repository, or name another branch in pullRequest.branch.",
   },
   {
     when: /\[remote rejected\] \([^)]*internal server error/i,
@@ -51,10 +73,29 @@ const pushRules: readonly Rule[] = [
     retryable: true,
   },
   {
+    // No word of the server came back: whether it took the push, the branch tells.
+    when: /\[remote failure\]/i,
+    code: "ServerError",
+    message: (repository) => `${repository} did not say whether it took the push`,
+    hint: "Try again; if it stays, look at the Git server.",
+    retryable: true,
+    quote: true,
+  },
+  {
+    when: /\[remote rejected\]/,
+    said: /Internal API (?:error \(5\d\d\)|unreachable)|temporarily unavailable/i,
+    code: "ServerError",
+    message: (repository) => `${repository} failed while it took the push`,
+    hint: "Try again; if it stays, look at the Git server.",
+    retryable: true,
+    quote: true,
+  },
+  {
     when: /\[remote rejected\] \([^)]*protected/i,
     code: "RepositoryRefused",
     message: (repository) => `${repository} refused the push`,
     hint: "Let the user of git.auth push to git.branch, or propose changes with git.publish: pull-request.",
+    ownHint: OWN_REFUSED,
     quote: true,
   },
   {
@@ -62,9 +103,16 @@ const pushRules: readonly Rule[] = [
     code: "RepositoryRefused",
     message: (repository) => `${repository} refused the push`,
     hint: "Allow the user of git.auth to push to git.branch, or mend what the server's hook or branch protection asks for.",
+    ownHint: OWN_REFUSED,
     quote: true,
   },
 ];
+
+const notFound = {
+  code: "RepositoryNotFound",
+  message: (repository: string) => `there is no Git repository at ${repository}`,
+  hint: "Check git.url. Some hosts say the same to a token or key without rights: then check git.auth.",
+} as const;
 
 /** On git's own lines. The first that fits stands: what is particular comes before what is general. */
 const rules: readonly Rule[] = [
@@ -103,6 +151,28 @@ const rules: readonly Rule[] = [
     code: "RepositoryRefused",
     message: (repository) => `${repository} may be read with this key, but not written`,
     hint: "Give the key of git.auth.ssh.key the right to write.",
+  },
+  {
+    when: /archived so it is read-only/i,
+    code: "RepositoryRefused",
+    message: (repository) => `${repository} is archived and may only be read`,
+    hint: "Take the repository out of the archive, or give git.url another one.",
+    quote: true,
+  },
+  {
+    when: /remote error: [^\n]*(?:temporarily|try again|overloaded)/i,
+    code: "ServerError",
+    message: (repository) => `${repository} failed while it answered`,
+    hint: "Try again; if it stays, look at the Git server.",
+    retryable: true,
+    quote: true,
+  },
+  {
+    when: /^fatal: remote error: /m,
+    code: "RepositoryRefused",
+    message: (repository) => `${repository} refused the request`,
+    hint: "Mend what the server names; check git.url and git.auth.",
+    quote: true,
   },
   {
     when: /cannot run ssh|ssh: (?:command )?not found/i,
@@ -162,13 +232,11 @@ const rules: readonly Rule[] = [
     hint: "Check git.auth: user name, token or password, its expiry and its rights.",
   },
   {
+    ...notFound,
     when: /does not appear to be a git repository|ERROR: Repository not found|repository '[^\n]*' (?:not found|does not exist)|returned error: 404|not a git repository|does not exist|is this a git repository|not valid: is this/i,
-    code: "RepositoryNotFound",
-    message: (repository) => `there is no Git repository at ${repository}`,
-    hint: "Check git.url. Some hosts say the same to a token without rights: then check git.auth.",
   },
   {
-    when: /Operation too slow|Operation timed out|timed out/i,
+    when: /Operation too slow|Operation timed out|timed out|returned error: 408/i,
     code: "TimedOut",
     message: (repository) => `${repository} did not answer in time`,
     hint: "Try again; check the way to the host of git.url.",
@@ -199,6 +267,7 @@ const rules: readonly Rule[] = [
     message: (repository) => `${repository} failed while it answered`,
     hint: "Try again; if it stays, look at the Git server.",
     retryable: true,
+    quote: true,
   },
   {
     when: /Could not resolve host|kex_exchange_identification|Connection closed by|Failed to connect|Connection refused|Couldn't connect|Connection reset|Empty reply from server|Recv failure|Send failure|Network is unreachable|No route to host|SSL_read|SSL_connect|unable to access|RPC failed/i,
@@ -219,7 +288,27 @@ const rules: readonly Rule[] = [
     message: () => "there is no room left for the temporary repository",
     hint: "Make room in the agent's folder for temporary files.",
   },
+  {
+    // Over ssh the server's words are not marked as such. GitLab says this to a key without rights, too.
+    ...notFound,
+    when: CUT,
+    said: /project you were looking for could not be found|repository (?:was )?not found/i,
+    quote: true,
+  },
+  {
+    // Nothing else is known: the way was cut, or the server ended it with words of its own.
+    when: CUT,
+    code: "ServerError",
+    message: (repository) => `${repository} cut the connection`,
+    hint: "Try again; if it stays, mend what the server names, and check that git.auth has rights there.",
+    retryable: true,
+    quote: true,
+  },
 ];
+
+/** What git adds to whatever ended a connection over ssh. */
+const ADDED =
+  /^(?:fatal: Could not read from remote repository\.|Please make sure you have the correct access rights|and the repository exists\.)$/;
 
 /** How much of a server's words is shown, in characters. */
 const QUOTE_LIMIT = 200;
@@ -255,20 +344,30 @@ export function gitFailure(thrown: unknown, circumstances: Circumstances): Failu
     });
   }
   const lines = thrown.stderr.split(/[\r\n]+/);
-  const said = lines.filter((line) => line.startsWith("remote:")).map((line) => line.slice("remote:".length).trim());
+  const marked = lines.filter((line) => line.startsWith("remote:")).map((line) => line.slice("remote:".length).trim());
   // A server's words must not pick the rule, for a hook may print anything; nor may names, which git puts in quotes.
   const own = lines
     .filter((line) => !line.startsWith("remote:"))
     .join("\n")
     .replaceAll(/'[^'\n]*'/g, "''");
+  const said = marked.some((line) => line !== "") ? marked : unmarked(lines);
   // `!<tab>from:to<tab>[rejected] (why)`, of which the last part alone is git's.
   const status = thrown.stdout
     .split("\n")
     .flatMap((line) => (line.startsWith("!\t") ? [line.split("\t")[2] ?? ""] : []));
   const quoted = quote(said, status, circumstances.forbidden);
+  const words = said.join("\n");
+  const { push } = circumstances;
+  const other = push === undefined ? null : standsInTheWay({ ...push, status, words });
+  if (push !== undefined && other !== null) return inTheWay(push, other, circumstances);
   const rule =
-    pushRules.find(({ when }) => status.some((line) => when.test(line))) ??
-    rules.find(({ when, spoken = false }) => when.test(own) && (!spoken || said.length > 0));
+    pushRules.find(
+      ({ when, said: wanted }) => status.some((line) => when.test(line)) && wanted?.test(words) !== false,
+    ) ??
+    rules.find(
+      ({ when, spoken = false, said: wanted }) =>
+        when.test(own) && (!spoken || marked.length > 0) && wanted?.test(words) !== false,
+    );
   if (rule === undefined) {
     return new Failure(`git failed on ${repository}`, {
       code: "GitFailed",
@@ -285,7 +384,8 @@ export function gitFailure(thrown: unknown, circumstances: Circumstances): Failu
       retryable: true,
     });
   }
-  const { code, hint, retryable = false } = rule;
+  const { code, retryable = false } = rule;
+  const hint = push?.isOwn === true ? (rule.ownHint ?? rule.hint) : rule.hint;
   const message = rule.message(repository);
   return new Failure(rule.quote === true && quoted !== "" ? `${message}: "${quoted}"` : message, {
     code,
@@ -294,6 +394,45 @@ export function gitFailure(thrown: unknown, circumstances: Circumstances): Failu
     retryable,
   });
 }
+
+/** No race: it stays until somebody changes one of the two names. */
+function inTheWay({ branch, isOwn }: PushedBranch, other: string, { stage, repository }: Circumstances): Failure {
+  const which = other === "" ? "another branch" : `the branch ${forTerminal(other, 100)}`;
+  const names = "a name that neither begins with the other's and a slash, nor the other way round";
+  return new Failure(
+    `the branch ${forTerminal(branch, 100)} cannot be made in ${repository}: ${which} stands in the way of its name`,
+    {
+      code: "RepositoryRefused",
+      stage,
+      hint: `Give ${isOwn ? OWN_BRANCH : "git.branch"} ${names}; or remove ${which}.`,
+    },
+  );
+}
+
+/** The settings that name a remote, where they are not `git.url` and `git.auth`. */
+export interface RemoteSettings {
+  readonly url: string;
+  readonly auth: string;
+}
+
+/** The same failure with the settings that a user would mend. */
+export function inSettings(failure: Failure, settings: RemoteSettings | undefined): Failure {
+  if (settings === undefined) return failure;
+  const named = (text: string) =>
+    text.replaceAll("git.url", settings.url).replaceAll("git.auth", settings.auth).replaceAll("git.branch", OWN_BRANCH);
+  return inOtherWords(failure, named(failure.message), named(failure.hint));
+}
+
+const OWN_BRANCH = "pullRequest.branch";
+
+/** What a server said over ssh, or by `fatal: remote error:`: neither is marked as its own. */
+const unmarked = (lines: readonly string[]): string[] => {
+  const error = lines.find((line) => line.startsWith(REMOTE_ERROR));
+  if (error !== undefined) return [error.slice(REMOTE_ERROR.length)];
+  return lines.some((line) => CUT.test(line)) ? lines.filter((line) => !ADDED.test(line.trim())) : [];
+};
+
+const REMOTE_ERROR = "fatal: remote error: ";
 
 /** The server's words, or the reason on git's status line when it said nothing. */
 function quote(said: readonly string[], status: readonly string[], forbidden: readonly string[]): string {

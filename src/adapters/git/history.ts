@@ -12,6 +12,8 @@ export interface HistoryCommit {
   readonly id: string;
   readonly parents: readonly string[];
   readonly author: { readonly name: string; readonly email: string };
+  /** The date is what the commit says; an unreadable one is the beginning of time. */
+  readonly committer: { readonly email: string; readonly date: Date };
   readonly message: string;
   /** As it stands in the commit, armored; null without one. */
   readonly signature: string | null;
@@ -39,8 +41,8 @@ export interface History {
   /** Everything below `path` but trees, by path relative to it. */
   list(commit: string, path: string): Promise<ReadonlyMap<string, TreeEntry>>;
   readAll(ids: readonly string[]): Promise<ReadonlyMap<string, Buffer>>;
-  /** The best common ancestor; null for none. */
-  mergeBase(a: string, b: string): Promise<string | null>;
+  /** The best common ancestors; several where branches were merged crosswise, none where nothing is common. */
+  mergeBases(a: string, b: string): Promise<readonly string[]>;
 }
 
 /** `directory` is a bare repository or lies in a checkout. Throws a Failure when it is no repository. */
@@ -150,7 +152,9 @@ export async function openHistory(directory: string, signal: AbortSignal): Promi
       return wanted.length === 0 ? new Map() : parseBatch(await git(["cat-file", "--batch"], `${wanted.join("\n")}\n`));
     },
 
-    mergeBase: (a, b) => quietly(["merge-base", a, b]),
+    async mergeBases(a, b) {
+      return ((await quietly(["merge-base", "--all", a, b])) ?? "").split("\n").filter((id) => id !== "");
+    },
   };
 }
 
@@ -177,6 +181,8 @@ function parseCommits(output: Buffer): HistoryCommit[] {
   return commits;
 }
 
+const PERSON = /^(.*?) ?<([^>]*)>(?: (\d{1,12})\b)?/s;
+
 const SIGNATURE = /^gpgsig(?:-sha256)? /;
 
 /** Reads a commit object. */
@@ -191,13 +197,15 @@ export function parseCommit(id: string, bytes: Buffer): HistoryCommit {
     else lines.push(line);
   }
   const header = (name: string) => lines.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1) ?? "";
-  const [, name = "", email = ""] = /^(.*?) ?<([^>]*)>/s.exec(decoded(header("author"))) ?? [];
+  const [, name = "", email = ""] = PERSON.exec(decoded(header("author"))) ?? [];
+  const [, , by = "", seconds = "0"] = PERSON.exec(decoded(header("committer"))) ?? [];
   const signed = lines.find((line) => SIGNATURE.test(line));
   const unsigned = lines.filter((line) => !SIGNATURE.test(line)).map((line) => line.replaceAll("\n", "\n "));
   return {
     id,
     parents: lines.filter((line) => line.startsWith("parent ")).map((line) => line.slice("parent ".length)),
     author: { name, email },
+    committer: { email: by, date: new Date(Number(seconds) * 1_000) },
     message: split < 0 ? "" : decoded(whole.slice(split + 2)),
     signature: signed?.replace(SIGNATURE, "") ?? null,
     payload: Buffer.from(`${unsigned.join("\n")}${split < 0 ? "" : whole.slice(split)}`, "latin1"),

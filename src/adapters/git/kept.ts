@@ -32,6 +32,7 @@ const [LARGEST, MOST_PACKS] = [128 * 1024 * 1024, 16];
 export async function takeKept(kept: string, path: string): Promise<Kept | null> {
   try {
     await rename(kept, path);
+    await requireWhole(path);
     const {
       tips,
       present,
@@ -43,6 +44,13 @@ export async function takeKept(kept: string, path: string): Promise<Kept | null>
     await rm(path, { recursive: true, force: true });
     return null;
   }
+}
+
+/** Throws for what git would not even take for a repository: it says so as of one that is not there, at the server. */
+async function requireWhole(path: string): Promise<void> {
+  for (const part of ["objects", "refs"]) await readdir(join(path, part));
+  const head = await readFile(join(path, "HEAD"), "utf8");
+  if (!head.startsWith("ref: refs/")) throw new TypeError("damaged");
 }
 
 /** Moves the repository to `kept` for the next one, unless it has grown too large. Never throws: the next one does without. */

@@ -50,3 +50,11 @@ export function parseBatch(stdout: Buffer): Map<string, Buffer> {
   }
   return blobs;
 }
+
+/** Reads `rev-list --objects --missing=print`: the ids of what is not here. */
+export function parseMissing(output: Buffer): string[] {
+  return output
+    .toString("latin1")
+    .split("\n")
+    .flatMap((line) => (line.startsWith("?") ? [line.slice(1)] : []));
+}

@@ -1,22 +1,24 @@
 /** One remote repository through a bare, shallow, blobless one of our own, which lives until `close()`. */
 
 import { createHash, randomUUID } from "node:crypto";
+import { mkdir } from "node:fs/promises";
 import { join as joinPath } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { Failure, type Stage } from "../../common/failure.js";
 import { parseAddress } from "./address.js";
 import { requireFitting, writeCredentials } from "./credential-files.js";
 import { basicCredentials, type GitAuth, gitEnvironment, REMOTE } from "./environment.js";
-import { type Circumstances, gitFailure } from "./errors.js";
+import { type Circumstances, gitFailure, inSettings, type PushedBranch, type RemoteSettings } from "./errors.js";
 import { blobStreams, commitStream, finish } from "./fast-import.js";
-import { makeFolder } from "./folder.js";
-import { giveKept, takeKept } from "./kept.js";
-import { parseBatch, parseRemote, parseTree } from "./parse.js";
+import { makeFolder, type TemporaryFolder } from "./folder.js";
+import { giveKept, type Kept, takeKept } from "./kept.js";
+import { parseBatch, parseMissing, parseRemote, parseTree } from "./parse.js";
 import { isTreePath, join } from "./paths.js";
 import { createRunner, type RunOptions, type RunResult } from "./run.js";
 import { withSignature } from "./signed-commit.js";
 
-export interface RepositoryOptions {
+/** How a server is reached. */
+export interface RemoteOptions {
   /** Folder, `file://`, `http(s)://` without user info, `ssh://` or `user@host:path`. */
   readonly url: string;
   readonly auth: GitAuth;
@@ -26,6 +28,13 @@ export interface RepositoryOptions {
   readonly proxy?: string | null;
   /** Hosts that are reached without the proxy. */
   readonly noProxy?: readonly string[];
+  /** The settings that name it, for messages. @default git.url and git.auth */
+  readonly settings?: RemoteSettings;
+  /** The name in `git.branch`: a push to another one is to the agent's own. @default all but with `settings` are to it */
+  readonly target?: string;
+}
+
+export interface RepositoryOptions extends RemoteOptions {
   /** Gives the armored signature over a commit. @default commits are not signed */
   readonly sign?: ((payload: Buffer) => Promise<string>) | null;
   /** An existing folder, in which a temporary one is made. */
@@ -77,7 +86,7 @@ export interface PushOptions {
 
 /** Every method throws a Failure. `remote()` comes first: it learns how the repository hashes. */
 export interface Repository {
-  /** Remote calls made so far, for the report. */
+  /** Remote calls made so far, those of `elsewhere` included, for the report. */
   readonly requests: number;
   /** Asks for branches and HEAD. */
   remote(): Promise<RemoteState>;
@@ -99,19 +108,50 @@ export interface Repository {
   remove(branch: { readonly branch: string; readonly expected: string }): Promise<void>;
   /** Fetches one commit by its id, as `fetch` does a tip. Throws where the server does not give it. */
   fetchCommit(id: string): Promise<void>;
+  /** Whether one of these commits is in the history of a branch; of that the commits alone come, and are not kept. */
+  hasInHistory(branch: string, commits: readonly string[]): Promise<boolean>;
   /** Paths in which the trees of two fetched commits differ. */
   differing(one: string, other: string): Promise<ReadonlySet<string>>;
   /** The id that Git gives these bytes. */
   blobID(bytes: Uint8Array): string;
+  /**
+   * A fork or another repository, for what is built on this one and pushed there: with a way in of its own, over the same
+   * objects. It ends with this one.
+   */
+  elsewhere(remote: RemoteOptions): Promise<Repository>;
   /** Removes the temporary repository, or keeps it for the next one: only after work that went well. @default removes it */
   close(keep?: boolean): Promise<void>;
 }
 
+/** What all remotes of one temporary repository share. */
+interface Store {
+  readonly folder: TemporaryFolder;
+  readonly timeout: number;
+  readonly signal: AbortSignal;
+  readonly sign: RepositoryOptions["sign"];
+  readonly place: string | null;
+  readonly found: Kept | null;
+  requests: number;
+  /** References to be removed before the repository is kept. */
+  readonly made: string[];
+  objectFormat: RemoteState["objectFormat"] | null;
+  readonly present: Set<string>;
+}
+
+interface CallOptions extends RunOptions {
+  readonly pushed?: PushedBranch;
+}
+
+/** A remote whose objects another one builds on. */
+interface Source {
+  /** Fetches what a push of `commit` to a server with these tips needs beyond a commit's parent and its trees. */
+  complete(commit: string, tips: ReadonlySet<string>): Promise<void>;
+}
+
 /** Opens without asking the server anything. Throws for an address that cannot be used. */
 export async function openRepository(options: RepositoryOptions): Promise<Repository> {
-  const { auth, directory, timeout, signal, proxy = null, sign = null } = options;
-  const address = parseAddress(options.url);
-  requireFitting(address, auth);
+  const { auth, directory, timeout, signal, sign = null } = options;
+  requireFitting(parseAddress(options.url), auth);
   const folder = await makeFolder(directory).catch((cause: unknown) => {
     throw new Failure("the folder for temporary repositories cannot be written", {
       code: "GitFailed",
@@ -120,11 +160,27 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
       cause,
     });
   });
-  const { home, repository: gitDirectory } = folder;
-  await writeCredentials(home, auth).catch(async (thrown: unknown) => {
+  await writeCredentials(folder.home, auth).catch(async (thrown: unknown) => {
     await folder.remove();
     throw thrown;
   });
+  const place = options.kept == null ? null : joinPath(directory, options.kept);
+  const found = place === null ? null : await takeKept(place, folder.repository);
+  const objectFormat = found?.objectFormat ?? null;
+  const present = new Set(found?.present);
+  const store: Store = { folder, timeout, signal, sign, place, found, requests: 0, made: [], objectFormat, present };
+  return overRemote(store, options, { home: folder.home, source: null });
+}
+
+function overRemote(
+  store: Store,
+  options: RemoteOptions,
+  { home, source }: { readonly home: string; readonly source: Source | null },
+): Repository {
+  const { folder, timeout, signal, sign, place, made, present } = store;
+  const { auth, proxy = null } = options;
+  const gitDirectory = folder.repository;
+  const address = parseAddress(options.url);
   const environment = gitEnvironment({ ...options, address, home, repository: gitDirectory });
   const run = createRunner({ directory: home, environment, signal });
   const forbidden =
@@ -132,30 +188,43 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
   const proxyHost =
     proxy === null ? null : (URL.parse(proxy.includes("://") ? proxy : `http://${proxy}`)?.hostname ?? null);
 
-  const place = options.kept == null ? null : joinPath(directory, options.kept);
-  const found = place === null ? null : await takeKept(place, gitDirectory);
-  let requests = 0;
-  const made: string[] = [];
-  let objectFormat: RemoteState["objectFormat"] | null = found?.objectFormat ?? null;
+  // What was kept is of the repository that is read.
+  const found = source === null ? store.found : null;
   /** False once a server sent all blobs, because it knows no filter. */
   let blobless = found?.blobless ?? true;
-  const present = new Set<string>(found?.present);
   const fetched = new Map<string, string>(found?.tips);
   /** As the server last told. */
   let told: ReadonlyMap<string, string> = new Map();
+  let tipsThere: ReadonlySet<string> = new Set();
+  let branches: readonly string[] = [];
 
-  const local = (stage: Stage, commands: readonly string[], runOptions?: RunOptions): Promise<RunResult> => {
-    const circumstances: Circumstances = { stage, repository: address.shown, proxyHost, forbidden };
-    return run(commands, runOptions).catch((thrown: unknown) => {
-      const failure = gitFailure(thrown, circumstances);
+  const local = (
+    stage: Stage,
+    commands: readonly string[],
+    { pushed, ...runOptions }: CallOptions = {},
+    runner = run,
+  ): Promise<RunResult> => {
+    const circumstances: Circumstances = { stage, repository: address.shown, proxyHost, forbidden, push: pushed };
+    return runner(commands, runOptions).catch((thrown: unknown) => {
+      const failure = inSettings(gitFailure(thrown, circumstances), options.settings);
       // What was kept may have been damaged since. It is not kept again, so that the next attempt begins without.
       throw found !== null && failure.code === "GitFailed" ? mayBeDamaged(failure) : failure;
     });
   };
-  const remotely = async (stage: Stage, commands: readonly string[], runOptions?: RunOptions): Promise<RunResult> => {
-    requests++;
+  const remotely = async (
+    stage: Stage,
+    commands: readonly string[],
+    runOptions?: CallOptions,
+    runner = run,
+  ): Promise<RunResult> => {
+    store.requests++;
     await folder.touch().catch(() => {});
-    return local(stage, commands, { ...runOptions, timeout });
+    return local(stage, commands, { ...runOptions, timeout }, runner);
+  };
+
+  const pushedTo = (branch: string): PushedBranch => {
+    const { settings, target = branch } = options;
+    return { branch, isOwn: settings !== undefined || branch !== target, branches };
   };
 
   /**
@@ -168,8 +237,15 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
   };
 
   const prepare = async (format: RemoteState["objectFormat"]): Promise<void> => {
-    if (objectFormat === format) return;
-    if (objectFormat !== null) {
+    if (store.objectFormat === format) return;
+    if (store.objectFormat !== null && source !== null) {
+      throw new Failure(`${address.shown} hashes otherwise than the repository it is to be proposed to`, {
+        code: "BaseUnusable",
+        stage: "base",
+        hint: "Give git.push.url a fork of git.url.",
+      });
+    }
+    if (store.objectFormat !== null) {
       // Retryable: what was kept is of the former repository, and the next attempt begins without.
       throw new Failure(`${address.shown} was replaced by a repository that hashes otherwise`, {
         code: "BaseUnusable",
@@ -179,11 +255,11 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
       });
     }
     await local("base", ["init", "--bare", `--object-format=${format}`, "--template=", "--initial-branch=main"]);
-    objectFormat = format;
+    store.objectFormat = format;
   };
 
   const prepared = (): RemoteState["objectFormat"] => {
-    if (objectFormat !== null) return objectFormat;
+    if (store.objectFormat !== null) return store.objectFormat;
     throw new Failure("the repository was used before it was asked for its branches", {
       code: "Internal",
       stage: "base",
@@ -194,9 +270,38 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
   const blobID = (bytes: Uint8Array): string =>
     createHash(prepared()).update(`blob ${bytes.byteLength}\0`).update(bytes).digest("hex");
 
+  /** All of these in one request, as git itself asks for one that is missing. */
+  const fetchBlobs = async (ids: readonly string[]): Promise<void> => {
+    const commands = [
+      ...["-c", "fetch.negotiationAlgorithm=noop", "fetch", REMOTE, "--no-tags", "--no-write-fetch-head"],
+      ...["--recurse-submodules=no", "--filter=blob:none", "--stdin"],
+    ];
+    await remotely("base", commands, { input: idLines(ids) });
+  };
+
+  const complete: Source["complete"] = async (commit, tips) => {
+    const { stdout: line } = await local("publish", ["rev-list", "--parents", "--max-count=1", commit]);
+    const [, parent] = line.toString().trim().split(" ");
+    // The ordinary case: then a server needs no more of the past than it has.
+    if (parent === undefined || tips.has(parent)) return;
+    // A server takes no commit whose past it lacks and we do not have: all of it, without the files.
+    const whole = ["fetch", `--depth=${WHOLE}`, "--no-tags", "--no-write-fetch-head", REMOTE, parent];
+    await remotely("publish", whole);
+    const { stdout: past } = await local("publish", ["rev-list", parent]);
+    const shared = past
+      .toString()
+      .split("\n")
+      .filter((id) => tips.has(id));
+    const without = shared.map((id) => `^${id}`);
+    const listing = ["rev-list", "--objects", "--missing=print", "--stdin"];
+    const { stdout: listed } = await local("publish", listing, { input: idLines([parent, ...without]) });
+    const missing = parseMissing(listed);
+    if (missing.length > 0) await fetchBlobs(missing);
+  };
+
   return {
     get requests() {
-      return requests;
+      return store.requests;
     },
 
     async remote() {
@@ -204,9 +309,11 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
       const { tips, head } = parseRemote(stdout);
       const some = tips.values().next().value;
       const format =
-        some === undefined ? (objectFormat ?? (await formatOfEmpty())) : some.length === 64 ? "sha256" : "sha1";
+        some === undefined ? (store.objectFormat ?? (await formatOfEmpty())) : some.length === 64 ? "sha256" : "sha1";
       await prepare(format);
       told = tips;
+      tipsThere = new Set(tips.values());
+      branches = [...tips.keys()];
       return { objectFormat: format, tips, head };
     },
 
@@ -275,19 +382,7 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
       prepared();
       const wanted = [...new Set(ids)];
       const missing = blobless ? wanted.filter((id) => !present.has(id)) : [];
-      if (missing.length > 0) {
-        // What git itself does for one missing blob, for all of them in one request.
-        const commands = [
-          "-c",
-          "fetch.negotiationAlgorithm=noop",
-          "fetch",
-          REMOTE,
-          "--no-tags",
-          "--no-write-fetch-head",
-        ];
-        const rest = ["--recurse-submodules=no", "--filter=blob:none", "--stdin"];
-        await remotely("base", [...commands, ...rest], { input: idLines(missing) });
-      }
+      if (missing.length > 0) await fetchBlobs(missing);
       if (wanted.length === 0) return new Map();
       const { stdout } = await local("base", ["cat-file", "--batch"], { input: idLines(wanted) });
       for (const id of wanted) present.add(id);
@@ -331,7 +426,7 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
       const commit = commitStream({ ref, parent, author, date, message, deletes: gone, writes: files });
       const { stdout } = await importing([...last, ...commit]);
       const id = stdout.toString().trim();
-      if (sign === null) return id;
+      if (sign == null) return id;
       // fast-import cannot sign; what it made stays behind in the temporary repository.
       const unsigned = (await local("publish", ["cat-file", "commit", id])).stdout;
       const signed = withSignature(unsigned, await sign(unsigned), prepared());
@@ -343,14 +438,11 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
 
     async push({ branch, commit, expected }) {
       prepared();
+      await source?.complete(commit, tipsThere);
       const target = `refs/heads/${branch}`;
-      await remotely("publish", [
-        "push",
-        "--porcelain",
-        `--force-with-lease=${target}:${expected ?? ""}`,
-        REMOTE,
-        `${commit}:${target}`,
-      ]);
+      const lease = `--force-with-lease=${target}:${expected ?? ""}`;
+      const commands = ["push", "--porcelain", lease, REMOTE, `${commit}:${target}`];
+      await remotely("publish", commands, { pushed: pushedTo(branch) });
       fetched.set(branch, commit);
     },
 
@@ -358,12 +450,31 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
       prepared();
       const target = `refs/heads/${branch}`;
       const lease = `--force-with-lease=${target}:${expected}`;
-      await remotely("publish", ["push", "--porcelain", lease, REMOTE, `:${target}`]);
+      await remotely("publish", ["push", "--porcelain", lease, REMOTE, `:${target}`], { pushed: pushedTo(branch) });
     },
 
     async fetchCommit(id) {
       prepared();
       await remotely("base", ["fetch", "--depth=1", "--no-tags", "--no-write-fetch-head", REMOTE, id]);
+    },
+
+    async hasInHistory(branch, commits) {
+      // In a place of its own: a later fetch would take commits without their trees for whole ones.
+      const place = joinPath(folder.path, `history-${randomUUID()}`);
+      const there = createRunner({ directory: home, environment: { ...environment, GIT_DIR: place }, signal });
+      const format = prepared();
+      const init = ["init", "--bare", `--object-format=${format}`, "--template=", "--initial-branch=main"];
+      await local("base", init, {}, there);
+      for (const depth of DEPTHS) {
+        const fetching = ["fetch", `--depth=${depth}`, "--filter=tree:0", "--no-tags", "--no-write-fetch-head", REMOTE];
+        await remotely("base", [...fetching, `+refs/heads/${branch}:refs/runtime-agent/base`], {}, there);
+        const { stdout: listed } = await local("base", ["rev-list", "refs/runtime-agent/base"], {}, there);
+        const ids = new Set(listed.toString("latin1").split("\n"));
+        if (commits.some((id) => ids.has(id))) return true;
+        const { stdout: isShallow } = await local("base", ["rev-parse", "--is-shallow-repository"], {}, there);
+        if (isShallow.toString().trim() === "false") break;
+      }
+      return false;
     },
 
     async differing(one, other) {
@@ -379,7 +490,21 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
 
     blobID,
 
+    async elsewhere(remote) {
+      const ownHome = joinPath(folder.path, `home-${randomUUID()}`);
+      try {
+        requireFitting(parseAddress(remote.url), remote.auth);
+        await mkdir(ownHome);
+        await writeCredentials(ownHome, remote.auth);
+        return overRemote(store, remote, { home: ownHome, source: { complete } });
+      } catch (thrown) {
+        throw thrown instanceof Failure ? inSettings(thrown, remote.settings) : thrown;
+      }
+    },
+
     close: async (keep = false) => {
+      if (source !== null) return;
+      const { objectFormat } = store;
       if (keep && place !== null && objectFormat !== null && !signal.aborted) {
         // Else the next commit would have to descend from these.
         const gone = Buffer.from(made.map((ref) => `delete ${ref}\n`).join(""));
@@ -391,6 +516,12 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
     },
   };
 }
+
+/** What git takes for a depth without end; its own `--unshallow` refuses where nothing is missing. */
+const WHOLE = 2_147_483_647;
+
+/** How far back a history is looked through: the near past is the ordinary case. */
+const DEPTHS = [64, 2_048, WHOLE];
 
 const mayBeDamaged = ({ message, stage, cause }: Failure) =>
   new Failure(message, {

@@ -1,3 +1,9 @@
 /** GitHub Apps: tokens of their installations. */
 
-export { apiOf, createTokenKeeper, repositoryOf, type TokenKeeper } from "./installation-token.js";
+export {
+  apiOf,
+  createTokenKeeper,
+  type InstallationPermissions,
+  repositoryOf,
+  type TokenKeeper,
+} from "./installation-token.js";

@@ -8,6 +8,12 @@ import { Secret } from "../../common/secret.js";
 import { sha256 } from "../../common/sha256.js";
 import type { HTTPFetch } from "../http/index.js";
 
+export interface InstallationPermissions {
+  readonly contents: "read" | "write";
+  /** @default none: requests are not touched */
+  readonly pull_requests?: "write";
+}
+
 export interface InstallationTokenOptions {
   readonly fetch: HTTPFetch;
   /** `https://api.github.com`, or `https://HOST/api/v3` of an Enterprise server. */
@@ -18,8 +24,8 @@ export interface InstallationTokenOptions {
   readonly key: Secret;
   /** Name of the repository without its owner: the token is good for no other. */
   readonly repository: string;
-  /** Whether requests are proposed with it, too. */
-  readonly proposes: boolean;
+  /** What the token is for; it gets no other right. */
+  readonly permissions: InstallationPermissions;
   readonly now: () => Date;
 }
 
@@ -36,9 +42,9 @@ export function createTokenKeeper(): TokenKeeper {
   const kept = new Map<string, InstallationToken>();
   return {
     token: async (options) => {
-      const { api, appID, installationID, repository, proposes, key } = options;
+      const { api, appID, installationID, repository, permissions, key } = options;
       // A new key must not live on the token of the old one.
-      const name = JSON.stringify([api, appID, installationID, repository, proposes, sha256(key.reveal())]);
+      const name = JSON.stringify([api, appID, installationID, repository, permissions, sha256(key.reveal())]);
       const before = kept.get(name);
       if (before !== undefined && before.expiresAt.getTime() - options.now().getTime() > MARGIN) return before.token;
       const fresh = await requestToken(options);
@@ -68,8 +74,7 @@ export function repositoryOf(url: string): string {
 const answerSchema = z.object({ token: z.string().min(1).max(1_000), expires_at: z.iso.datetime({ offset: true }) });
 
 async function requestToken(options: InstallationTokenOptions): Promise<InstallationToken> {
-  const { fetch, api, installationID, repository, proposes } = options;
-  const permissions = { contents: "write", ...(proposes ? { pull_requests: "write" } : {}) };
+  const { fetch, api, installationID, repository, permissions } = options;
   const answer = await fetch(`${api}/app/installations/${encodeURIComponent(installationID)}/access_tokens`, {
     method: "POST",
     headers: {

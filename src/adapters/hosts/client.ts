@@ -14,6 +14,8 @@ export interface HostClientOptions {
   readonly name: string;
   readonly api: string;
   readonly token: Secret;
+  /** The setting that the token comes from, for messages. */
+  readonly setting: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -48,7 +50,16 @@ const READ_ATTEMPTS = 3;
 /** Attempts at a call that the host wants to have later. */
 const LIMITED_ATTEMPTS = 3;
 
-export function createHostClient({ http, name, api, token, headers, clock, signal }: HostClientOptions): HostClient {
+export function createHostClient({
+  http,
+  name,
+  api,
+  token,
+  setting,
+  headers,
+  clock,
+  signal,
+}: HostClientOptions): HostClient {
   const peer = `${name} at ${new URL(api).host}`;
   let writing: Promise<unknown> = Promise.resolve();
   let lastWrite: number | null = null;
@@ -71,7 +82,14 @@ export function createHostClient({ http, name, api, token, headers, clock, signa
       });
     const text = await answer.text();
     if (!answer.ok) {
-      const refusal = { status: answer.status, headers: answer.headers, text, peer, forbidden: token.reveal() };
+      const refusal = {
+        status: answer.status,
+        headers: answer.headers,
+        text,
+        peer,
+        setting,
+        forbidden: token.reveal(),
+      };
       throw refusalFailure({ ...refusal, now: clock.now() });
     }
     return parsed(text, schema, peer);

@@ -10,6 +10,8 @@ export interface Refusal {
   readonly text: string;
   /** `GitHub at api.github.com` */
   readonly peer: string;
+  /** `git.auth.token` */
+  readonly setting: string;
   /** What a message must not repeat, whatever the host says. */
   readonly forbidden: string;
   readonly now: Date;
@@ -40,16 +42,19 @@ export const statusOf = (failure: unknown): number | null => answerOf(failure)?.
 const UNTOLD_WAIT = 60_000;
 
 export function refusalFailure(refusal: Refusal): Failure {
-  const { status, headers, peer, now } = refusal;
+  const { status, headers, peer, setting, now } = refusal;
   const wait = limitedUntil(refusal);
   if (wait !== null) {
-    const seconds = Math.max(1, Math.ceil((wait.getTime() - now.getTime()) / 1000));
-    return new Failure(`${peer} asks the agent to wait ${seconds} s`, {
+    const until = new Date(Math.min(Math.max(wait, now.getTime()), now.getTime() + LONGEST));
+    const seconds = Math.max(1, Math.ceil((until.getTime() - now.getTime()) / 1000));
+    const isCapped = until.getTime() < wait;
+    const told = isCapped ? "longer than an hour; it is asked again after one" : `${seconds} s`;
+    return new Failure(`${peer} asks the agent to wait ${told}`, {
       code: "RateLimited",
       stage: "publish",
       hint: "The next cycle after that goes on; run the agent less often, or give it a token of its own.",
       retryable: true,
-      cause: new HostAnswer(status, wait),
+      cause: new HostAnswer(status, until),
     });
   }
   if (status >= 500) {
@@ -68,7 +73,7 @@ export function refusalFailure(refusal: Refusal): Failure {
     return new Failure(told(`${peer} does not accept the token`), {
       code: "HostAuthentication",
       stage: "publish",
-      hint: "Check git.auth.token: whether it has expired or was revoked.",
+      hint: `Check ${setting}: whether it has expired or was revoked.`,
       cause,
     });
   }
@@ -79,7 +84,7 @@ export function refusalFailure(refusal: Refusal): Failure {
       {
         code: "HostForbidden",
         stage: "publish",
-        hint: "Give the token of git.auth the permissions that the tutorial of this host lists in docs/tutorials/.",
+        hint: `Give the token of ${setting} the permissions that the tutorial of this host lists in docs/tutorials/.`,
         cause,
       },
     );
@@ -88,7 +93,7 @@ export function refusalFailure(refusal: Refusal): Failure {
     return new Failure(`${peer} has no such repository or request, or hides it from the token`, {
       code: "HostForbidden",
       stage: "publish",
-      hint: "Check git.url and pullRequest.api, and that the token of git.auth may read the repository and its pull requests.",
+      hint: `Check git.url and pullRequest.api, and that the token of ${setting} may read the repository and its pull requests.`,
       cause,
     });
   }
@@ -100,19 +105,27 @@ export function refusalFailure(refusal: Refusal): Failure {
   });
 }
 
-/** Of a host that limits: when it may be asked again; null for any other refusal. */
-function limitedUntil({ status, headers, text, now }: Refusal): Date | null {
+/** What a host may ask for, in milliseconds: a wrong header must not stop the agent for years. */
+const LONGEST = 60 * 60 * 1000;
+
+/** From here on a reset is told in milliseconds: in seconds it would be the year 5138. */
+const IN_MILLISECONDS = 1e11;
+
+/** Of a host that limits: when it may be asked again, as it said it, in milliseconds; null for any other refusal. */
+function limitedUntil({ status, headers, text, now }: Refusal): number | null {
   const isSpent = headers.get("x-ratelimit-remaining") === "0" || headers.get("ratelimit-remaining") === "0";
   const isLimited =
-    status === 429 || (status === 403 && (isSpent || headers.has("retry-after") || /secondary rate limit/i.test(text)));
+    status === 429 ||
+    (status === 503 && headers.has("retry-after")) ||
+    (status === 403 && (isSpent || headers.has("retry-after") || /secondary rate limit/i.test(text)));
   if (!isLimited) return null;
   const after = headers.get("retry-after");
-  if (after !== null && /^\d+$/.test(after)) return new Date(now.getTime() + Number(after) * 1000);
+  if (after !== null && /^\d+$/.test(after)) return now.getTime() + Number(after) * 1000;
   const date = Date.parse(after ?? "");
-  if (!Number.isNaN(date)) return new Date(date);
+  if (!Number.isNaN(date)) return date;
   const reset = Number(headers.get("x-ratelimit-reset") ?? headers.get("ratelimit-reset") ?? Number.NaN);
-  if (isSpent && Number.isFinite(reset)) return new Date(reset * 1000);
-  return new Date(now.getTime() + UNTOLD_WAIT);
+  if (isSpent && Number.isFinite(reset)) return reset < IN_MILLISECONDS ? reset * 1000 : reset;
+  return now.getTime() + UNTOLD_WAIT;
 }
 
 /** What the host itself names: GitHub in a header, GitLab and Gitea in the body. */
@@ -167,6 +180,16 @@ export const malformed = (peer: string) =>
     stage: "publish",
     hint: "Check that pullRequest.host and pullRequest.api fit the host.",
   });
+
+/** For what of a list a host cannot take; the others are set. */
+export function noSuch(what: string, given: readonly string[], known: readonly string[]): Failure {
+  const unknown = given.filter((each) => !known.includes(each)).map((each) => `"${forTerminal(each, 80)}"`);
+  return new Failure(`${what}: ${unknown.join(", ")}`, {
+    code: "HostRefused",
+    stage: "publish",
+    hint: "Mend pullRequest.labels or pullRequest.reviewers.",
+  });
+}
 
 export const notAllowed = (name: string) =>
   new Failure(`${name} does not merge requests of this repository by itself`, {

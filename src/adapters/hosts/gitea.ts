@@ -14,12 +14,20 @@ const pullSchema = z.object({
   title: z.string(),
   body: z.string().nullable(),
   labels: z.array(z.object({ name: z.string() })).nullish(),
-  head: z.object({ label: z.string(), ref: z.string(), sha: z.string() }),
+  // Without a repository once a fork is gone.
+  head: z.object({
+    label: z.string(),
+    ref: z.string(),
+    sha: z.string(),
+    repo: z.object({ full_name: z.string() }).nullish(),
+  }),
+  base: z.object({ ref: z.string() }),
   mergeable: z.boolean(),
   created_at: z.string(),
 });
 
 const labelsSchema = z.array(z.object({ id: z.int(), name: z.string() }));
+const commentsSchema = z.array(z.object({ body: z.string().nullish() }));
 const anything = z.unknown();
 
 /** How both tell a draft. */
@@ -33,23 +41,36 @@ const BETWEEN_LOOKS = 1_000;
 /** Of a list; the host's own limit. */
 const PAGE = 50;
 
+/** Of labels, and of requests, where none of the first is the agent's. */
+const [MOST_PAGES, PAGES_OF_REQUESTS] = [100, 2];
+
 /** Of a label that the host does not know yet. */
 const COLOR = "#d93f0b";
 
 export interface GiteaOptions {
   readonly kind: "gitea" | "forgejo";
   readonly repository: string;
+  readonly from: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
-export function createGitea(client: HostClient, { kind, repository, clock, signal }: GiteaOptions): GitHost {
+export function createGitea(client: HostClient, { kind, repository, from, clock, signal }: GiteaOptions): GitHost {
   const repo = `/repos/${repository.split("/").map(encodeURIComponent).join("/")}`;
   const patch = (number: number, body: object) =>
     client.call({ method: "PATCH", path: `${repo}/pulls/${number}`, body, schema: anything });
   const post = (path: string, body: object) =>
     client.call({ method: "POST", path: `${repo}${path}`, body, schema: anything });
-  const known = async () => client.call({ path: `${repo}/labels?limit=${PAGE}`, schema: labelsSchema });
+  /** Ids of these labels, as far as the repository has them. A host may be set to shorter pages: an empty one is the end. */
+  const idsOf = async (wanted: readonly string[]) => {
+    const ids = new Map<string, number>();
+    for (let page = 1; page <= MOST_PAGES && !wanted.every((name) => ids.has(name)); page++) {
+      const found = await client.call({ path: `${repo}/labels?limit=${PAGE}&page=${page}`, schema: labelsSchema });
+      if (found.length === 0) break;
+      for (const { id, name } of found) ids.set(name, ids.get(name) ?? id);
+    }
+    return ids;
+  };
   return {
     kind,
     name: kind === "gitea" ? "Gitea" : "Forgejo",
@@ -60,23 +81,30 @@ export function createGitea(client: HostClient, { kind, repository, clock, signa
     },
     find: async (branch, base) => {
       // It has no filter by branch. Those that were touched last are enough: the agent knows the number of its own.
-      const query = new URLSearchParams({ state: "all", base_branch: base, sort: "recentupdate", limit: String(PAGE) });
-      const found = await client.call({ path: `${repo}/pulls?${query}`, schema: z.array(pullSchema) });
-      return found
-        .filter(({ head }) => head.label === branch || head.ref === branch)
-        .map((pull) => ({ ...requestOf(pull), hasConflict: null }))
-        .sort((a, b) => b.number - a.number);
+      const isOurs = ({ head }: z.infer<typeof pullSchema>) =>
+        (head.label === branch || head.ref === branch) &&
+        // A fork, of whoever it is, may have a branch of the same name.
+        (head.repo?.full_name ?? from).toLowerCase() === from.toLowerCase();
+      for (let page = 1; ; page++) {
+        const limits = { limit: String(PAGE), page: String(page) };
+        const query = new URLSearchParams({ state: "all", base_branch: base, sort: "recentupdate", ...limits });
+        const found = await client.call({ path: `${repo}/pulls?${query}`, schema: z.array(pullSchema) });
+        const ours = found.filter(isOurs);
+        if (ours.length === 0 && found.length === PAGE && page < PAGES_OF_REQUESTS) continue;
+        return ours.map((pull) => ({ ...requestOf(pull), hasConflict: null })).sort((a, b) => b.number - a.number);
+      }
     },
-    get: async (number) => {
+    get: async (number, { awaitsConflict = false } = {}) => {
       for (let look = 1; ; look++) {
         const found = await client.find({ path: `${repo}/pulls/${number}`, schema: pullSchema });
         const isUnclear = found?.state === "open" && !found.mergeable && !DRAFT.test(found.title);
-        if (!isUnclear || look >= LOOKS) return found && requestOf(found);
+        if (!isUnclear || !awaitsConflict || look >= LOOKS) return found && requestOf(found);
         await clock.sleep(BETWEEN_LOOKS, signal);
       }
     },
     create: async ({ branch, base, title, body, draft }) => {
-      const given = { head: branch, base, title: draftTitle(title, draft), body };
+      const head = from === repository ? branch : `${from.split("/")[0]}:${branch}`;
+      const given = { head, base, title: draftTitle(title, draft), body };
       return requestOf(await client.call({ method: "POST", path: `${repo}/pulls`, body: given, schema: pullSchema }));
     },
     update: async (number, { title, body, draft }) => {
@@ -88,8 +116,13 @@ export function createGitea(client: HostClient, { kind, repository, clock, signa
     comment: async (number, text) => {
       await post(`/issues/${number}/comments`, { body: text });
     },
+    hasComment: async (number, words) => {
+      // They come all at once.
+      const found = await client.call({ path: `${repo}/issues/${number}/comments`, schema: commentsSchema });
+      return found.some(({ body }) => body?.includes(words) === true);
+    },
     label: async (number, labels) => {
-      const ids = new Map((await known()).map(({ id, name }) => [name, id]));
+      const ids = await idsOf(labels);
       for (const name of labels) {
         if (ids.has(name)) continue;
         const schema = z.object({ id: z.int() });
@@ -104,7 +137,9 @@ export function createGitea(client: HostClient, { kind, repository, clock, signa
       await post(`/issues/${number}/labels`, { labels: labels.flatMap((name) => ids.get(name) ?? []) });
     },
     unlabel: async (number, label) => {
-      const id = (await known()).find(({ name }) => name === label)?.id;
+      // Of a request they come all at once.
+      const set = await client.find({ path: `${repo}/issues/${number}/labels`, schema: labelsSchema });
+      const id = set?.find(({ name }) => name === label)?.id;
       if (id === undefined) return;
       await client.find({ method: "DELETE", path: `${repo}/issues/${number}/labels/${id}`, schema: anything });
     },
@@ -131,8 +166,12 @@ function requestOf(pull: z.infer<typeof pullSchema>): HostRequest {
     number,
     url,
     state: merged ? "merged" : state,
+    // `ref` is no branch any more once that is deleted; `label` stays, with the owner of a fork before it.
+    branch: head.label.replace(/^[^:]*:/, ""),
+    base: pull.base.ref,
     body: body ?? "",
     labels: (labels ?? []).map(({ name }) => name),
+    isDraft: DRAFT.test(title),
     head: head.sha === "" ? null : head.sha,
     // A draft is never mergeable, whether or not there is a conflict.
     hasConflict: DRAFT.test(title) ? null : !mergeable,

@@ -15,18 +15,32 @@ const pullSchema = z.object({
   merged_at: z.string().nullable(),
   body: z.string().nullable(),
   labels: z.array(z.object({ name: z.string() })).default([]),
-  head: z.object({ sha: z.string() }),
+  // Without a repository once a fork is gone.
+  head: z.object({ ref: z.string(), sha: z.string(), repo: z.object({ full_name: z.string() }).nullish() }),
+  base: z.object({ ref: z.string() }),
+  draft: z.boolean().default(false),
   // Not in lists; null while GitHub finds out.
   mergeable: z.boolean().nullish(),
   mergeable_state: z.string().optional(),
   created_at: z.string(),
 });
 
+const commentsSchema = z.array(z.object({ body: z.string().nullish() }));
 const anything = z.unknown();
 
-export function createGitHub(client: HostClient, { api, repository }: { api: string; repository: string }): GitHost {
+/** Of a hundred comments each. */
+const PAGES_OF_COMMENTS = 10;
+
+export interface GitHubOptions {
+  readonly api: string;
+  readonly repository: string;
+  readonly from: string;
+}
+
+export function createGitHub(client: HostClient, { api, repository, from }: GitHubOptions): GitHost {
   const repo = `/repos/${repository.split("/").map(encodeURIComponent).join("/")}`;
-  const [owner = ""] = repository.split("/");
+  const [owner = "", name = ""] = from.split("/");
+  const isFork = from !== repository;
   const patch = (number: number, body: object) =>
     client.call({ method: "PATCH", path: `${repo}/pulls/${number}`, body, schema: pullSchema });
   return {
@@ -46,14 +60,17 @@ export function createGitHub(client: HostClient, { api, repository }: { api: str
         per_page: "20",
       });
       const found = await client.call({ path: `${repo}/pulls?${query}`, schema: z.array(pullSchema) });
-      return found.map(requestOf);
+      // One owner can have several forks.
+      return found.filter(({ head }) => isSame(head.repo?.full_name ?? from, from)).map(requestOf);
     },
     get: async (number) => {
       const found = await client.find({ path: `${repo}/pulls/${number}`, schema: pullSchema });
       return found && requestOf(found);
     },
     create: async ({ branch, base, title, body, draft }) => {
-      const given = { head: branch, base, title, body, draft };
+      // Of two repositories of one owner the name has to be told, too.
+      const head = isFork ? { head: `${owner}:${branch}`, head_repo: name } : { head: branch };
+      const given = { ...head, base, title, body, draft };
       return requestOf(await client.call({ method: "POST", path: `${repo}/pulls`, body: given, schema: pullSchema }));
     },
     update: async (number, { title, body }) => {
@@ -69,6 +86,16 @@ export function createGitHub(client: HostClient, { api, repository }: { api: str
         body: { body: text },
         schema: anything,
       });
+    },
+    hasComment: async (number, words) => {
+      // The oldest come first, and there is no other order.
+      for (let page = 1; page <= PAGES_OF_COMMENTS; page++) {
+        const path = `${repo}/issues/${number}/comments?per_page=100&page=${page}`;
+        const found = await client.call({ path, schema: commentsSchema });
+        if (found.some(({ body }) => body?.includes(words) === true)) return true;
+        if (found.length < 100) return false;
+      }
+      return false;
     },
     label: async (number, labels) => {
       await client.call({
@@ -110,17 +137,22 @@ export function createGitHub(client: HostClient, { api, repository }: { api: str
   };
 }
 
+const isSame = (one: string, other: string) => one.toLowerCase() === other.toLowerCase();
+
 /** GitHub Enterprise Server has it beside `/api/v3`. */
 const graphqlOf = (api: string) => (api.endsWith("/api/v3") ? api.replace(/v3$/, "graphql") : `${api}/graphql`);
 
 function requestOf(pull: z.infer<typeof pullSchema>): HostRequest {
-  const { number, html_url: url, state, merged_at, body, labels, head, mergeable, created_at: openedAt } = pull;
+  const { number, html_url: url, state, merged_at, body, labels, draft, head, mergeable, created_at: openedAt } = pull;
   return {
     number,
     url,
     state: merged_at !== null ? "merged" : state,
+    branch: head.ref,
+    base: pull.base.ref,
     body: body ?? "",
     labels: labels.map(({ name }) => name),
+    isDraft: draft,
     head: head.sha,
     hasConflict: mergeable == null ? null : !mergeable && pull.mergeable_state === "dirty",
     openedAt,

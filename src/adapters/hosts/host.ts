@@ -6,9 +6,15 @@ export interface HostRequest {
   /** Where people read it. */
   readonly url: string;
   readonly state: "open" | "closed" | "merged";
+  /** The branch that it asks to merge, without its repository. */
+  readonly branch: string;
+  /** The branch that it asks to merge into, as it stands: people may change it. */
+  readonly base: string;
   /** As it stands on the host, whoever wrote it last. */
   readonly body: string;
   readonly labels: readonly string[];
+  /** Whether people see it as a draft by now. */
+  readonly isDraft: boolean;
   /** Tip of its branch, or the last one it had; null when the host does not say. */
   readonly head: string | null;
   /** Null where the host has not found out, or was not asked. */
@@ -41,7 +47,7 @@ export interface GitHost {
   /** All that were ever open from `branch` into `base`, as far as the host lists them: the newest first. */
   find(branch: string, base: string): Promise<readonly HostRequest[]>;
   /** Null when there is none with that number. */
-  get(number: number): Promise<HostRequest | null>;
+  get(number: number, options?: GetOptions): Promise<HostRequest | null>;
   create(request: NewRequest): Promise<HostRequest>;
   update(
     number: number,
@@ -49,6 +55,8 @@ export interface GitHost {
   ): Promise<void>;
   close(number: number): Promise<void>;
   comment(number: number, text: string): Promise<void>;
+  /** Whether somebody's comment holds these words. */
+  hasComment(number: number, words: string): Promise<boolean>;
   /** Adds labels, which need not be known to the host. */
   label(number: number, labels: readonly string[]): Promise<void>;
   unlabel(number: number, label: string): Promise<void>;
@@ -60,6 +68,11 @@ export interface GitHost {
   end(): Promise<void>;
 }
 
+export interface GetOptions {
+  /** Look again for a moment where a host cannot tell a conflict from not knowing yet. @default one look */
+  readonly awaitsConflict?: boolean;
+}
+
 export type HostKind = "github" | "gitlab" | "gitea" | "forgejo";
 
 /** A repository on a host. */
@@ -69,4 +82,10 @@ export interface HostPlace {
   readonly api: string;
   /** `owner/name`, on GitLab with as many groups as it has. */
   readonly repository: string;
+}
+
+/** Where requests are opened, and where the agent's branch is. */
+export interface ProposalPlace extends HostPlace {
+  /** A fork of `repository`, or that itself. */
+  readonly from: string;
 }

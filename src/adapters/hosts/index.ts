@@ -7,16 +7,18 @@ import { createHostClient } from "./client.js";
 import { createGitea } from "./gitea.js";
 import { createGitHub, GITHUB_HEADERS } from "./github.js";
 import { createGitLab } from "./gitlab.js";
-import type { GitHost, HostPlace } from "./host.js";
+import type { GitHost, ProposalPlace } from "./host.js";
 
 export { waitUntil } from "./errors.js";
-export type { GitHost, HostKind, HostPlace, HostRequest, NewRequest } from "./host.js";
+export type { GitHost, HostKind, HostPlace, HostRequest, NewRequest, ProposalPlace } from "./host.js";
 export { hostPlace, knownHost } from "./place.js";
 
 export interface HostOptions {
-  readonly place: HostPlace;
+  readonly place: ProposalPlace;
   readonly http: HTTPClient;
   readonly token: Secret;
+  /** The setting that the token comes from, for messages. */
+  readonly setting: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -24,10 +26,10 @@ export interface HostOptions {
 const NAMES = { github: "GitHub", gitlab: "GitLab", gitea: "Gitea", forgejo: "Forgejo" } as const;
 
 /** Nothing is asked before the first method is called. */
-export function openHost({ place, http, token, clock, signal }: HostOptions): GitHost {
+export function openHost({ place, http, token, setting, clock, signal }: HostOptions): GitHost {
   const { kind, api } = place;
   const headers = kind === "github" ? GITHUB_HEADERS : {};
-  const client = createHostClient({ http, name: NAMES[kind], api, token, headers, clock, signal });
+  const client = createHostClient({ http, name: NAMES[kind], api, token, setting, headers, clock, signal });
   if (kind === "github") return createGitHub(client, place);
   if (kind === "gitlab") return createGitLab(client, place);
   return createGitea(client, { ...place, kind, clock, signal });

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { SendCall } from "./calls.js";
 import { type CustomKind, createCustomObjects } from "./custom-objects.js";
 import { ClusterFailure } from "./errors.js";
+import { itemsOf } from "./items.js";
 import type { Place } from "./objects.js";
 
 /** A SealedSecret, as far as its controller says what became of it. */
@@ -38,26 +39,16 @@ const SEALED_SECRET: CustomKind = {
 
 const named = z.object({ name: z.string(), annotations: z.record(z.string(), z.string()).optional() });
 
-/** An empty list of metadata comes as null. */
-const itemsOf = <T extends z.ZodType>(item: T) =>
-  z.object({
-    items: z
-      .array(item)
-      .nullable()
-      .transform((items) => items ?? []),
-  });
-
-const applicationsSchema = itemsOf(z.object({ metadata: named }));
+const applicationsSchema = z.object({ items: itemsOf(z.object({ metadata: named })) });
 
 const conditionSchema = z.object({ type: z.string(), status: z.string(), message: z.string().optional() });
-const sealedSecretsSchema = itemsOf(
-  z.object({
-    metadata: named.extend({ generation: z.number().optional() }),
-    status: z
-      .object({ conditions: z.array(conditionSchema).optional(), observedGeneration: z.number().optional() })
-      .optional(),
-  }),
-);
+const sealedSecret = z.object({
+  metadata: named.extend({ generation: z.number().optional() }),
+  status: z
+    .object({ conditions: z.array(conditionSchema).optional(), observedGeneration: z.number().optional() })
+    .optional(),
+});
+const sealedSecretsSchema = z.object({ items: itemsOf(sealedSecret) });
 
 export function createAppliedObjects(send: SendCall): AppliedObjects {
   const custom = createCustomObjects(send);
@@ -86,7 +77,7 @@ export function createAppliedObjects(send: SendCall): AppliedObjects {
   };
 }
 
-type SealedSecretItem = z.infer<typeof sealedSecretsSchema>["items"][number];
+type SealedSecretItem = z.infer<typeof sealedSecret>;
 
 /** What is said of an earlier version of it says nothing of this one. */
 function stateOf({ generation }: SealedSecretItem["metadata"], status: SealedSecretItem["status"]): SealedSecretState {

@@ -1,9 +1,14 @@
 /** Secrets of the cluster that are the agent's own: applied whole, and removed by name. */
 
+import { z } from "zod";
 import type { Secret } from "../../common/secret.js";
 import type { SendCall } from "./calls.js";
-import { ClusterFailure } from "./errors.js";
+import { isConflict, unlessGone } from "./errors.js";
+import { handedOn, managedBy } from "./managed-fields.js";
 import type { Place } from "./objects.js";
+import { type RawRequest, sendRaw, statusError } from "./raw.js";
+import { refusalOf } from "./refusal.js";
+import { credentialCall } from "./secret-handover.js";
 
 export interface AppliedSecret extends Place {
   /** All of it but its data. */
@@ -12,57 +17,120 @@ export interface AppliedSecret extends Place {
   readonly data: ReadonlyMap<string, Secret>;
 }
 
+/** Labels and annotations, by name. */
+export interface Marks {
+  readonly labels: readonly string[];
+  readonly annotations: readonly string[];
+}
+
 export interface AppliedSecrets {
   /**
-   * Server-side apply as `runtime-agent`: what stands there afterwards is this, and what others added beside it. Applied
-   * again without a change it is no change.
+   * Server-side apply as `runtime-agent`: what stands there afterwards is this with these keys alone, and what others
+   * added beside its data: a key that somebody else wrote may hold a credential that was taken away. Applied again without
+   * a change it is no change. Gives why the API server refuses it for what it is, in its own words, which are foreign
+   * text; null when it took it.
    */
-  apply(secret: AppliedSecret): Promise<void>;
-  /** One that is not there is fine. */
-  remove(place: Place): Promise<void>;
-  /** Takes these annotations from it; one that is not there is fine. */
-  removeAnnotations(place: Place, names: readonly string[]): Promise<void>;
+  apply(secret: AppliedSecret): Promise<string | null>;
+  /** The one with that uid and no later one of its name. One that is not there is fine. */
+  remove(place: Place & { readonly uid: string }): Promise<void>;
+  /**
+   * Takes these from it, and gives its fields to who applies it from now on, whose own apply takes away then what it no
+   * longer has; to nobody where that is not known. One that is not there is fine.
+   */
+  release(place: Place, marks: Marks, heir: string | null): Promise<void>;
 }
 
 /** Who the fields belong to. */
 const MANAGER = "runtime-agent";
 
+const MERGE = "application/merge-patch+json";
+
+const stored = z.object({
+  metadata: z.object({ name: z.string(), uid: z.string().optional() }),
+  data: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** Of the API server alone: nothing in it is a value. */
+const owned = z.object({
+  metadata: z.object({
+    uid: z.string(),
+    resourceVersion: z.string(),
+    managedFields: z.array(managedBy).default([]),
+  }),
+});
+
 export function createAppliedSecrets(send: SendCall): AppliedSecrets {
-  const call = (verb: string, { namespace, name }: Place) => ({
-    verb,
-    resource: "secrets",
-    object: `Secret ${namespace}/${name}`,
-  });
-  const unlessGone = (thrown: unknown) => {
-    if (!(thrown instanceof ClusterFailure) || thrown.status !== 404) throw thrown;
-  };
+  const pathOf = ({ namespace, name }: Place) =>
+    `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${encodeURIComponent(name)}`;
+  /** Of a refusal for what it is, the words alone. */
+  const patch = async (place: Place, request: Pick<RawRequest, "query" | "contentType">, body: () => object) =>
+    send(credentialCall("patch", place), async (configuration) => {
+      // JSON is YAML. Made here, so that no value outlives the request.
+      const sent = { method: "PATCH", path: pathOf(place), ...request, body: JSON.stringify(body()) } as const;
+      const answer = await sendRaw(configuration, sent);
+      if (answer.status >= 300) return { metadata: {}, refusal: await refusalOf(answer), stored: null };
+      const { data } = stored.safeParse(answer.body);
+      // A page for people has stored nothing.
+      if (data?.metadata.name !== place.name) throw new SyntaxError("no object of the API");
+      const { uid } = data.metadata;
+      return { metadata: {}, refusal: null, stored: { uid, keys: Object.keys(data.data ?? {}) } };
+    });
+  const merge = (place: Place, metadata: object) =>
+    send(credentialCall("patch", place), async (configuration) => {
+      const body = JSON.stringify({ metadata });
+      const request = { method: "PATCH", path: pathOf(place), contentType: MERGE, body } as const;
+      const answer = await sendRaw(configuration, request);
+      if (answer.status >= 300) throw await statusError(answer.status);
+      const { data } = owned.safeParse(answer.body);
+      if (data === undefined) throw new SyntaxError("no object of the API");
+      return data;
+    });
   return {
     apply: async (secret) => {
-      const { namespace, name, object, data } = secret;
-      await send(call("patch", secret), async (configuration) => {
-        const { CoreV1Api, PatchStrategy, setHeaderOptions } = await import("@kubernetes/client-node");
-        const revealed = Object.fromEntries([...data].map(([key, value]) => [key, value.reveal()]));
-        return new CoreV1Api(configuration).patchNamespacedSecret(
-          { namespace, name, body: { ...object, data: revealed }, fieldManager: MANAGER, force: true },
-          setHeaderOptions("Content-Type", PatchStrategy.ServerSideApply),
-        );
-      });
+      const { object, data } = secret;
+      const query = { fieldManager: MANAGER, force: "true" };
+      const applied = await patch(secret, { query, contentType: "application/apply-patch+yaml" }, () => ({
+        ...object,
+        data: revealed(data),
+      }));
+      const foreign = applied.stored?.keys.filter((key) => !data.has(key)) ?? [];
+      if (foreign.length === 0) return applied.refusal;
+      const removed = Object.fromEntries(foreign.map((key) => [key, null]));
+      const metadata = { uid: applied.stored?.uid };
+      const left = await patch(secret, { query: { fieldManager: MANAGER }, contentType: MERGE }, () => ({
+        metadata,
+        data: removed,
+      }));
+      return left.refusal;
     },
-    remove: async (place) => {
-      await send(call("delete", place), async (configuration) => {
+    remove: async ({ uid, ...place }) => {
+      await send(credentialCall("delete", place), async (configuration) => {
         const { CoreV1Api } = await import("@kubernetes/client-node");
-        return new CoreV1Api(configuration).deleteNamespacedSecret(place);
+        return new CoreV1Api(configuration).deleteNamespacedSecret({ ...place, body: { preconditions: { uid } } });
       }).catch(unlessGone);
     },
-    removeAnnotations: async (place, names) => {
-      await send(call("patch", place), async (configuration) => {
-        const { CoreV1Api, PatchStrategy, setHeaderOptions } = await import("@kubernetes/client-node");
-        const annotations = Object.fromEntries(names.map((name) => [name, null]));
-        return new CoreV1Api(configuration).patchNamespacedSecret(
-          { ...place, body: { metadata: { annotations } } },
-          setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
-        );
-      }).catch(unlessGone);
+    release: async (place, marks, heir) => {
+      const [labels, annotations] = [marks.labels, marks.annotations].map((names) =>
+        Object.fromEntries(names.map((name) => [name, null])),
+      );
+      for (let attempt = 1; ; attempt++) {
+        try {
+          const { metadata } = await merge(place, { labels, annotations });
+          const { uid, resourceVersion, managedFields: held } = metadata;
+          const managedFields = handedOn(held, MANAGER, heir);
+          if (managedFields !== null) await merge(place, { uid, resourceVersion, managedFields });
+          return;
+        } catch (thrown) {
+          // Somebody wrote between the two.
+          if (!isConflict(thrown) || attempt === ATTEMPTS) return unlessGone(thrown);
+        }
+      }
     },
   };
 }
+
+/** Of a release, where others write the same Secret. */
+const ATTEMPTS = 5;
+
+const revealed = (data: ReadonlyMap<string, Secret>) =>
+  Object.fromEntries([...data].map(([key, value]) => [key, value.reveal()]));

@@ -1,5 +1,6 @@
 /** The cluster, opened once for many calls. */
 
+import { createAccessReviews, type MayI } from "./access-reviews.js";
 import { type AppliedObjects, createAppliedObjects } from "./applied-objects.js";
 import { type AppliedSecrets, createAppliedSecrets } from "./applied-secrets.js";
 import { type ClusterOptions, createCalls } from "./calls.js";
@@ -9,19 +10,25 @@ import { createTryApply, type TryApply } from "./dry-run.js";
 import { ClusterFailure } from "./errors.js";
 import { type ClusterEvent, createEvents } from "./events.js";
 import { createGitOps, type GitOps } from "./gitops.js";
+import { createWiring, type FindWiring } from "./gitops-wiring.js";
 import { type ClusterLease, createLeases } from "./leases.js";
 import { createLists, type Lists } from "./lists.js";
 import type { Objects, Place } from "./objects.js";
+import { createSecretHandover, type SecretHandover } from "./secret-handover.js";
 import { type ClusterSecret, createSecrets } from "./secrets.js";
 import { createServices, type ServicePath } from "./services.js";
 
 export interface Cluster extends Lists {
   readonly secrets: Objects<ClusterSecret>;
   readonly appliedSecrets: AppliedSecrets;
+  readonly handover: SecretHandover;
   readonly leases: Objects<ClusterLease>;
   readonly compassConnections: Objects<ClusterCompassConnection>;
   readonly applied: AppliedObjects;
   readonly gitops: GitOps;
+  /** How they are set. */
+  readonly wiring: FindWiring;
+  readonly mayI: MayI;
   /** The CompassConnection of that name, as it stands; null when there is none, or no such kind of object. */
   compassConnection(name: string): Promise<unknown>;
   /** Null when there is no such Deployment. */
@@ -46,10 +53,13 @@ export function openCluster(options: ClusterOptions): Cluster {
   return {
     secrets: createSecrets(send),
     appliedSecrets: createAppliedSecrets(send),
+    handover: createSecretHandover(send),
     leases: createLeases(send),
     compassConnections: createCompassConnections(send),
     applied: createAppliedObjects(send),
     gitops: createGitOps(send),
+    wiring: createWiring(send),
+    mayI: createAccessReviews(send),
     deployment: createDeployments(send),
     tryApply: createTryApply(send),
     ...createLists(send),

@@ -4,7 +4,8 @@ import { z } from "zod";
 import type { Secret } from "../../common/secret.js";
 import type { SendCall } from "./calls.js";
 import { ClusterFailure } from "./errors.js";
-import { type RawAnswer, sendRaw, statusError } from "./raw.js";
+import { sendRaw, statusError } from "./raw.js";
+import { refusalOf } from "./refusal.js";
 
 /** What is to be applied; a Secret's data apart. */
 export interface TriedObject {
@@ -105,27 +106,6 @@ async function findResource(send: SendCall, apiVersion: string, kind: string): P
   });
   const resource = resources.find((each) => each.kind === kind && !each.name.includes("/"));
   return resource === undefined ? null : { plural: resource.name, isNamespaced: resource.namespaced };
-}
-
-/** Codes by which admission and validation refuse an object; 409 where it cannot become what it is to be. */
-const REFUSED: ReadonlySet<number> = new Set([400, 403, 409, 413, 422]);
-
-/** What a webhook or policy says, whatever code it gives. */
-const DENIED = /^admission webhook ".*" denied the request|ValidatingAdmissionPolicy '.*' .*denied request/s;
-
-/** A missing right, which tells nothing of the object. */
-const NO_RIGHT = /^\S+ "[^"]*" is forbidden: User "/;
-
-const statusBody = z.object({ kind: z.literal("Status"), message: z.string() });
-
-/** The words of a refusal. Throws what the client would for everything that is none. */
-async function refusalOf({ status, body }: RawAnswer): Promise<string> {
-  const { data } = statusBody.safeParse(body);
-  const words = data?.message ?? "";
-  if (DENIED.test(words)) return words;
-  const isRight = status === 403 && NO_RIGHT.test(words);
-  if (!REFUSED.has(status) || data === undefined || isRight) throw await statusError(status);
-  return words;
 }
 
 /** True where the account may not do what it was asked for; nothing is known of the object then. */

@@ -10,6 +10,8 @@ export interface Call {
   readonly resource: string;
   /** As messages name it: `Secret kyma-system/runtime-agent-state`. */
   readonly object: string;
+  /** What to apply where the right is missing. @default deploy/rbac.yaml */
+  readonly mend?: string;
 }
 
 interface ClusterFailureOptions extends FailureOptions {
@@ -35,6 +37,11 @@ export class ClusterFailure extends Failure {
 export const isConflict = (thrown: unknown): thrown is ClusterFailure =>
   thrown instanceof ClusterFailure && thrown.code === "ClusterConflict";
 
+/** For a write to what may be gone: rejects with anything but that it is. */
+export function unlessGone(thrown: unknown): void {
+  if (!(thrown instanceof ClusterFailure) || thrown.status !== 404) throw thrown;
+}
+
 interface Circumstances extends Call {
   readonly host: string;
   /** Of this attempt, in milliseconds. */
@@ -50,7 +57,7 @@ export function translateError(thrown: unknown, circumstances: Circumstances): C
   if (thrown instanceof ClusterFailure) return thrown;
   const { stage, verb, object, host, timeout, timedOut, stopped } = circumstances;
   const status = statusOf(thrown);
-  if (status !== null) return translateStatus(status, circumstances);
+  if (status !== null) return refusedByPolicy(thrown, status, circumstances) ?? translateStatus(status, circumstances);
   // Without the cause: it may hold what was sent.
   const fail = (message: string, options: Omit<FailureOptions, "stage">) =>
     new ClusterFailure(`the agent cannot ${verb} ${object}: ${message}`, { ...options, stage, status: null });
@@ -88,8 +95,47 @@ export function translateError(thrown: unknown, circumstances: Circumstances): C
   });
 }
 
+/** Admission's own sentences, of which nothing but the name of who refuses is taken. */
+const REFUSERS: readonly (readonly [kind: string, sentence: RegExp])[] = [
+  ["ValidatingAdmissionPolicy", /ValidatingAdmissionPolicy '([a-z0-9.-]{1,253})'/],
+  ["admission webhook", /^admission webhook "([a-z0-9.-]{1,253})" denied the request/],
+];
+
+/** Null for what admission does not say: a missing right is mended elsewhere than a policy. */
+function refusedByPolicy(
+  thrown: unknown,
+  status: number,
+  { stage, verb, object }: Circumstances,
+): ClusterFailure | null {
+  if (status < 400 || status >= 500) return null;
+  const words = wordsOf(thrown);
+  for (const [kind, sentence] of REFUSERS) {
+    const [, name] = sentence.exec(words) ?? [];
+    if (name === undefined) continue;
+    return new ClusterFailure(`the agent cannot ${verb} ${object}: the ${kind} ${name} refuses it (HTTP ${status})`, {
+      code: "ClusterRefused",
+      stage,
+      status,
+      hint: `Let the ${kind} ${name} pass what the agent's account stores there. A dry run may not show it: it may let those through.`,
+    });
+  }
+  return null;
+}
+
+/** Of a Status in the answer; empty for anything else. */
+function wordsOf(thrown: unknown): string {
+  const body = thrown instanceof Error && "body" in thrown ? thrown.body : null;
+  try {
+    const status: unknown = typeof body === "string" ? JSON.parse(body) : body;
+    const message = typeof status === "object" && status !== null && "message" in status ? status.message : null;
+    return typeof message === "string" ? message : "";
+  } catch {
+    return "";
+  }
+}
+
 function translateStatus(status: number, circumstances: Circumstances): ClusterFailure {
-  const { stage, verb, resource, object, hasTokenFile, isAnswerLost } = circumstances;
+  const { stage, verb, resource, object, hasTokenFile, isAnswerLost, mend } = circumstances;
   const fail = (message: string, options: Omit<ClusterFailureOptions, "stage" | "status">) =>
     new ClusterFailure(message, { ...options, stage, status });
   const cannot = `the agent cannot ${verb} ${object}`;
@@ -105,11 +151,12 @@ function translateStatus(status: number, circumstances: Circumstances): ClusterF
       return fail(`the agent may not ${verb} ${object}`, {
         code: "ClusterForbidden",
         hint:
-          verb === "create"
+          mend ??
+          (verb === "create"
             ? `Apply deploy/rbac.yaml, which makes what can be made before, or give its account the verb create on ${resource} there: it cannot be limited to one name.`
             : verb === "list"
               ? `Give its account the verb list on ${resource}, as the files deploy/rbac*.yaml do.`
-              : `Give its account the verb ${verb} on ${resource} for exactly this object, as deploy/rbac.yaml does.`,
+              : `Give its account the verb ${verb} on ${resource} for exactly this object, as deploy/rbac.yaml does.`),
       });
     case 409:
     case 410:
@@ -142,7 +189,7 @@ function translateStatus(status: number, circumstances: Circumstances): ClusterF
 const REFUSALS: Readonly<Record<number, string>> = {
   404: "Check that the namespace exists, and that the cluster knows this kind of object.",
   413: "It is too large for a Secret, which holds at most 1 MiB.",
-  422: "It is immutable, or larger than the 1 MiB that a Secret holds.",
+  422: "Validation or a policy does not take it as it is: it may be immutable, or larger than the 1 MiB that a Secret holds; the API server's audit log has its words.",
 };
 
 /** Of an exception of the client; a DOMException has a number, too, and no headers. */

@@ -4,7 +4,7 @@ import type { CoreV1Event } from "@kubernetes/client-node";
 import { sha256 } from "../../common/sha256.js";
 import type { SendCall } from "./calls.js";
 import type { Cluster } from "./cluster.js";
-import { ClusterFailure, isConflict } from "./errors.js";
+import { isConflict, unlessGone } from "./errors.js";
 import type { ChangeOptions } from "./objects.js";
 
 export interface ClusterEvent {
@@ -66,10 +66,8 @@ export function createEvents(send: SendCall): Pick<Cluster, "tell" | "rehearseTe
     const event = { type: "Normal", reason: "Rehearsed", message: "Not stored", at: new Date(), about } as const;
     const name = `${about.name}.rehearsal`;
     await create(name, compose(name, event), { dryRun: "All" });
-    await patch(name, {}).catch((thrown: unknown) => {
-      // There is none, and it may be patched.
-      if (!(thrown instanceof ClusterFailure) || thrown.status !== 404) throw thrown;
-    });
+    // There is none, and it may be patched.
+    await patch(name, {}).catch(unlessGone);
   };
 
   const tell: Cluster["tell"] = async (event) => {
@@ -83,7 +81,7 @@ export function createEvents(send: SendCall): Pick<Cluster, "tell" | "rehearseTe
     } catch (thrown) {
       // Counted by another at the same time: that is enough.
       if (isConflict(thrown)) return;
-      if (!(thrown instanceof ClusterFailure) || thrown.status !== 404) throw thrown;
+      unlessGone(thrown);
       await create(name, compose(name, event)).catch((made: unknown) => {
         if (!isConflict(made)) throw made;
       });

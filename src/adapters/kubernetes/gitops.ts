@@ -24,23 +24,30 @@ export interface GitOps {
   flux(place: Place): Promise<readonly GitOpsState[]>;
   /** Empty when there is no such Application. */
   argocd(place: Place): Promise<readonly GitOpsState[]>;
-  /** Asks them to look at Git now. Rejects where there is no such object, and where that may not be asked. */
-  refresh(kind: "flux" | "argocd", place: Place, at: Date): Promise<void>;
+  /**
+   * Asks them to look at Git now; with `isNew` there is something there that they have not seen. Rejects where there is no such
+   * object, and where that may not be asked.
+   */
+  refresh(
+    kind: "flux" | "argocd",
+    place: Place,
+    options: { readonly at: Date; readonly isNew: boolean },
+  ): Promise<void>;
 }
 
-const KUSTOMIZATION: CustomKind = {
+export const KUSTOMIZATION: CustomKind = {
   group: "kustomize.toolkit.fluxcd.io",
   version: "v1",
   plural: "kustomizations",
   title: "Kustomization",
 };
-const REPOSITORY: CustomKind = {
+export const REPOSITORY: CustomKind = {
   group: "source.toolkit.fluxcd.io",
   version: "v1",
   plural: "gitrepositories",
   title: "GitRepository",
 };
-const ARGO_APPLICATION: CustomKind = {
+export const ARGO_APPLICATION: CustomKind = {
   group: "argoproj.io",
   version: "v1alpha1",
   plural: "applications",
@@ -103,16 +110,19 @@ export function createGitOps(send: SendCall): GitOps {
       const found = await custom.get(ARGO_APPLICATION, place, argoSchema);
       return found === null ? [] : [{ kind: ARGO_APPLICATION.title, ...named(place), ...argoState(found.status) }];
     },
-    refresh: async (kind, place, at) => {
+    refresh: async (kind, place, { at, isNew }) => {
       if (kind === "argocd") {
         await custom.annotate(ARGO_APPLICATION, place, { [REFRESH.argocd]: "normal" });
         return;
       }
       const annotations = { [REFRESH.flux]: at.toISOString() };
-      const source = repositoryOf((await kustomization(place))?.spec.sourceRef, place);
-      // The source is what takes a minute to look; the Kustomization follows it by itself, and sooner when it failed before.
+      const found = await kustomization(place);
+      const source = repositoryOf(found?.spec.sourceRef, place);
+      // The source is what takes a minute to look.
       if (source !== null) await custom.annotate(REPOSITORY, source, annotations);
-      await custom.annotate(KUSTOMIZATION, place, annotations);
+      // A Kustomization that is well follows its source by itself. Asked, too, it would first apply once more what it has.
+      const follows = isNew && source !== null && found !== null && fluxState(found).isReady === true;
+      if (!follows) await custom.annotate(KUSTOMIZATION, place, annotations);
     },
   };
 }
@@ -120,7 +130,10 @@ export function createGitOps(send: SendCall): GitOps {
 const named = ({ namespace, name }: Place): Place => ({ namespace, name });
 
 /** Null where it reads something else than a GitRepository. */
-function repositoryOf(source: z.infer<typeof sourceRef> | undefined, { namespace }: Place): Place | null {
+export function repositoryOf(
+  source: { readonly kind: string; readonly name: string; readonly namespace?: string | undefined } | undefined,
+  { namespace }: Place,
+): Place | null {
   if (source?.kind !== REPOSITORY.title || source.name === "") return null;
   return { namespace: source.namespace ?? namespace, name: source.name };
 }

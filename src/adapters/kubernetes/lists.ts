@@ -4,6 +4,7 @@ import { z } from "zod";
 import { Secret } from "../../common/secret.js";
 import type { SendCall } from "./calls.js";
 import { ClusterFailure, isConflict } from "./errors.js";
+import { itemsOf } from "./items.js";
 import { sendRaw, statusError } from "./raw.js";
 
 /** An Application; its spec is foreign, and checked where it is read. */
@@ -28,11 +29,21 @@ export interface ListedSecret {
   readonly data: ReadonlyMap<string, Secret>;
 }
 
+/** A Secret without its values: they are not asked for. */
+export interface MarkedSecret {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 export interface Lists {
   /** None where the cluster does not know the kind. */
   applications(): Promise<ListedApplication[]>;
   /** Those with all of these labels, whatever they say. */
   labelledSecrets(namespace: string, labels: readonly string[]): Promise<ListedSecret[]>;
+  /** Those of which this label says this. */
+  markedSecrets(namespace: string, label: string, value: string): Promise<MarkedSecret[]>;
 }
 
 /** Objects of one page. */
@@ -55,8 +66,12 @@ const metadata = z.object({
 const application = z.object({ metadata, spec: z.record(z.string(), z.unknown()).default({}) });
 const secret = z.object({ metadata, type: z.string().default("Opaque"), data: texts });
 
+const marked = z.object({ metadata });
+
+const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
 const pageOf = <T>(item: z.ZodType<T>) =>
-  z.object({ metadata: z.object({ continue: z.string().default("") }), items: z.array(item) });
+  z.object({ metadata: z.object({ continue: z.string().default("") }), items: itemsOf(item) });
 
 export function createLists(send: SendCall): Lists {
   return {
@@ -82,6 +97,13 @@ export function createLists(send: SendCall): Lists {
         return { ...named, owners, type, data: new Map(values) };
       });
     },
+    markedSecrets: async (namespace, label, value) => {
+      const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`;
+      const call = { verb: "list", resource: "secrets", object: `Secrets of ${namespace}` };
+      const query = { labelSelector: `${label}=${value}` };
+      const found = await listAll(send, call, marked, path, query, METADATA_ONLY);
+      return found.map(({ metadata: { name, uid, annotations } }) => ({ name, namespace, uid, annotations }));
+    },
   };
 }
 
@@ -89,17 +111,31 @@ type Call = Parameters<SendCall>[0];
 
 type Query = Readonly<Record<string, string>>;
 
-async function listAll<T>(send: SendCall, call: Call, item: z.ZodType<T>, path: string, query: Query): Promise<T[]> {
+async function listAll<T>(
+  send: SendCall,
+  call: Call,
+  item: z.ZodType<T>,
+  path: string,
+  query: Query,
+  accept?: string,
+): Promise<T[]> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await pagesOf(send, call, item, path, query);
+      return await pagesOf(send, call, item, path, query, accept);
     } catch (thrown) {
       if (!isConflict(thrown) || attempt >= ATTEMPTS) throw thrown;
     }
   }
 }
 
-async function pagesOf<T>(send: SendCall, call: Call, item: z.ZodType<T>, path: string, query: Query): Promise<T[]> {
+async function pagesOf<T>(
+  send: SendCall,
+  call: Call,
+  item: z.ZodType<T>,
+  path: string,
+  query: Query,
+  accept: string | undefined,
+): Promise<T[]> {
   const page = pageOf(item);
   const items: T[] = [];
   let next = "";
@@ -110,6 +146,7 @@ async function pagesOf<T>(send: SendCall, call: Call, item: z.ZodType<T>, path: 
         method: "GET",
         path,
         query: { ...where, limit: String(PAGE) },
+        ...(accept === undefined ? {} : { accept }),
       });
       if (status >= 300) throw await statusError(status);
       const { data } = page.safeParse(body);

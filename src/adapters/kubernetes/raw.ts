@@ -3,11 +3,13 @@
 import type { Configuration } from "@kubernetes/client-node";
 
 export interface RawRequest {
-  readonly method: "GET" | "PATCH";
+  readonly method: "GET" | "PATCH" | "POST";
   /** From the server's root on, each part encoded. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly contentType?: string;
+  /** @default JSON, whole */
+  readonly accept?: string;
   readonly body?: string;
 }
 
@@ -20,9 +22,9 @@ export interface RawAnswer {
 /** Whatever its status. Rejects with what the client throws where there is no answer. */
 export async function sendRaw(configuration: Configuration, request: RawRequest): Promise<RawAnswer> {
   const { HttpMethod } = await import("@kubernetes/client-node");
-  const { method, path, query = {}, contentType, body } = request;
+  const { method, path, query = {}, contentType, accept = "application/json", body } = request;
   let context = configuration.baseServer.makeRequestContext(path, HttpMethod[method]);
-  context.setHeaderParam("Accept", "application/json");
+  context.setHeaderParam("Accept", accept);
   for (const [name, value] of Object.entries(query)) context.setQueryParam(name, value);
   if (contentType !== undefined) context.setHeaderParam("Content-Type", contentType);
   if (body !== undefined) context.setBody(body);

@@ -2,6 +2,7 @@
 
 import { Failure, type FailureOptions, type Stage } from "../../common/failure.js";
 import { Secret } from "../../common/secret.js";
+import { SecretMissing } from "../../common/secret-missing.js";
 import type { Environment } from "./access.js";
 import { openCluster } from "./cluster.js";
 import { ClusterFailure } from "./errors.js";
@@ -13,13 +14,15 @@ export interface ClusterSecretOptions {
   readonly stage: Stage;
   /** Milliseconds. @default 30_000 */
   readonly timeout?: number;
+  /** @default one that is never aborted */
+  readonly signal?: AbortSignal;
 }
 
 /** The Secret's data, decoded, by key. Rejects with `SecretUnreadable`. */
 export async function readClusterSecret(options: ClusterSecretOptions): Promise<ReadonlyMap<string, Secret>> {
   const { namespace, name, stage } = options;
-  const fail = (message: string, more: Omit<FailureOptions, "stage" | "code">) =>
-    new Failure(`the Secret ${namespace}/${name} ${message}`, { code: "SecretUnreadable", stage, ...more });
+  const fail = (message: string, more: Omit<FailureOptions, "stage" | "code">, Kind = Failure) =>
+    new Kind(`the Secret ${namespace}/${name} ${message}`, { code: "SecretUnreadable", stage, ...more });
   const found = await openCluster(options)
     .secrets.get({ namespace, name })
     .catch((thrown: unknown) => {
@@ -30,7 +33,8 @@ export async function readClusterSecret(options: ClusterSecretOptions): Promise<
       throw fail(`cannot be read (${reason})`, { hint, retryable, cause });
     });
   if (found === null) {
-    throw fail("does not exist", { hint: "Create it, or correct the reference in the configuration." });
+    const hint = "Create it, or correct the reference in the configuration.";
+    throw fail("does not exist", { hint }, SecretMissing);
   }
   return new Map([...found.data].map(([key, value]) => [key, Secret.of(decode(value.reveal()))]));
 }

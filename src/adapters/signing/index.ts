@@ -2,9 +2,10 @@
 
 import { Failure } from "../../common/failure.js";
 import type { Secret } from "../../common/secret.js";
+import { isValidAt, readSigners } from "./allowed-signers.js";
 import { isSignedByOpenPGP, readOpenPGPKey, signOpenPGP } from "./openpgp.js";
 import { publicBlob, readPrivateKey } from "./openssh-key.js";
-import { isSignedBySSH, readSigners, signSSH } from "./ssh.js";
+import { isSignedBySSH, signSSH } from "./ssh.js";
 
 /** Gives the armored signature over a commit. */
 export type Signer = (payload: Buffer) => Promise<string>;
@@ -48,13 +49,23 @@ const impossible = (what: string, command: string) =>
     hint: `Nothing is committed without the signature that was asked for. Give a key as from: ${command}; and check git.signing.format.`,
   });
 
-/** Tells whether bytes are signed by one of the keys in a text: allowed signers, public SSH keys, public OpenPGP keys. */
-export function createSignatureCheck(signers: string): (payload: Buffer, signature: string) => Promise<boolean> {
+/**
+ * Tells whether bytes are signed by one of the keys in a text: allowed signers, public SSH keys, public OpenPGP keys. `at` is
+ * when the signature says to have been made, which has to be within what the line of the key allows.
+ */
+export function createSignatureCheck(
+  signers: string,
+): (payload: Buffer, signature: string, at: Date) => Promise<boolean> {
   const known = readSigners(signers);
-  return async (payload, signature) =>
-    /BEGIN SSH SIGNATURE/.test(signature)
-      ? isSignedBySSH(payload, signature, known)
-      : isSignedByOpenPGP(payload, signature, signers);
+  return async (payload, signature, at) => {
+    if (!/BEGIN SSH SIGNATURE/.test(signature)) return isSignedByOpenPGP(payload, signature, signers);
+    const valid = known.filter((signer) => isValidAt(signer, at));
+    return isSignedBySSH(
+      payload,
+      signature,
+      valid.map(({ blob }) => blob),
+    );
+  };
 }
 
 /** True when the text names somebody. */

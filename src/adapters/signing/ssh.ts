@@ -64,17 +64,3 @@ function isRight(data: Buffer, blob: Buffer, name: string, signature: Buffer): b
   if (r === undefined || s === undefined) return false;
   return verify(curve.hash, data, { key, dsaEncoding: "ieee-p1363" }, Buffer.concat([r, s]));
 }
-
-const KEY = /(?:^|\s)((?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)))\s+([A-Za-z0-9+/]+={0,2})(?:\s|$)/;
-
-/** Keys of an allowed-signers file, or of public key files one after another. Lines of authorities are left out. */
-export function readSigners(text: string): Buffer[] {
-  return text.split("\n").flatMap((line) => {
-    const [, type = "", encoded = ""] = KEY.exec(line) ?? [];
-    const before = line.slice(0, line.indexOf(type));
-    const other = /namespaces="([^"]*)"/.exec(before)?.[1];
-    const isOther = other !== undefined && !other.split(",").includes(NAMESPACE);
-    if (type === "" || line.trimStart().startsWith("#") || /\bcert-authority\b/.test(before) || isOther) return [];
-    return [Buffer.from(encoded, "base64")];
-  });
-}

@@ -15,6 +15,9 @@ const classify = (stderr: string, stdout = "") => {
   return `${code}${retryable ? ", retryable" : ""}`;
 };
 
+const CUT =
+  "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\nand the repository exists.";
+
 // Words seen from git and from the hosts.
 describe("git's words", () => {
   it.each([
@@ -66,6 +69,19 @@ describe("git's words", () => {
     ["error: cannot run ssh: No such file or directory\nfatal: unable to fork", "GitFailed"],
     ["error: RPC failed; HTTP 413 curl 22 The requested URL returned error: 413", "RepositoryRefused"],
     ["fatal: unable to access 'x': The requested URL returned error: 400", "RepositoryRefused"],
+    ["error: RPC failed; HTTP 408 curl 22 The requested URL returned error: 408", "TimedOut, retryable"],
+    [`${CUT}`, "ServerError, retryable"],
+    [`ERROR: Our servers are overloaded, please try again later.\n${CUT}`, "ServerError, retryable"],
+    [
+      `remote: \nremote: ERROR: The project you were looking for could not be found or you don't have permission to view it.\nremote: \n${CUT}`,
+      "RepositoryNotFound",
+    ],
+    [`ERROR: This repository was archived so it is read-only.\n${CUT}`, "RepositoryRefused"],
+    [
+      "fatal: remote error: The repository is temporarily unavailable, please try again later",
+      "ServerError, retryable",
+    ],
+    ["fatal: remote error: upload-pack: not our ref 1234", "RepositoryRefused"],
     ["", "GitFailed"],
   ])("%j are %s", (stderr, expected) => {
     expect(classify(stderr)).toBe(expected);
@@ -83,11 +99,105 @@ describe("git's words", () => {
     ["[remote rejected] (protected branch hook declined)", "RepositoryRefused"],
     ["[remote rejected] (GH006: Protected branch update failed)", "RepositoryRefused"],
     ["[remote rejected] (Internal Server Error)", "ServerError, retryable"],
+    ["[remote failure] (remote failed to report status)", "ServerError, retryable"],
     ["[remote rejected] (branch is currently checked out)", "RepositoryRefused"],
   ])("on a push, %j is %s", (status, expected) => {
     const stdout = `To https://host/fleet.git\n!\t1234:refs/heads/main\t${status}\nDone\n`;
 
     expect(classify("error: failed to push some refs to 'https://host/fleet.git'", stdout)).toBe(expected);
+  });
+
+  it.each([
+    ["GitLab: Internal API error (504).", "ServerError, retryable"],
+    ["GitLab: Internal API unreachable", "ServerError, retryable"],
+    ["The service is temporarily unavailable.", "ServerError, retryable"],
+    ["GitLab: You are not allowed to push code to this project.", "RepositoryRefused"],
+  ])("of a hook that declines with %j make it %s", (words, expected) => {
+    const stdout = "!\t1:refs/heads/main\t[remote rejected] (pre-receive hook declined)\n";
+
+    expect(classify(`remote: ${words}        \nerror: failed to push some refs`, stdout)).toBe(expected);
+  });
+
+  describe.each([
+    ["that there is a branch", "'refs/heads/agent' exists; cannot create 'refs/heads/agent/x'"],
+    ["that there is one below", "'refs/heads/agent/x/y' exists; cannot create 'refs/heads/agent/x'"],
+  ])("%s", (_what, exists) => {
+    const said = `cannot lock ref 'refs/heads/agent/x': ${exists}`;
+    const line = (status: string) => `!\t1:refs/heads/agent/x\t[remote rejected] (${status})\n`;
+    const failureOf = (status: string, stderr: string, branch = "agent/x", branches: string[] = []) => {
+      const push = { branch, isOwn: true, branches };
+      return gitFailure(new GitError("exit", line(status), stderr), { ...circumstances, push });
+    };
+    const other = /refs\/heads\/([^']*)/.exec(exists)?.[1] ?? "";
+
+    it.each([
+      ["on the status line", said, "", []],
+      ["beside it", "failed to update ref", `remote: error: ${said}        `, []],
+      ["by the list of branches alone", "refname conflict", "", ["main", other]],
+      ["by a list, where git has but a failure", "failed to update ref", "", ["main", other]],
+    ])("%s make it final, and name it", (_where, status, stderr, branches) => {
+      const failure = failureOf(status, stderr, "agent/x", branches);
+
+      expect(failure).toMatchObject({ code: "RepositoryRefused", retryable: false });
+      expect(failure.message).toContain(`the branch agent/x cannot be made`);
+      expect(failure.message).toContain(`the branch ${other} stands in the way`);
+      expect(failure.hint).toContain("pullRequest.branch");
+      expect(failure.hint).toContain(`remove the branch ${other}`);
+    });
+
+    it("about another branch than the one that is pushed, or where nothing is in the way, leave it a race", () => {
+      const others = [
+        failureOf("failed to update ref", `remote: error: ${said}`, "agent/z", ["main", "agents"]),
+        failureOf(
+          "failed to update ref",
+          "remote: error: cannot lock ref 'refs/heads/agent/x': is at 1 but expected 2",
+        ),
+        failureOf("cannot lock ref 'refs/heads/agent/x': reference already exists", "", "agent/x", [
+          "main",
+          "agent/xy",
+        ]),
+      ];
+
+      for (const failure of others) expect(failure).toMatchObject({ code: "PushRejected", retryable: true });
+    });
+
+    it("without a name are final, too", () => {
+      expect(failureOf("directory file conflict", "")).toMatchObject({ code: "RepositoryRefused", retryable: false });
+    });
+  });
+
+  it("on a refused push name the branch that it went to: git.branch, or the agent's own", () => {
+    const stdout = "!\t1:refs/heads/x\t[remote rejected] (protected branch hook declined)\n";
+    const hints = [
+      "[remote rejected] (pre-receive hook declined)",
+      "[remote rejected] (protected branch hook declined)",
+    ].flatMap((status) =>
+      [true, false].map((isOwn) => {
+        const push = { branch: "x", isOwn, branches: [] };
+        const given = stdout.replace(/\[.*/, status);
+        return gitFailure(new GitError("exit", given, ""), { ...circumstances, push }).hint;
+      }),
+    );
+
+    expect(hints.map((hint) => [hint.includes("pullRequest.branch"), hint.includes("git.branch")])).toEqual([
+      [true, false],
+      [false, true],
+      [true, false],
+      [false, true],
+    ]);
+  });
+
+  it("of a server over ssh are shown where git has none", () => {
+    const messageOf = (stderr: string) => gitFailure(new GitError("exit", "", stderr), circumstances).message;
+
+    expect(messageOf(`ERROR: Our servers are overloaded.\n${CUT}`)).toBe(
+      'https://host/fleet.git cut the connection: "ERROR: Our servers are overloaded."',
+    );
+    expect(messageOf(`${CUT}`)).toBe("https://host/fleet.git cut the connection");
+    expect(messageOf(`ERROR: This repository was archived so it is read-only.\n${CUT}`)).toContain(
+      "so it is read-only",
+    );
+    expect(messageOf("fatal: remote error: Maintenance, try again later")).toContain('"Maintenance, try again later"');
   });
 
   it("are told apart from the names between them", () => {

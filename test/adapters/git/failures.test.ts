@@ -99,6 +99,50 @@ describe("a failure names what to mend", () => {
     expect(await git(path, "rev-parse", "main")).toBe(tip);
   });
 
+  it.each(["http", "file"])("when a branch stands in the way of the name of another one, over %s", async (protocol) => {
+    const { url: overHTTP, path } = await aServer();
+    await git(path, "branch", "agent", "main");
+    await git(path, "branch", "below/it/all", "main");
+    const repository = await workshop.open(protocol === "http" ? overHTTP : path, { target: "main" });
+    const { tips } = await repository.remote();
+    const tip = await repository.fetch("main");
+    const commit = await repository.commit({ ...anEdit, parent: tip });
+    // Made after the look at the branches: then the server's words alone tell.
+    await git(path, "branch", "late", "main");
+    const refused = (branch: string) => failureOf(repository.push({ branch, commit, expected: null }));
+
+    const failures = [await refused("agent/one"), await refused("below/it"), await refused("late/one")];
+    await git(path, "branch", "raced", "main");
+    const raced = await refused("raced");
+
+    expect(tips.has("late")).toBe(false);
+    for (const [index, other] of ["agent", "below/it/all", "late"].entries()) {
+      expect(failures[index]).toMatchObject({ code: "RepositoryRefused", stage: "publish", retryable: false });
+      expect(failures[index]?.message).toContain(`the branch ${other} stands in the way of its name`);
+      expect(failures[index]?.hint).toContain("pullRequest.branch");
+    }
+    expect(raced).toMatchObject({ code: "PushRejected", retryable: true });
+  });
+
+  it("when a hook declines the agent's own branch, which is not git.branch", async () => {
+    const { url } = await aServer({ hook: aHook("echo 'You may not force push.' >&2", "exit 1") });
+    const repository = await workshop.open(url, { target: "main" });
+    await repository.remote();
+    const tip = await repository.fetch("main");
+    const commit = await repository.commit({ ...anEdit, parent: tip });
+
+    const own = await failureOf(repository.push({ branch: "agent/one", commit, expected: null }));
+    const target = await failureOf(repository.push({ branch: "main", commit, expected: tip }));
+
+    expect(own).toMatchObject({
+      code: "RepositoryRefused",
+      message: expect.stringContaining("You may not force push."),
+    });
+    expect(own.hint).toContain("pullRequest.branch");
+    expect(own.hint).not.toContain("git.branch");
+    expect(target.hint).toContain("git.branch");
+  });
+
   it("when a hook declines without a word", async () => {
     const { url } = await aServer({ hook: aHook("exit 1") });
 

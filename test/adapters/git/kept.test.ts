@@ -101,6 +101,18 @@ describe("a repository that is kept", () => {
     expect(again).toMatchObject({ a: "1", requests: 3 });
   });
 
+  it.each([
+    ["HEAD is emptied", (place: string) => writeFile(join(place, "HEAD"), "")],
+    ["refs are missing", (place: string) => rm(join(place, "refs"), { recursive: true })],
+    ["objects are missing", (place: string) => rm(join(place, "objects"), { recursive: true })],
+  ])("is begun anew at once when its %s", async (_what, damage) => {
+    const { url } = await aServer();
+    await aCycle(url);
+    await damage(join(workshop.cache, kept));
+
+    expect(await aCycle(url, { edit: "2" })).toMatchObject({ a: "1", requests: 4 });
+  });
+
   it("is begun anew when its note is not ours, and when the server hashes otherwise", async () => {
     const { url, path } = await aServer();
     await aCycle(url);

@@ -142,6 +142,39 @@ describe.skipIf(SSHD === null)("over ssh, against a real sshd", () => {
       ...["a", "b", "c"].flatMap((name) => [0, 1, 2].map((round) => `${name}/${round}`)),
     ]);
   });
+
+  it.each([
+    ["ends without a word", "exit 255", "ServerError", true, "cut the connection"],
+    [
+      "is overloaded",
+      "echo 'ERROR: Our servers are overloaded, try later.' >&2; exit 128",
+      "ServerError",
+      true,
+      "overloaded",
+    ],
+    [
+      "knows no such project, as GitLab says it",
+      "echo 'remote: ERROR: The project you were looking for could not be found or you cannot view it.' >&2; exit 1",
+      "RepositoryNotFound",
+      false,
+      "could not be found",
+    ],
+    [
+      "has archived the repository",
+      "echo 'ERROR: This repository was archived so it is read-only.' >&2; exit 1",
+      "RepositoryRefused",
+      false,
+      "read-only",
+    ],
+  ])("a server that %s is told apart, in its own words", async (_what, command, code, retryable, words) => {
+    const { key, server, url } = await aServer("fleet.git", (user) => `command="${command}" ${user.public}`);
+    const repository = await workshop.open(url, { auth: ssh(key.private, server.knownHosts) });
+
+    const failure = await failureOf(repository.remote());
+
+    expect(failure).toMatchObject({ code, retryable });
+    expect(failure.message).toContain(words);
+  });
 });
 
 describe("a way in over ssh is refused before anything is asked", () => {

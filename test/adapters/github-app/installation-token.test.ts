@@ -45,7 +45,7 @@ async function aGitHub(answer?: () => Answer) {
     installationID: "678",
     key: Secret.of(key),
     repository: "clusters",
-    proposes: false,
+    permissions: { contents: "write" as const },
     now: () => noon,
   };
   return { asked, options };
@@ -56,7 +56,7 @@ describe("a token of an installation", () => {
     const { asked, options } = await aGitHub();
 
     const token = await createTokenKeeper().token(options);
-    await createTokenKeeper().token({ ...options, proposes: true });
+    await createTokenKeeper().token({ ...options, permissions: { contents: "write", pull_requests: "write" } });
 
     const [first, second] = asked;
     expect(token.reveal()).toBe("ghs_token1");

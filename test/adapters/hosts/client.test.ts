@@ -41,7 +41,8 @@ describe("calls of a Git host", () => {
       },
     };
     const api = `http://127.0.0.1:${port}`;
-    return createHostClient({ http, name: "GitHub", api, token: Secret.of("ghp_secret"), headers: {}, clock, signal });
+    const [token, setting] = [Secret.of("ghp_secret"), "git.auth.token"];
+    return createHostClient({ http, name: "GitHub", api, token, setting, headers: {}, clock, signal });
   };
   const write = (body: object) => ({ method: "POST" as const, path: "/x", body, schema: z.unknown() });
   const read = { path: "/x", schema: z.object({ n: z.number() }) };

@@ -393,6 +393,31 @@ describe("a fault that stays", () => {
     expect(told(failure)).not.toContain("the-token");
   });
 
+  it.each([
+    [
+      403,
+      `secrets "s" is forbidden: ValidatingAdmissionPolicy 'keep-off' with binding 'b' denied request: S3CRET words`,
+    ],
+    [
+      422,
+      `Secret "s" is invalid: : ValidatingAdmissionPolicy 'keep-off' with binding 'b' denied request: S3CRET words`,
+    ],
+    [400, `admission webhook "keep-off" denied the request: S3CRET words`],
+  ])("names who of admission refuses, HTTP %i, and nothing else of its words", async (status, message) => {
+    const { api, open } = await aServer();
+    api.fault = () => ({ status, message });
+    const { secrets } = await open();
+
+    const failure = await clusterFailureOf(
+      secrets.write({ ...place, resourceVersion: "old", frame: {}, data: data({}) }),
+    );
+
+    expect(failure).toMatchObject({ code: "ClusterRefused", retryable: false, status });
+    expect(failure.message).toContain("keep-off refuses it");
+    expect(failure.hint).toContain("keep-off pass");
+    expect(told(failure)).not.toContain("S3CRET");
+  });
+
   it("is told whatever the deadline is, also where it is no multiple of the attempts", async () => {
     const { api, open } = await aServer();
     api.fault = () => "hang";

@@ -58,6 +58,32 @@ describe("the Applications of a cluster", () => {
   });
 });
 
+describe("the marked Secrets of a cluster", () => {
+  it("come without their values, which are not asked for", async () => {
+    const metadata = { name: "s", namespace: "kyma-system", uid: "u", annotations: { a: "b" } };
+    const { api, cluster } = await aServer(aPage("", { metadata }));
+
+    const found = await cluster.markedSecrets("kyma-system", "mine", "yes");
+
+    expect(found).toEqual([{ name: "s", namespace: "kyma-system", uid: "u", annotations: { a: "b" } }]);
+    expect(api.requests.map(({ path, accept }) => `${path} ${accept}`)).toEqual([
+      "/api/v1/namespaces/kyma-system/secrets?labelSelector=mine%3Dyes&limit=500 " +
+        "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+    ]);
+  });
+});
+
+describe("an empty list", () => {
+  // As the API server answers for metadata alone.
+  it.each([null, []])("is none, written as %j", async (items) => {
+    const { cluster } = await aServer(...Array.from({ length: 3 }, () => ({ answer: { metadata: {}, items } })));
+
+    expect(await cluster.markedSecrets("kyma-system", "mine", "yes")).toEqual([]);
+    expect(await cluster.labelledSecrets("kyma-system", ["mine"])).toEqual([]);
+    expect(await cluster.applications()).toEqual([]);
+  });
+});
+
 describe("the labelled Secrets of a cluster", () => {
   it("come with their owners and values, which cannot be printed", async () => {
     const metadata = {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { readClusterSecret } from "../../../src/adapters/kubernetes/index.js";
 import { Failure } from "../../../src/common/failure.js";
+import { SecretMissing } from "../../../src/common/secret-missing.js";
 import { loadConfig, readSecret, resolveConfiguration } from "../../../src/config/index.js";
 
 const ID = "0f2c1b1e-6a55-4f37-9d0c-1f5d8a0f7c11";
@@ -107,7 +108,7 @@ describe("runtime.configuration", () => {
     const { env } = await anAPIServer({ status: 200, data: keys });
     const { config } = await loadConfig({ env: variables, cwd: tmpdir() });
 
-    const resolved = await resolveConfiguration(config, env);
+    const resolved = await resolveConfiguration(config, env, new AbortController().signal);
 
     expect(resolved.runtime).toMatchObject({ id: ID, tenant: "t-1" });
     expect(resolved.compass).toMatchObject({
@@ -116,6 +117,22 @@ describe("runtime.configuration", () => {
     });
   });
 
+  it.each<Record<string, string>[]>([[{}], [{ RUNTIME_ID: "", TOKEN: "\n" }]])(
+    "that is empty, as it is made before somebody fills it, counts as none: %j",
+    async (data) => {
+      const { env } = await anAPIServer({ status: 200, data });
+      const { config } = await loadConfig({ env: variables, cwd: tmpdir() });
+
+      const failure = await failureOf(resolveConfiguration(config, env, new AbortController().signal));
+
+      expect(failure).toBeInstanceOf(SecretMissing);
+      expect([failure.code, failure.message]).toEqual([
+        "SecretUnreadable",
+        "the Secret kyma-system/runtime-agent-configuration is empty",
+      ]);
+    },
+  );
+
   it.each([
     ["RUNTIME_ID", "not-a-uuid"],
     ["CONNECTOR_URL", "http://c.example.com"],
@@ -123,7 +140,7 @@ describe("runtime.configuration", () => {
     const { env } = await anAPIServer({ status: 200, data: { ...keys, [key]: value } });
     const { config } = await loadConfig({ env: variables, cwd: tmpdir() });
 
-    const failure = await failureOf(resolveConfiguration(config, env));
+    const failure = await failureOf(resolveConfiguration(config, env, new AbortController().signal));
 
     expect(failure.code).toBe("ConfigurationInvalid");
     expect(failure.message).toContain(key);

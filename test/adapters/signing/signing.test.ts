@@ -84,11 +84,13 @@ describe("a commit signed with an SSH key", () => {
     expect(await git(path, "show", "main:größe")).toBe("2");
     expect(await git(path, "log", "-1", "--format=%s", "main")).toBe("Grüße");
     await git(path, "fsck", "--strict");
-    expect(await createSignatureCheck(await readFile(signers, "utf8"))(payload, signature)).toBe(true);
-    expect(await createSignatureCheck(key.public)(Buffer.concat([payload, Buffer.from(" ")]), signature)).toBe(false);
-    expect(await createSignatureCheck(other.public)(payload, signature)).toBe(false);
-    expect(await createSignatureCheck(`* namespaces="file" ${key.public}`)(payload, signature)).toBe(false);
-    expect(await createSignatureCheck(`* cert-authority ${key.public}`)(payload, signature)).toBe(false);
+    expect(await createSignatureCheck(await readFile(signers, "utf8"))(payload, signature, noon)).toBe(true);
+    expect(await createSignatureCheck(key.public)(Buffer.concat([payload, Buffer.from(" ")]), signature, noon)).toBe(
+      false,
+    );
+    expect(await createSignatureCheck(other.public)(payload, signature, noon)).toBe(false);
+    expect(await createSignatureCheck(`* namespaces="file" ${key.public}`)(payload, signature, noon)).toBe(false);
+    expect(await createSignatureCheck(`* cert-authority ${key.public}`)(payload, signature, noon)).toBe(false);
   });
 
   it("is accepted in a repository that hashes with SHA-256", async () => {
@@ -101,7 +103,7 @@ describe("a commit signed with an SSH key", () => {
     const { payload, signature } = await readCommit(path);
 
     expect(said).toContain("Good");
-    expect(await createSignatureCheck(key.public)(payload, signature)).toBe(true);
+    expect(await createSignatureCheck(key.public)(payload, signature, noon)).toBe(true);
   });
 
   it("is accepted by verify when ssh-keygen made the signature", async () => {
@@ -112,8 +114,50 @@ describe("a commit signed with an SSH key", () => {
       await execute("ssh-keygen", ["-q", "-Y", "sign", "-n", "git", "-f", key.file, file]);
       const signature = await readFile(`${file}.sig`, "utf8");
 
-      expect(await createSignatureCheck(key.public)(Buffer.from("payload"), signature)).toBe(true);
-      expect(await createSignatureCheck(key.public)(Buffer.from("payload."), signature)).toBe(false);
+      expect(await createSignatureCheck(key.public)(Buffer.from("payload"), signature, noon)).toBe(true);
+      expect(await createSignatureCheck(key.public)(Buffer.from("payload."), signature, noon)).toBe(false);
+    }
+  });
+
+  it("counts only while the line of its key is valid, by options in any case, as ssh-keygen has it", async () => {
+    const key = await makeKey(workshop.directory, "signer");
+    const file = join(workshop.directory, "payload");
+    const signers = join(workshop.directory, "signers");
+    await writeFile(file, "payload");
+    await execute("ssh-keygen", ["-q", "-Y", "sign", "-n", "git", "-f", key.file, file]);
+    const signature = await readFile(`${file}.sig`, "utf8");
+    const at = new Date("2026-11-22T12:00:00Z");
+    const lines: readonly (readonly [options: string, isGood: boolean])[] = [
+      ['valid-after="20261122"', true],
+      ['valid-after="20261122120001Z"', false],
+      ['Valid-After="20261123Z"', false],
+      ['VALID-BEFORE="20261122Z"', false],
+      ['valid-before="202611221200Z",valid-after="20261122115959Z"', true],
+      ['valid-before="202611221200Z",valid-after="20261122120000Z"', false],
+      ['Namespaces="file"', false],
+      ['NameSpaces="file,g?t"', true],
+      ['namespaces="*,!git"', false],
+      ["Cert-Authority", false],
+      ['valid-before="soon"', false],
+      ['no-such-option="git"', false],
+    ];
+    for (const [options, isGood] of lines) {
+      const line = `agent@example.com ${options} ${key.public}`;
+      await writeFile(signers, `${line}\n`);
+      const asked = ["-Y", "verify", "-n", "git", "-I", "agent@example.com", "-f", signers, "-s", `${file}.sig`];
+      const verifying = execute("sh", [
+        "-c",
+        `TZ=UTC ssh-keygen "$@" -Overify-time=20261122120000Z < "${file}"`,
+        "-",
+        ...asked,
+      ]);
+      const theirs = await verifying.then(() => true).catch(() => false);
+
+      expect([options, await createSignatureCheck(line)(Buffer.from("payload"), signature, at)]).toEqual([
+        options,
+        isGood,
+      ]);
+      expect([options, theirs]).toEqual([options, isGood]);
     }
   });
 
@@ -123,9 +167,8 @@ describe("a commit signed with an SSH key", () => {
     await writeFile(file, "payload");
     await execute("ssh-keygen", ["-q", "-Y", "sign", "-n", "file", "-f", key.file, file]);
 
-    expect(await createSignatureCheck(key.public)(Buffer.from("payload"), await readFile(`${file}.sig`, "utf8"))).toBe(
-      false,
-    );
+    const signature = await readFile(`${file}.sig`, "utf8");
+    expect(await createSignatureCheck(key.public)(Buffer.from("payload"), signature, noon)).toBe(false);
   });
 });
 
@@ -157,8 +200,8 @@ describe.skipIf(!hasGPG)("a commit signed with an OpenPGP key", () => {
 
     expect(said).toContain('Good signature from "Agent <agent@example.com>"');
     await git(path, "fsck", "--strict");
-    expect(await createSignatureCheck(key.public)(payload, signature)).toBe(true);
-    expect(await createSignatureCheck(key.public)(Buffer.from("other"), signature)).toBe(false);
+    expect(await createSignatureCheck(key.public)(payload, signature, noon)).toBe(true);
+    expect(await createSignatureCheck(key.public)(Buffer.from("other"), signature, noon)).toBe(false);
   });
 
   it("is refused to begin with when the key has a passphrase or may not sign", async () => {

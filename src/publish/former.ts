@@ -1,0 +1,60 @@
+/** What becomes of the request that was open when the agent's branch was given another place: name or repository. */
+
+import type { HostRequest } from "../adapters/hosts/index.js";
+import { Failure } from "../common/failure.js";
+import { forTerminal } from "../common/quote.js";
+import type { Proposal } from "../state/index.js";
+import { BLOCKED_LABEL } from "./look-up.js";
+import { markedRuntime, readMarker } from "./marker.js";
+import type { Keep, ProposeOptions } from "./options.js";
+import { movedTo, withdraw } from "./request.js";
+
+/** Closes it where nothing on it is a person's, and gives what the user should know: once. */
+export async function leaveFormer(options: ProposeOptions, memory: Proposal, keep: Keep): Promise<readonly string[]> {
+  const { host, own } = options;
+  if (memory.former === null) return [];
+  const { request, commits } = memory.former;
+  const shown = `request ${request.number} (${forTerminal(request.url, 200)})`;
+  const left = [`the agent's branch has another place now: ${shown} is left open, close it if nobody needs it`];
+  let notes: readonly string[] = left;
+  try {
+    const found = await host.get(request.number);
+    // Of another repository the same number is another request.
+    const isIt = found?.url === request.url;
+    if (found !== null && isIt && found.state !== "open") notes = [];
+    if (found !== null && isIt && found.state === "open" && isUntouched(options, found, commits)) {
+      await withdraw(options, found, memory, keep, movedTo(own.branch));
+      const isRemoved = await removeFormer(options, found, commits);
+      const rest = isRemoved ? "" : ", its branch is left";
+      notes = [`the agent's branch has another place now: ${shown} is closed${rest}`];
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof Failure) || thrown.code === "Aborted" || thrown.retryable) throw thrown;
+  }
+  await keep({ former: null });
+  return notes;
+}
+
+const isUntouched = ({ runtimeID }: ProposeOptions, { body, head, labels }: HostRequest, commits: readonly string[]) =>
+  readMarker(body)?.runtime === markedRuntime(runtimeID) &&
+  head !== null &&
+  commits.includes(head) &&
+  !labels.includes(BLOCKED_LABEL);
+
+/** Where it is in the repository of the present one. */
+async function removeFormer(
+  { repository, own }: ProposeOptions,
+  { branch, head }: HostRequest,
+  commits: readonly string[],
+): Promise<boolean> {
+  const { tips } = await repository.remote();
+  const tip = tips.get(branch);
+  if (branch === own.branch || tip === undefined || tip !== head || !commits.includes(tip)) return false;
+  return repository.remove({ branch, expected: tip }).then(
+    () => true,
+    (thrown: unknown) => {
+      if (thrown instanceof Failure && thrown.code !== "Aborted") return false;
+      throw thrown;
+    },
+  );
+}

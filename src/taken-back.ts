@@ -1,0 +1,19 @@
+/** Whether the latest commit, of which the agent saw no end, came to the target branch and was taken back before it looked again. */
+
+import type { Repository } from "./adapters/git/index.js";
+import type { Base } from "./base/index.js";
+import type { Memory } from "./state/index.js";
+
+/**
+ * What was taken back by a revert is still in the branch's history; a push that was refused is not, whatever the server kept
+ * of it. Throws what the repository throws: a passing fault must not undo what a person did.
+ */
+export async function wasTakenBack(
+  { underway }: Pick<Memory, "underway">,
+  { base, repository }: { readonly base: Base; readonly repository: Repository },
+): Promise<boolean> {
+  if (underway === null || underway.commit === null || base.expected === null) return false;
+  const { inventory } = base;
+  const serial = inventory.state === "verified" ? inventory.inventory.serial : 0;
+  return serial < underway.serial && repository.hasInHistory(base.branch, [underway.commit]);
+}

@@ -1,0 +1,81 @@
+/** Whether a part of a kustomization, or of what carries one, gives a Secret readable values: by a generator or by a patch. Pure. */
+
+import { parseYamlDocuments } from "../adapters/yaml/index.js";
+import { clear, type Fields, fieldsOf, isRecord, type Verdict } from "./rules.js";
+
+/** Of one mapping, wherever it stands. */
+export const kustomizeVerdict = (value: Fields): Verdict => generatorVerdict(value) ?? patchVerdict(value);
+
+/** Of a file that is a patch by itself: whose it is stands elsewhere. */
+export function patchFileVerdict(document: unknown): Verdict {
+  if (!isOperations(document) || !document.some(reachesValues)) return null;
+  return clear(
+    "is a patch of data, which may be a Secret's: let it stand in the kustomization, beside a target's kind",
+  );
+}
+
+/** From where a generator takes values. */
+const SOURCES = { literals: "readable values", envs: "values from files", env: "values from files", files: "files" };
+
+function generatorVerdict(value: Fields): Verdict {
+  const isGenerator = isWord(value.kind, "SecretGenerator");
+  const generators = [...spelled(value, "secretGenerator").flat(), ...(isGenerator ? [value] : [])];
+  for (const each of generators) {
+    const source = Object.entries(SOURCES).find(([key]) => spelled(fieldsOf(each), key).some(isFilled));
+    if (source !== undefined) return clear(`has a secretGenerator with ${source[1]}`);
+  }
+  return null;
+}
+
+/** A patch with its target, as kustomize, Flux and Argo CD write them, and as the transformers behind them. */
+function patchVerdict(value: Fields): Verdict {
+  const targets = spelled(value, "target").filter(isRecord);
+  const hasTarget = targets.length > 0;
+  if (hasTarget && !targets.some(reachesSecrets)) return null;
+  const patches = [...spelled(value, "patch"), ...spelled(value, "jsonOp")].flatMap(documentsOf);
+  // With a target, kind and name of a merge patch do not count.
+  const brings = (document: unknown) =>
+    isOperations(document)
+      ? document.some(reachesValues)
+      : hasTarget && (isFilled(fieldsOf(document).data) || isFilled(fieldsOf(document).stringData));
+  if (patches.some(brings)) {
+    return clear("has a patch that gives a Secret readable values, or may do: its target does not say another kind");
+  }
+  const isByFile =
+    targets.some((each) => spelled(each, "kind").some(isFilled)) && spelled(value, "path").some(isFilled);
+  return isByFile ? clear("patches Secrets by a file, whatever that says it is: let the patch stand in place") : null;
+}
+
+/** Kustomize takes its keys in whatever case. */
+const spelled = (value: Fields, key: string): unknown[] =>
+  Object.keys(value).flatMap((each) => (each.toLowerCase() === key.toLowerCase() ? [value[each]] : []));
+
+function documentsOf(patch: unknown): readonly unknown[] {
+  return typeof patch === "string" ? (parseYamlDocuments(patch) ?? []) : [patch];
+}
+
+/** Kustomize takes these for regular expressions, which nobody's tool has to run here: one may be a Secret's. */
+function reachesSecrets(target: Fields): boolean {
+  const isOther = (key: string, own: string, plain: RegExp) => {
+    const texts = spelled(target, key);
+    return texts.length > 0 && texts.every((text) => typeof text === "string" && text !== own && plain.test(text));
+  };
+  return !isOther("kind", "Secret", /^[A-Za-z0-9]+$/) && !isOther("group", "", /^[A-Za-z0-9.-]+$/);
+}
+
+const isOperations = (document: unknown): document is readonly unknown[] =>
+  Array.isArray(document) && document.some((each) => typeof fieldsOf(each).op === "string");
+
+/** Of one operation of a JSON patch: all but `remove` show what they bring, or copy it from where it can be read. */
+function reachesValues(operation: unknown): boolean {
+  const { op, path } = fieldsOf(operation);
+  return op !== "remove" && typeof path === "string" && /^(?:$|\/(?:data|stringData)(?:\/|$))/.test(path);
+}
+
+const isWord = (value: unknown, word: string) => typeof value === "string" && value.trim() === word;
+
+/** Says anything: a list, a mapping, or a text where kustomize would take one for a list. */
+const isFilled = (value: unknown) =>
+  (typeof value === "string" && value !== "") ||
+  (Array.isArray(value) && value.length > 0) ||
+  (isRecord(value) && Object.keys(value).length > 0);

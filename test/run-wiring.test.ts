@@ -1,0 +1,207 @@
+/** `run` as users run it: what wakes it between two cycles of its schedule, and what it does not take over. */
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { formatDocument } from "../src/adapters/yaml/index.js";
+import { aFastClock, runDocument, startAgent, until } from "./a-running-agent.js";
+import { freshToken } from "./connect/setup.js";
+import { agentHere } from "./e2e/world.js";
+import { type FakeAPIServer, startFakeAPIServer } from "./fakes/api-server.js";
+import { createBareRepository } from "./fakes/git-server.js";
+import { aSandbox, requests, setFaults } from "./sandbox/compass-client.js";
+
+const HOUR = 60 * 60_000;
+const SECRETS = "/api/v1/namespaces/kyma-system/secrets";
+const CONNECTION = "/apis/compass.kyma-project.io/v1alpha1/compassconnections/compass-connection";
+
+interface PlaceOptions {
+  readonly speed?: number;
+  readonly certificateLife?: number;
+  readonly changes?: object;
+}
+
+async function aPlace({ speed = 100, certificateLife, changes = {} }: PlaceOptions = {}) {
+  const folder = mkdtempSync(join(tmpdir(), "wiring-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const clock = aFastClock(speed);
+  const sandbox = await aSandbox({ clock, ...(certificateLife === undefined ? {} : { certificateLife }) });
+  const repository = await createBareRepository(folder, "repository.git");
+  const tokenFile = join(folder, "token");
+  writeFileSync(tokenFile, sandbox.token);
+  const document = {
+    ...runDocument(sandbox, repository),
+    gitops: { observe: false },
+    // What should come sooner and does not comes with it, by another name.
+    schedule: { every: "1h" },
+    ...changes,
+  };
+  const file = join(folder, "agent.yaml");
+  const write = (more: object = {}) => writeFileSync(file, formatDocument({ ...document, ...more }));
+  write();
+  return { folder, clock, sandbox, tokenFile, file, document, write };
+}
+
+async function anAPIServer(secrets: Readonly<Record<string, Readonly<Record<string, string>>>> = {}) {
+  const api = await startFakeAPIServer();
+  onTestFinished(() => api.close());
+  const put = (name: string, data: Readonly<Record<string, string>>) =>
+    api.objects.set(`${SECRETS}/${name}`, {
+      metadata: { name, namespace: "kyma-system", resourceVersion: "0" },
+      data: Object.fromEntries(
+        Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString("base64")]),
+      ),
+    });
+  for (const name of ["cluster-client-certificates", "runtime-agent-state"]) put(name, {});
+  for (const [name, data] of Object.entries(secrets)) put(name, data);
+  return { api, put };
+}
+
+const IN_CLUSTER = { state: { kubernetes: { namespace: "kyma-system" } } };
+
+/** Why its cycles began, in order. */
+const triggersOf = (told: string): string[] =>
+  [...told.matchAll(/"trigger":"(\w+)"/g)].map(([, trigger = ""]) => trigger);
+
+const ends = (told: string): number => (told.match(/"msg":"cycle (?:ended|failed)"/g) ?? []).length;
+
+const waitFor = (agent: ReturnType<typeof startAgent>, what: string, isSo: (told: string) => boolean) =>
+  until(what, () => (isSo(agent.told()) ? true : undefined), agent.told);
+
+/** Until the agent has looked at the CompassConnection so often more. */
+const looks = (api: FakeAPIServer, agent: ReturnType<typeof startAgent>, times: number) => {
+  const count = () => api.requests.filter(({ method, path }) => method === "GET" && path === CONNECTION).length;
+  const before = count();
+  return until(`${times} looks`, () => (count() >= before + times ? true : undefined), agent.told);
+};
+
+function set(api: FakeAPIServer, resyncNow: boolean): void {
+  const found = api.objects.get(CONNECTION);
+  if (found === undefined) throw new Error("no CompassConnection");
+  const metadata = { ...found.metadata, resourceVersion: `edited-${Math.random()}` };
+  api.objects.set(CONNECTION, { ...found, metadata, spec: { ...(found.spec as object), resyncNow } });
+}
+
+const isResync = (api: FakeAPIServer) =>
+  (api.objects.get(CONNECTION)?.spec as { resyncNow?: boolean } | undefined)?.resyncNow;
+
+describe("between two cycles of its schedule, run", () => {
+  it("begins one for a new token", async () => {
+    const place = await aPlace();
+    writeFileSync(place.tokenFile, "");
+    const agent = startAgent(place);
+    await waitFor(agent, "a cycle without a token", (told) => ends(told) >= 1);
+
+    writeFileSync(place.tokenFile, place.sandbox.token);
+    await agent.line("cycle ended");
+
+    expect(triggersOf(agent.told())).toEqual(["start", "token"]);
+  }, 120_000);
+
+  it("begins one when its certificate is due", async () => {
+    const place = await aPlace({ speed: 600, certificateLife: 3 * HOUR, changes: { schedule: { every: "2h" } } });
+    const agent = startAgent(place);
+
+    await agent.line("certificate renewed");
+
+    expect(new Set(triggersOf(agent.told()))).toEqual(new Set(["start", "certificate"]));
+  }, 120_000);
+
+  it("begins one for resyncNow, however it ends, and another for the next wish", async () => {
+    const { api } = await anAPIServer();
+    const place = await aPlace({ changes: { ...IN_CLUSTER, schedule: { every: "2h" } } });
+    const agent = startAgent({ ...place, kubeconfig: await api.kubeconfig() });
+    await waitFor(agent, "a cycle", (told) => ends(told) >= 1);
+    await setFaults(place.sandbox, { name: "insufficient-scopes" });
+
+    set(api, true);
+    await waitFor(agent, "the cycle of a wish", (told) => ends(told) >= 2);
+    await looks(api, agent, 12);
+    const [served, isLeft] = [triggersOf(agent.told()), isResync(api)];
+    set(api, false);
+    await looks(api, agent, 2);
+    await setFaults(place.sandbox);
+    set(api, true);
+    await waitFor(agent, "the cycle of the next", (told) => ends(told) >= 3);
+    await until("the switch set back", () => (isResync(api) === false ? true : undefined), agent.told);
+    await looks(api, agent, 1);
+    set(api, true);
+    await waitFor(agent, "the cycle of a third", (told) => ends(told) >= 4);
+
+    expect([served, isLeft]).toEqual([["start", "resyncNow"], true]);
+    expect(triggersOf(agent.told())).toEqual(["start", "resyncNow", "resyncNow", "resyncNow"]);
+  }, 120_000);
+
+  it("keeps a configuration that every cycle would refuse out of use", async () => {
+    const place = await aPlace();
+    const agent = startAgent(place);
+    await agent.line("cycle ended");
+
+    place.write({ git: { ...place.document.git, publish: "pull-request" } });
+    await waitFor(agent, "the cycle after that", (log) => ends(log) >= 2);
+    const told = agent.lines().find(({ msg }) => msg.startsWith("the configuration"));
+
+    expect([told?.msg, told?.code]).toEqual([
+      "the configuration cannot be used: the last good one stays in use",
+      "ConfigurationInvalid",
+    ]);
+    expect(agent.told()).not.toContain('"msg":"cycle failed"');
+  }, 120_000);
+});
+
+it("sync and renew look after the identity where the Secret of the configuration is gone, and sync tells of it", async () => {
+  const { api, put } = await anAPIServer();
+  const place = await aPlace({ speed: 1, changes: IN_CLUSTER });
+  const { sandbox } = place;
+  place.write({
+    runtime: { configuration: { secret: "kyma-system/runtime-agent-configuration" } },
+    compass: { ca: place.document.compass.ca },
+  });
+  put("runtime-agent-configuration", {
+    RUNTIME_ID: sandbox.runtimeID,
+    TENANT: sandbox.tenant,
+    CONNECTOR_URL: sandbox.connectorURL,
+    TOKEN: sandbox.token,
+  });
+  const world = { cwd: place.folder, env: { KUBECONFIG: await api.kubeconfig(), TMPDIR: place.folder } };
+  const paired = await agentHere(["sync"], world);
+  api.objects.delete(`${SECRETS}/runtime-agent-configuration`);
+  const due = { ...world.env, RUNTIME_AGENT_CERTIFICATE_RENEW_AT: "0.0000001%" };
+
+  const synced = await agentHere(["sync", "-o", "json"], { ...world, env: due });
+  const status = JSON.stringify(api.objects.get(CONNECTION)?.status);
+  const renewed = await agentHere(["renew"], world);
+
+  const signed = (await requests(sandbox)).filter(
+    ({ endpoint, operation }) => endpoint === "secure-connector" && operation === "signCertificateSigningRequest",
+  );
+  expect([paired.code, synced.code, renewed.code]).toEqual([0, 1, 0]);
+  expect(JSON.parse(synced.stdout).failure.code).toBe("SecretUnreadable");
+  expect(JSON.parse(synced.stdout).notes.join()).toContain("the certificate was renewed");
+  expect(status).toContain("SecretUnreadable: the Secret kyma-system/runtime-agent-configuration does not exist");
+  expect(signed).toHaveLength(2);
+}, 120_000);
+
+it("run waits for whoever fills the empty Secret that its configuration names", async () => {
+  const { api, put } = await anAPIServer({ "runtime-agent-configuration": {} });
+  const place = await aPlace({ changes: IN_CLUSTER });
+  place.write({
+    runtime: { configuration: { secret: "kyma-system/runtime-agent-configuration" } },
+    compass: { ca: place.document.compass.ca },
+  });
+  const agent = startAgent({ ...place, kubeconfig: await api.kubeconfig() });
+  const { sandbox } = place;
+
+  const told = await agent.line("the configuration cannot be used");
+  put("runtime-agent-configuration", {
+    RUNTIME_ID: sandbox.runtimeID,
+    TENANT: sandbox.tenant,
+    CONNECTOR_URL: sandbox.connectorURL,
+    TOKEN: (await freshToken(sandbox)).reveal(),
+  });
+  await agent.line("cycle ended");
+
+  expect([told.msg, told.code]).toEqual(["the configuration cannot be used: it is tried again", "SecretUnreadable"]);
+  expect(readFileSync(place.file, "utf8")).toContain("runtime-agent-configuration");
+}, 120_000);

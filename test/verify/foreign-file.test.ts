@@ -1,0 +1,56 @@
+/** What people may write beside the agent's files: no Secret gets a readable value by it. */
+
+import { describe, expect, it } from "vitest";
+import { foreignFileFault } from "../../src/verify/foreign-file.js";
+
+const secrets = { mode: "sops", age: [], vault: null } as const;
+
+const fault = (text: string, path = "extra/kustomization.yaml") =>
+  foreignFileFault(path, Buffer.from(text), { secrets }, true);
+
+const patch = (target: string, operation: string) =>
+  `kind: Kustomization\npatches:\n- target: ${target}\n  patch: |-\n    - ${operation}\n`;
+
+const VALUE = "{op: add, path: /data/a, value: hunter2}";
+
+describe("a person's file passes with", () => {
+  it.each([
+    ["a JSON patch of another kind", patch("{kind: ConfigMap}", VALUE)],
+    ["a JSON patch of another group", patch("{group: apps.example.com}", VALUE)],
+    ["a label for a Secret", patch("{kind: Secret}", "{op: add, path: /metadata/labels/a, value: b}")],
+    ["a value taken out of a Secret", patch("{kind: Secret}", "{op: remove, path: /data/a}")],
+    ["a patch of another kind by a file", "patches:\n- {target: {kind: Deployment}, path: patch.yaml}\n"],
+    ["a patch by a file alone", "patches:\n- path: patch.yaml\n"],
+    ["a generator without a value", "secretGenerator:\n- {name: a, behavior: merge, literals: []}\n"],
+    ["a generator of ConfigMaps", "configMapGenerator:\n- {name: a, literals: [a=b]}\n"],
+    ["a patch of labels as a file", "- {op: add, path: /metadata/labels/a, value: b}\n"],
+  ])("%s", (_what, text) => {
+    expect(fault(text)).toBeNull();
+  });
+});
+
+describe("a person's file is refused with its reason for", () => {
+  it.each([
+    ["a JSON patch", patch("{kind: Secret}", VALUE), "has a patch that gives a Secret readable values"],
+    ["a target without a kind", patch("{name: a}", VALUE), "its target does not say another kind"],
+    ["a pattern of groups", patch("{group: 'a*'}", VALUE), "its target does not say another kind"],
+    ["a patch by a file", "patches:\n- {target: {kind: Secret}, path: a.yaml}\n", "patches Secrets by a file"],
+    ["a file of operations", `- ${VALUE}\n`, "let it stand in the kustomization"],
+    ["a generator of files", "secretGenerator:\n- {name: a, files: [a.txt]}\n", "secretGenerator with files"],
+    [
+      "a generator of lines",
+      "secretGenerator:\n- {name: a, envs: [a.env]}\n",
+      "secretGenerator with values from files",
+    ],
+    ["a generator's own file", "kind: SecretGenerator\nliterals: [a=b]\n", "secretGenerator with readable values"],
+  ])("%s", (_what, text, reason) => {
+    expect(fault(text)).toMatchObject({ code: "ClearSecret", message: expect.stringContaining(reason) });
+  });
+
+  it("a kustomization without an ending, whatever stands in it", () => {
+    const text = patch("{kind: 'S.*'}", VALUE);
+
+    expect(fault(text, "extra/Kustomization")).toMatchObject({ code: "ClearSecret" });
+    expect(fault(text, "extra/notes")).toBeNull();
+  });
+});
