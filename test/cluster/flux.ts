@@ -79,7 +79,12 @@ export async function startFlux(access: Access, options: FluxOptions): Promise<F
   const controller = await startAt(
     access.folder,
     toolOf("kustomize-controller"),
-    [`--metrics-addr=127.0.0.1:${await freePort()}`, `--health-addr=127.0.0.1:${await freePort()}`],
+    [
+      `--metrics-addr=127.0.0.1:${await freePort()}`,
+      `--health-addr=127.0.0.1:${await freePort()}`,
+      // Whatever it has seen keeps its finalizer when it stops, also what other tests make elsewhere on this API server.
+      "--watch-all-namespaces=false",
+    ],
     { KUBECONFIG: await writeKubeconfig(access), RUNTIME_NAMESPACE: namespace, HOME: access.folder },
   );
   onTestFinished(() => controller.stop());
