@@ -264,6 +264,9 @@ interface Published {
   readonly manifest: string;
 }
 
+/** Intent of what a commit carried on whose end the agent did not see: it knows it by its files alone. */
+const UNSEEN = "?";
+
 /** Which bytes the Application's own file has. */
 const manifestIn = (tree: Tree, name: string) => blobID(tree.get(applicationPath(name)) ?? Buffer.alloc(0));
 
@@ -369,7 +372,8 @@ export class ReferenceModel {
         const owner = folders.get(name)?.owner ?? "";
         const listed = sound.find((each) => each.name === name) ?? sound.find(({ id }) => id === owner);
         const intent = listed === undefined ? "" : intentOf(listed);
-        const said = this.#published.get(listed?.name ?? name)?.intent;
+        const last = this.#published.get(listed?.name ?? name)?.intent;
+        const said = last === UNSEEN ? undefined : last;
         // Merged by hand: the inventory does not verify, and the file tells by itself that it is another of ours, or is gone.
         const text = textOf(before, applicationPath(name));
         const isMerged =
@@ -745,6 +749,7 @@ export class ReferenceModel {
       this.#hold = said.hold;
       this.#approvals = this.#approvals.filter(({ hash }) => hash !== said.usedApproval);
     }
+    const isUnseen = said.isCut && this.#serial > 0;
     this.#serial = Math.max(this.#serial, afterReading.serial);
     this.#inGit = new Map([...afterFolders].map(([name, { owner }]) => [name, owner]));
     for (const name of said.deleted) {
@@ -758,6 +763,17 @@ export class ReferenceModel {
       const [files, manifest] = [filesDigest(after, paths), manifestIn(after, name)];
       this.#published.set(name, { id: listed.id, files, intent: intentOf(listed), manifest });
       this.#marks.delete(name);
+    }
+    for (const [name, { owner, rows }] of isUnseen ? afterFolders : []) {
+      const [files, manifest] = [
+        filesDigest(
+          after,
+          rows.map(({ path }) => path),
+        ),
+        manifestIn(after, name),
+      ];
+      const isKnown = this.#published.get(name)?.files === files || this.#marks.get(name)?.files === files;
+      if (!isKnown) this.#published.set(name, { id: owner, files, intent: UNSEEN, manifest });
     }
     const isWritten = before.get(INVENTORY_PATH)?.equals(after.get(INVENTORY_PATH) ?? Buffer.alloc(0)) !== true;
     if (!isWritten) return { against, records: untilNow };
