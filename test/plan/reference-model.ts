@@ -764,16 +764,13 @@ export class ReferenceModel {
       this.#published.set(name, { id: listed.id, files, intent: intentOf(listed), manifest });
       this.#marks.delete(name);
     }
+    // What a person changed is known as the agent wrote it, which is not what is there.
+    const changed = new Set(drifted(after, afterReading, this.remembered, true));
     for (const [name, { owner, rows }] of isUnseen ? afterFolders : []) {
-      const [files, manifest] = [
-        filesDigest(
-          after,
-          rows.map(({ path }) => path),
-        ),
-        manifestIn(after, name),
-      ];
+      const paths = rows.map(({ path }) => path);
+      const [files, manifest] = [filesDigest(after, paths), manifestIn(after, name)];
       const isKnown = this.#published.get(name)?.files === files || this.#marks.get(name)?.files === files;
-      if (!isKnown) this.#published.set(name, { id: owner, files, intent: UNSEEN, manifest });
+      if (!isKnown && !changed.has(name)) this.#published.set(name, { id: owner, files, intent: UNSEEN, manifest });
     }
     const isWritten = before.get(INVENTORY_PATH)?.equals(after.get(INVENTORY_PATH) ?? Buffer.alloc(0)) !== true;
     if (!isWritten) return { against, records: untilNow };
