@@ -13,6 +13,8 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**", "test/interop/**", "test/cluster/**"],
           testTimeout: 30_000,
+          // Templates of a user's are loaded by Node itself, as they are by the agent: vite would resolve their imports.
+          server: { deps: { external: [/\/templates-[^/]+\//] } },
         },
       },
       {
