@@ -1,6 +1,8 @@
 /** Brings the Secrets of mode `cluster` to the cluster before a commit, and takes away after it what a plan deletes. */
 
-import { ClusterFailure, openCluster } from "./adapters/kubernetes/index.js";
+import { isDeepStrictEqual } from "node:util";
+import { ClusterFailure, type Heir, openCluster } from "./adapters/kubernetes/index.js";
+import { isSecretPath, secretNameOf } from "./base/index.js";
 import type { Clock } from "./common/clock.js";
 import { asFailure } from "./common/failure.js";
 import { inParallel } from "./common/in-parallel.js";
@@ -19,12 +21,19 @@ import {
   placeOf,
 } from "./plan/index.js";
 import { refusalMessage } from "./refusal-words.js";
-import { APPLICATION_ANNOTATION, createWordsGate, KEEP_ANNOTATIONS, RUNTIME_LABEL } from "./seal/index.js";
+import {
+  APPLICATION_ANNOTATION,
+  createWordsGate,
+  KEEP_ANNOTATIONS,
+  MANAGED_ANNOTATION,
+  RUNTIME_LABEL,
+} from "./seal/index.js";
 import type { Environment } from "./setup.js";
-import type { Memory } from "./state/index.js";
+import type { Memory, State } from "./state/index.js";
 
 export interface ClusterSecretsOptions {
   readonly config: Config;
+  readonly state: Pick<State, "memory" | "saveMemory">;
   readonly runtimeID: string;
   readonly env: Environment;
   readonly clock: Clock;
@@ -33,11 +42,11 @@ export interface ClusterSecretsOptions {
 
 export interface ClusterSecrets {
   /**
-   * Before the commit: what it refers to is there when it arrives. All of it may be done again, and what this cycle did
-   * already is not. Gives the Applications of which the API server refuses a Secret for what it is; throws a
-   * `ClusterFailure` for anything else.
+   * Before the commit: what it refers to is there when it arrives, and what comes to Git is let go of. All of it may be done
+   * again, and what this cycle did already is not. `marked` are namespaces where Secrets may carry the agent's marks of which
+   * no inventory knows, as where the first commit was refused. Throws a `ClusterFailure` for anything but a refusal.
    */
-  bring(plan: Pick<Plan, "cluster">, snapshot: Snapshot): Promise<readonly SetAside[]>;
+  bring(plan: Pick<Plan, "cluster" | "rows">, snapshot: Snapshot, marked: readonly string[]): Promise<Brought>;
   /**
    * After the commit, which nothing that happens here can take back: what could not be removed is told in the notes. An
    * agent that is killed before that finds it by its label in a later cycle.
@@ -48,6 +57,12 @@ export interface ClusterSecrets {
 /** For who proposes: the request is merged by others, and no cycle after that knows of these. */
 export const leftByRequest = ({ cluster: { remove } }: Pick<Plan, "cluster">): readonly string[] =>
   remove.length === 0 ? [] : [`once the request is merged, remove these from the cluster by hand: ${named(remove)}`];
+
+export interface Brought {
+  /** Applications of which the API server refuses a Secret for what it is. */
+  readonly refused: readonly SetAside[];
+  readonly notes: readonly string[];
+}
 
 export interface Cleared {
   readonly notes: readonly string[];
@@ -66,10 +81,14 @@ const MARKS = {
 };
 
 /** For one cycle. Opens nothing before there is something to do. */
-export function openClusterSecrets({ config, runtimeID, env, clock, signal }: ClusterSecretsOptions): ClusterSecrets {
+export function openClusterSecrets(options: ClusterSecretsOptions): ClusterSecrets {
+  const { config, state, runtimeID, env, clock, signal } = options;
+  const isApplied = config.secrets.mode === "cluster";
   const { appliedSecrets, markedSecrets } = openCluster({ env, stage: "publish", clock, signal });
   const runtime = labelValue(runtimeID);
   const brought = new Map<string, OwnedManifest>();
+  /** Namespaces in which some carry the marks that are not in Git, in a mode with files. */
+  let left: readonly string[] = [];
 
   /** Those with our label; what cannot be seen is not removed. */
   const findIn = async (namespaces: readonly string[]) => {
@@ -88,30 +107,60 @@ export function openClusterSecrets({ config, runtimeID, env, clock, signal }: Cl
     return { found, unseen, reasons };
   };
 
+  const rememberMarked = async (namespaces: readonly string[]) => {
+    const memory = await state.memory();
+    const marked = [...new Set(namespaces)].sort();
+    if (!isDeepStrictEqual(marked, memory.marked)) await state.saveMemory({ ...memory, marked });
+  };
+
+  /** What stands in Git by now, and still carries the marks; the namespaces where more of it is, or nobody can look, stay remembered. */
+  const releaseFound = async (rows: Plan["rows"], namespaces: readonly string[]): Promise<readonly string[]> => {
+    const inGit = [...rows.values()].filter(({ path, cluster }) => isSecretPath(path) && cluster === undefined);
+    const names = new Set(inGit.map(({ path }) => secretNameOf(path)));
+    const { found, unseen, reasons } = await findIn(namespaces);
+    const [given, rest] = [found.filter(({ name }) => names.has(name)), found.filter(({ name }) => !names.has(name))];
+    await inParallel(given, (place) => appliedSecrets.release(place, MARKS, heirIn(config)));
+    left = rest.map(namespaceOf);
+    await rememberMarked([...left, ...unseen]);
+    const [why] = reasons.sort();
+    return why === undefined
+      ? []
+      : [
+          `Secrets in ${[...unseen].sort().join(", ")} may still carry marks of secrets.mode cluster, by which nobody else removes them or their keys: ${why}`,
+        ];
+  };
+
   return {
-    bring: async ({ cluster: { apply, release } }, snapshot) => {
+    bring: async ({ cluster: { apply, release }, rows }, snapshot, marked) => {
+      const namespaces = isApplied ? apply.map(namespaceOf) : [];
+      if (namespaces.some((each) => !marked.includes(each))) await rememberMarked([...marked, ...namespaces]);
       const fresh = apply.filter((manifest) => !isSame(manifest, brought.get(placeOf(manifest))));
       const refused = new Map<string, SetAside>();
       const holdsValue = createWordsGate(snapshot);
       await inParallel(fresh, async (manifest) => {
-        const words = await appliedSecrets.apply(marked(manifest, runtime));
+        const words = await appliedSecrets.apply(withMarks(manifest, runtime));
         brought.set(placeOf(manifest), manifest);
         if (words === null) return;
         const values = [...manifest.data.values()].map(plain);
         const message = refusalMessage({ kind: "Secret", name: manifest.name, words, values }, holdsValue);
         refused.set(manifest.owner.id, { ...manifest.owner, reason: "RefusedByAdmission", message });
+      }).catch(async (thrown: unknown) => {
+        // Where the agent may not write there is nothing that another mode would have to look for.
+        if (brought.size === 0 && isNoAccess(thrown)) await rememberMarked(marked);
+        throw thrown;
       });
       await inParallel(release, (place) => appliedSecrets.release(place, MARKS, heirIn(config)));
-      return [...refused.values()];
+      const notes = isApplied || marked.length === 0 ? [] : await releaseFound(rows, marked);
+      return { refused: [...refused.values()], notes };
     },
 
     clear: async (plan, { missing }) => {
       const { apply, remove } = plan.cluster;
-      const own = config.secrets.mode === "cluster" ? [config.applications.namespace, ...apply.map(namespaceOf)] : [];
+      const own = isApplied ? [config.applications.namespace, ...apply.map(namespaceOf)] : left;
       const namespaces = [...new Set([...own, ...remove.map(namespaceOf)])].sort();
       const { found, unseen, reasons } = await findIn(namespaces);
       const wanted = new Set(remove.map(placeOf));
-      const { due, waiting, isOverLimit, ...left } = leftovers({
+      const { due, waiting, isOverLimit, ...seen } = leftovers({
         found,
         plan,
         rules: config.deletion,
@@ -144,7 +193,7 @@ export function openClusterSecrets({ config, runtimeID, env, clock, signal }: Cl
             ]
           : []),
       ];
-      return { notes, missing: left.missing };
+      return { notes, missing: seen.missing };
     },
   };
 }
@@ -156,7 +205,7 @@ export async function secretsLeft({
   env,
   clock,
   signal,
-}: ClusterSecretsOptions): Promise<ClusterPlace[]> {
+}: Omit<ClusterSecretsOptions, "state">): Promise<ClusterPlace[]> {
   if (config.secrets.mode !== "cluster") return [];
   const cluster = openCluster({ env, stage: "publish", clock, signal });
   const found = await cluster.markedSecrets(config.applications.namespace, RUNTIME_LABEL, labelValue(runtimeID));
@@ -164,13 +213,16 @@ export async function secretsLeft({
 }
 
 /**
- * Who applies the Secrets that come back to Git, as the API server knows it. The Sealed Secrets controller writes them
- * whole, whoever had what; Argo CD does not decrypt SOPS.
+ * Who applies the Secrets that come back to Git. The Sealed Secrets controller writes them whole, whoever had what, and
+ * refuses what it did not make without its mark.
  */
-const heirIn = ({ secrets: { mode }, gitops: { kind } }: Config) => {
-  if (mode === "sealed-secrets") return null;
-  return kind === "argocd" ? "argocd-controller" : "kustomize-controller";
+const heirIn = ({ secrets: { mode }, gitops: { kind } }: Config): Heir => {
+  if (mode === "sealed-secrets") return { manager: null, annotations: { [MANAGED_ANNOTATION]: "true" } };
+  return { manager: kind === "argocd" ? "argocd-controller" : "kustomize-controller", annotations: {} };
 };
+
+const isNoAccess = (thrown: unknown) =>
+  thrown instanceof ClusterFailure && (thrown.code === "ClusterForbidden" || thrown.code === "ClusterAuthentication");
 
 const namespaceOf = ({ namespace }: ClusterPlace) => namespace;
 
@@ -180,7 +232,7 @@ const labelValue = (id: string) =>
 
 const plain = (value: Secret) => Secret.of(Buffer.from(value.reveal(), "base64").toString());
 
-function marked({ object, owner, ...rest }: OwnedManifest, runtime: string) {
+function withMarks({ object, owner, ...rest }: OwnedManifest, runtime: string) {
   const { metadata } = object;
   const labels = { ...metadata.labels, [RUNTIME_LABEL]: runtime };
   const annotations = { ...metadata.annotations, [APPLICATION_ANNOTATION]: owner.id };

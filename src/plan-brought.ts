@@ -1,6 +1,7 @@
 /** A plan of which the cluster has the Secrets: made anew while the API server refuses any, with their Applications set aside. */
 
 import type { Admit } from "./admission.js";
+import { withReferredSecrets } from "./base/index.js";
 import type { ClusterSecrets } from "./cluster-secrets.js";
 import type { SetAside } from "./model/index.js";
 import { type Planned, type Planning, planOn } from "./plan-cycle.js";
@@ -14,15 +15,24 @@ export async function planBrought(
   clusterSecrets: ClusterSecrets | null,
   refused: Map<string, SetAside>,
 ): Promise<Planned> {
+  const marked = await markedNamespaces(planning);
   for (;;) {
     const planned = await planOn({ ...planning, admit: without(refused, planning.admit) });
     if (clusterSecrets === null || planned.isSuspended) return planned;
-    const { plan } = planned;
-    const more = await planning.watch.time("publish", () => clusterSecrets.bring(plan, planning.looks.first));
-    if (more.length === 0) return planned;
+    const { plan, notes } = planned;
+    const brought = await planning.watch.time("publish", () =>
+      clusterSecrets.bring(plan, planning.looks.first, marked),
+    );
+    if (brought.refused.length === 0) return { ...planned, notes: [...notes, ...brought.notes] };
     // As often as others are refused: each time there are fewer left.
-    for (const each of more) refused.set(each.id, each);
+    for (const each of brought.refused) refused.set(each.id, each);
   }
+}
+
+/** Where the agent remembers to have applied Secrets, or where Applications of an inventory that does not verify refer to some. */
+async function markedNamespaces({ base, memory: { marked }, config }: Planning): Promise<readonly string[]> {
+  if (base.inventory.state !== "unverified" || (await withReferredSecrets(base)).inCluster.size === 0) return marked;
+  return [...new Set([...marked, config.applications.namespace])];
 }
 
 const without =

@@ -31,7 +31,7 @@ import {
 import { tellLabels } from "./runtime-labels.js";
 import { createControllersGate, createGuards } from "./seal/index.js";
 import { openSealing } from "./sealing.js";
-import { handSecretsOver } from "./secret-handover.js";
+import { freeSecrets } from "./secret-handover.js";
 import { cycleSettings, settingMissing, targetDigest, targetRepository } from "./setup.js";
 import type { Memory } from "./state/index.js";
 import { wasTakenBack } from "./taken-back.js";
@@ -121,8 +121,7 @@ export async function reconcile(running: Running): Promise<Reached> {
       warning: config.secrets.mode === "plain" ? `Warning: ${PLAIN_WARNING}.` : null,
       ...settings.git.commit,
     });
-    const handing = { mode: config.secrets.mode, env: running.env, clock, signal };
-    await watch.time("publish", () => handSecretsOver(plan, handing));
+    await watch.time("publish", () => freeSecrets(plan, { env: running.env, clock, signal }));
     const { writes, deletes } = plan;
     const { author, path } = settings.git;
     const beforePush = (commit: string | null) =>

@@ -242,6 +242,7 @@ export const noMemory: Memory = {
     clockSkew: null,
   },
   proposal: null,
+  marked: [],
 };
 
 export const TARGET = "target";

@@ -3,7 +3,7 @@ import { type ClusterSecretsOptions, openClusterSecrets } from "../src/cluster-s
 import { Secret } from "../src/common/secret.js";
 import { loadConfig } from "../src/config/index.js";
 import type { OwnedManifest } from "../src/plan/index.js";
-import { anApplicationNamed, aSnapshot, RUNTIME, uuid } from "./builders.js";
+import { anApplicationNamed, aSnapshot, noMemory, RUNTIME, uuid } from "./builders.js";
 import { aClock } from "./common/clock.js";
 import { failureOf } from "./common/failure-of.js";
 import { type APIRequest, type Fault, startFakeAPIServer } from "./fakes/api-server.js";
@@ -44,7 +44,8 @@ async function aCluster(
   const { config } = await loadConfig({ env: { RUNTIME_AGENT_SECRETS_MODE: "cluster" }, cwd: "/", options: {} });
   const env = { KUBECONFIG: await api.kubeconfig() };
   const { signal } = new AbortController();
-  const secrets = openClusterSecrets({ config, runtimeID: RUNTIME, env, clock: aClock(), signal, ...changes });
+  const state = { memory: async () => noMemory, saveMemory: async () => undefined };
+  const secrets = openClusterSecrets({ config, runtimeID: RUNTIME, env, clock: aClock(), signal, state, ...changes });
   const asked = (method: string) => api.requests.filter((request) => request.method === method);
   return { secrets, asked };
 }
@@ -58,10 +59,10 @@ describe("Secrets that are brought to the cluster", () => {
   it("carry the runtime and their Application, and are applied once in a cycle unless they change", async () => {
     const { secrets, asked } = await aCluster();
 
-    await secrets.bring(applying(manifest()), snapshot);
-    await secrets.bring(applying(manifest()), snapshot);
+    await secrets.bring(applying(manifest()), snapshot, []);
+    await secrets.bring(applying(manifest()), snapshot, []);
     const once = asked("PATCH").length;
-    await secrets.bring(applying(manifest("another")), snapshot);
+    await secrets.bring(applying(manifest("another")), snapshot, []);
 
     expect([once, asked("PATCH").length]).toEqual([1, 2]);
     const [first] = asked("PATCH");
@@ -83,7 +84,7 @@ describe("Secrets that are brought to the cluster", () => {
     const answer = { metadata: { name: "s", uid: "u" }, data };
     const { secrets, asked } = await aCluster([], ({ method }) => (method === "PATCH" ? { answer } : null));
 
-    await secrets.bring(applying(manifest()), snapshot);
+    await secrets.bring(applying(manifest()), snapshot, []);
 
     const [, removal, ...more] = asked("PATCH");
     expect(more).toEqual([]);
@@ -109,7 +110,7 @@ describe("Secrets that are brought to the cluster", () => {
     });
     const release = [{ namespace: "kyma-system", name: "s" }];
 
-    await secrets.bring(aPlan({ cluster: { apply: [], remove: [], release } }), snapshot);
+    await secrets.bring(aPlan({ cluster: { apply: [], remove: [], release } }), snapshot, []);
 
     const bodies = asked("PATCH").map(({ body }) => JSON.parse(body).metadata);
     expect(bodies.map(({ resourceVersion = null }) => resourceVersion)).toEqual([null, "1", null, "2"]);
@@ -126,14 +127,16 @@ describe("Secrets that are brought to the cluster", () => {
       const message = `no: ${value}`;
       const { secrets } = await aCluster([], () => ({ status: 403, message }));
 
-      expect(await secrets.bring(applying(manifest()), snapshot)).toEqual([
-        {
-          name: "mp-shop",
-          id: uuid(1),
-          reason: "RefusedByAdmission",
-          message: "the API server refuses Secret s: its words hold a secret value, and are left out",
-        },
-      ]);
+      expect(await secrets.bring(applying(manifest()), snapshot, [])).toMatchObject({
+        refused: [
+          {
+            name: "mp-shop",
+            id: uuid(1),
+            reason: "RefusedByAdmission",
+            message: "the API server refuses Secret s: its words hold a secret value, and are left out",
+          },
+        ],
+      });
     },
   );
 
@@ -142,7 +145,7 @@ describe("Secrets that are brought to the cluster", () => {
 
     const release = aPlan({ cluster: { apply: [], remove: [], release: [{ namespace: "kyma-system", name: "s" }] } });
     for (const plan of [applying(manifest()), release])
-      expect(await failureOf(secrets.bring(plan, snapshot))).toMatchObject({
+      expect(await failureOf(secrets.bring(plan, snapshot, []))).toMatchObject({
         code: "ClusterForbidden",
         stage: "publish",
         hint: "Apply deploy/rbac-cluster-secrets.yaml, and keep it until the first cycle of another mode is done.",

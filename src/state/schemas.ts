@@ -192,4 +192,5 @@ export const memorySchema = z.object({
       clockSkew: null,
     }),
   proposal: proposalSchema.nullable().default(null),
+  marked: z.array(z.string()).default([]),
 });

@@ -74,6 +74,8 @@ export interface Memory {
   readonly certificate: CertificateMemory;
   /** The request to merge that this agent has, or had last; null before the first. */
   readonly proposal: Proposal | null;
+  /** Namespaces in which Secrets may carry the marks of mode `cluster`, whatever the mode is now. */
+  readonly marked: readonly string[];
 }
 
 /** What the agent knows of its own branch and of the request to merge it. */

@@ -1062,6 +1062,10 @@ export const guards: readonly Guard[] = [
     "nor where the Secret comes back to Git",
     instead("if (managedFields !== null)", "if (false)"),
   ),
+  of("src/cluster-secrets.ts", "test/e2e/between-modes.test.ts")(
+    "a mode that is given up before its first commit leaves no marks",
+    instead("apply.map(namespaceOf) : [];\n      if", "[] : [];\n      if"),
+  ),
   clusterSecrets("a failure after the commit takes nothing back", instead("stay.push(secret);", "throw thrown;")),
   referred(
     "Secrets in the cluster are known while the inventory is rebuilt",

@@ -96,6 +96,7 @@ export const aMemory: Memory = {
     },
     formerTarget: "u",
   },
+  marked: ["kyma-system"],
 };
 
 export function behavesAsState(openPlace: OpenPlace): void {

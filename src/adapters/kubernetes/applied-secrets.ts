@@ -23,6 +23,14 @@ export interface Marks {
   readonly annotations: readonly string[];
 }
 
+/** Who looks after a Secret from now on. */
+export interface Heir {
+  /** Of its fields, as the API server knows it; null where it takes what it wants, whoever has it. */
+  readonly manager: string | null;
+  /** By which it takes it over. */
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 export interface AppliedSecrets {
   /**
    * Server-side apply as `runtime-agent`: what stands there afterwards is this with these keys alone, and what others
@@ -35,9 +43,9 @@ export interface AppliedSecrets {
   remove(place: Place & { readonly uid: string }): Promise<void>;
   /**
    * Takes these from it, and gives its fields to who applies it from now on, whose own apply takes away then what it no
-   * longer has; to nobody where that is not known. One that is not there is fine.
+   * longer has. One that is not there is fine.
    */
-  release(place: Place, marks: Marks, heir: string | null): Promise<void>;
+  release(place: Place, marks: Marks, heir: Heir): Promise<void>;
 }
 
 /** Who the fields belong to. */
@@ -115,9 +123,9 @@ export function createAppliedSecrets(send: SendCall): AppliedSecrets {
       );
       for (let attempt = 1; ; attempt++) {
         try {
-          const { metadata } = await merge(place, { labels, annotations });
+          const { metadata } = await merge(place, { labels, annotations: { ...annotations, ...heir.annotations } });
           const { uid, resourceVersion, managedFields: held } = metadata;
-          const managedFields = handedOn(held, MANAGER, heir);
+          const managedFields = handedOn(held, MANAGER, heir.manager);
           if (managedFields !== null) await merge(place, { uid, resourceVersion, managedFields });
           return;
         } catch (thrown) {

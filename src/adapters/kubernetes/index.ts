@@ -1,6 +1,7 @@
 /** The cluster's API; the only importer of the Kubernetes client. */
 
 export type { Right } from "./access-reviews.js";
+export type { Heir } from "./applied-secrets.js";
 export type { ClusterOptions } from "./calls.js";
 export { type Cluster, openCluster } from "./cluster.js";
 export { type ClusterCompassConnection, COMPASS_CONNECTION } from "./compass-connections.js";

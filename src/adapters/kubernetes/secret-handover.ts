@@ -1,4 +1,4 @@
-/** Hands Secrets of the cluster from the Sealed Secrets controller to the agent, and back. */
+/** Takes Secrets of the cluster from the Sealed Secrets controller. */
 
 import type { SendCall } from "./calls.js";
 import { unlessGone } from "./errors.js";
@@ -7,8 +7,6 @@ import type { Place } from "./objects.js";
 export interface SecretHandover {
   /** Takes its owners away, with whom it would be collected, and lets the controller write it no more. Not there is fine. */
   free(place: Place): Promise<void>;
-  /** Lets the controller, which refuses what it did not make, take it over. Not there is fine. */
-  give(place: Place): Promise<void>;
 }
 
 /** Of a missing right to credential Secrets, which leaving mode cluster needs as well. */
@@ -38,6 +36,5 @@ export function createSecretHandover(send: SendCall): SecretHandover {
   };
   return {
     free: (place) => patch(place, { ownerReferences: null, annotations: { [MANAGED]: null } }),
-    give: (place) => patch(place, { annotations: { [MANAGED]: "true" } }),
   };
 }
