@@ -11,6 +11,10 @@ import { aPlan } from "./report/an-outcome.js";
 
 const SECRETS = "/api/v1/namespaces/kyma-system/secrets";
 const LABEL = "runtime-agent.kyma-project.io/runtime";
+const SOPS = {
+  RUNTIME_AGENT_SECRETS_MODE: "sops",
+  RUNTIME_AGENT_SECRETS_SOPS_AGE: "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+};
 const snapshot = aSnapshot([anApplicationNamed("mp-shop", 1)]);
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
@@ -90,6 +94,46 @@ describe("Secrets that are brought to the cluster", () => {
     expect(more).toEqual([]);
     expect(removal?.contentType).toBe("application/merge-patch+json");
     expect(JSON.parse(removal?.body ?? "")).toEqual({ metadata: { uid: "u" }, data: { clientSecret: null } });
+  });
+
+  it("lose what their former writers left there, and no key that somebody else looks after", async () => {
+    const writers = [
+      "compass-runtime-agent",
+      "controller",
+      "kustomize-controller",
+      "kubectl-edit",
+      "another",
+      "runtime-agent",
+    ];
+    const managedFields = writers.map((manager) => ({ manager, fieldsV1: { "f:data": { [`f:of-${manager}`]: {} } } }));
+    const keys = [...writers.map((manager) => `of-${manager}`), "of-nobody"];
+    const shared = { manager: "their-operator", fieldsV1: { "f:data": { "f:of-kubectl-edit": {} } } };
+    const data = Object.fromEntries([...keys, "password"].map((key) => [key, "eA=="]));
+    const answer = { metadata: { name: "s", uid: "u", managedFields: [...managedFields, shared] }, data };
+    const { secrets, asked } = await aCluster([], ({ method }) => (method === "PATCH" ? { answer } : null));
+
+    await secrets.bring(applying(manifest()), snapshot, []);
+
+    const [, removal] = asked("PATCH");
+    const staying = ["of-another", "of-kubectl-edit"];
+    expect(Object.keys(JSON.parse(removal?.body ?? "").data)).toEqual(keys.filter((key) => !staying.includes(key)));
+  });
+
+  it.each([
+    ["flux", "kustomize-controller"],
+    ["argocd", "argocd-controller"],
+  ])("belong to the tool that applies Git once they are there (%s)", async (kind, heir) => {
+    const env = { ...SOPS, RUNTIME_AGENT_GITOPS_KIND: kind };
+    const { config } = await loadConfig({ env, cwd: "/", options: {} });
+    const mine = { manager: "runtime-agent", operation: "Apply", apiVersion: "v1", fieldsV1: { "f:type": {} } };
+    const metadata = { name: "s", uid: "u", resourceVersion: "1", managedFields: [mine] };
+    const { secrets, asked } = await aCluster([], () => ({ answer: { metadata } }), { config });
+    const release = [{ namespace: "kyma-system", name: "s" }];
+
+    await secrets.bring(aPlan({ cluster: { apply: [], remove: [], release } }), snapshot, []);
+
+    const [, given] = asked("PATCH").map(({ body }) => JSON.parse(body).metadata.managedFields);
+    expect(given).toEqual([{ ...mine, manager: heir }]);
   });
 
   it("belong to Flux when they come back to Git, to the state that was seen, and again where somebody wrote", async () => {

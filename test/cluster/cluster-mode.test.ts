@@ -197,13 +197,15 @@ describe("mode cluster", () => {
     const key = Object.keys(before.get(changed ?? "")?.data ?? {})[0] ?? "";
     const data = { [key]: "d3Jvbmc=", added: "YnkgaGFuZA==" };
     const patch = { metadata: { labels: { theirs: "stays" } }, data };
-    await call(server, "PATCH", `${path}/${changed}`, { body: patch, type });
+    await call(server, "PATCH", `${path}/${changed}?fieldManager=kubectl-edit`, { body: patch, type });
+    const theirs = { data: { "of-another": "eA==" } };
+    await call(server, "PATCH", `${path}/${changed}?fieldManager=another-operator`, { body: theirs, type });
     await call(server, "DELETE", `${path}/${removed}`);
 
     await sync();
 
     const after = await secrets();
-    expect(valuesOf(after.get(changed ?? ""))).toEqual(valuesOf(before.get(changed ?? "")));
+    expect(valuesOf(after.get(changed ?? ""))).toEqual({ ...valuesOf(before.get(changed ?? "")), "of-another": "x" });
     expect(after.get(changed ?? "")?.metadata.labels).toMatchObject({ theirs: "stays" });
     expect(valuesOf(after.get(removed ?? ""))).toEqual(valuesOf(before.get(removed ?? "")));
   });

@@ -1059,6 +1059,18 @@ export const guards: readonly Guard[] = [
     instead("filter((key) => !data.has(key)) ?? []", "filter(() => false) ?? []"),
   ),
   of("src/adapters/kubernetes/applied-secrets.ts", "test/cluster-secrets.test.ts")(
+    "and a key of somebody else's does",
+    without(".filter((key) => !others.has(key))"),
+  ),
+  clusterSecrets(
+    "Argo CD gets the fields of what it applies",
+    instead('kind === "argocd" ? "argocd-controller"', 'kind === null ? "argocd-controller"'),
+  ),
+  of("src/adapters/kubernetes/managed-fields.ts", "test/adapters/kubernetes/managed-fields.test.ts")(
+    "no former writer holds on to a key that is handed on",
+    instead("fieldsV1: withoutKeys(each.fieldsV1, keys)", "fieldsV1: each.fieldsV1"),
+  ),
+  of("src/adapters/kubernetes/applied-secrets.ts", "test/cluster-secrets.test.ts")(
     "nor where the Secret comes back to Git",
     instead("if (managedFields !== null)", "if (false)"),
   ),

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Secret } from "../../common/secret.js";
 import type { SendCall } from "./calls.js";
 import { isConflict, unlessGone } from "./errors.js";
-import { handedOn, managedBy } from "./managed-fields.js";
+import { dataKeysOf, handedOn, managedBy } from "./managed-fields.js";
 import type { Place } from "./objects.js";
 import { type RawRequest, sendRaw, statusError } from "./raw.js";
 import { refusalOf } from "./refusal.js";
@@ -33,9 +33,9 @@ export interface Heir {
 
 export interface AppliedSecrets {
   /**
-   * Server-side apply as `runtime-agent`: what stands there afterwards is this with these keys alone, and what others
-   * added beside its data: a key that somebody else wrote may hold a credential that was taken away. Applied again without
-   * a change it is no change. Gives why the API server refuses it for what it is, in its own words, which are foreign
+   * Server-side apply as `runtime-agent`: what stands there afterwards is this, and what others added beside its data. Keys
+   * that it does not have go, which may hold a credential that was taken away: those that nobody looks after, or who wrote
+   * such Secrets before. Of anybody else they stay. Applied again without a change it is no change. Gives why the API server refuses it for what it is, in its own words, which are foreign
    * text; null when it took it.
    */
   apply(secret: AppliedSecret): Promise<string | null>;
@@ -53,8 +53,17 @@ const MANAGER = "runtime-agent";
 
 const MERGE = "application/merge-patch+json";
 
+/**
+ * Who wrote credential Secrets before: the Go agent, the tools that apply Git, the Sealed Secrets controller, and people. A
+ * template may name a Secret like one of somebody else's, whose keys these are not.
+ */
+const isFormer = (manager: string) =>
+  /^(?:runtime-agent|compass-runtime-agent|kustomize-controller|argocd-(?:application-)?controller|controller|before-first-apply|kubectl(?:-.*)?)$/.test(
+    manager,
+  );
+
 const stored = z.object({
-  metadata: z.object({ name: z.string(), uid: z.string().optional() }),
+  metadata: z.object({ name: z.string(), uid: z.string().optional(), managedFields: z.array(managedBy).default([]) }),
   data: z.record(z.string(), z.unknown()).optional(),
 });
 
@@ -80,8 +89,10 @@ export function createAppliedSecrets(send: SendCall): AppliedSecrets {
       const { data } = stored.safeParse(answer.body);
       // A page for people has stored nothing.
       if (data?.metadata.name !== place.name) throw new SyntaxError("no object of the API");
-      const { uid } = data.metadata;
-      return { metadata: {}, refusal: null, stored: { uid, keys: Object.keys(data.data ?? {}) } };
+      const { uid, managedFields } = data.metadata;
+      const others = dataKeysOf(managedFields, (manager) => !isFormer(manager));
+      const keys = Object.keys(data.data ?? {}).filter((key) => !others.has(key));
+      return { metadata: {}, refusal: null, stored: { uid, keys } };
     });
   const merge = (place: Place, metadata: object) =>
     send(credentialCall("patch", place), async (configuration) => {

@@ -23,7 +23,8 @@ const NOBODY = [{}];
 
 /**
  * The fields that `from` applied are `heir`'s, as if it had applied them, beside what it has already; nobody's where there
- * is no heir. Null where `from` has none.
+ * is no heir. Keys of the data among them are nobody else's: with a former writer that looks after them no more they would
+ * stay for ever. Null where `from` has none.
  */
 export function handedOn(all: readonly ManagedBy[], from: string, heir: string | null): readonly object[] | null {
   const isOf = (manager: string | null) => (each: ManagedBy) =>
@@ -31,13 +32,36 @@ export function handedOn(all: readonly ManagedBy[], from: string, heir: string |
   const [given, had] = [all.filter(isOf(from)), all.filter(isOf(heir))];
   const [first] = given;
   if (first === undefined) return null;
-  const others = all.filter((each) => !given.includes(each) && !had.includes(each));
+  const keys = dataKeysOf(given, () => true);
+  const others = all
+    .filter((each) => !given.includes(each) && !had.includes(each))
+    .map((each) => ({ ...each, fieldsV1: withoutKeys(each.fieldsV1, keys) }))
+    // A manager of nothing is none.
+    .filter(({ fieldsV1 }) => Object.keys(fieldsV1).length > 0);
   const merged = [...given, ...had].reduce((sum, { fieldsV1 }) => union(sum, fieldsV1), {} as Fields);
   const inherited = heir === null ? [] : [{ ...first, manager: heir, fieldsV1: merged }];
   const left = [...others, ...inherited].map(({ subresource, ...each }) =>
     subresource === "" ? each : { ...each, subresource },
   );
   return left.length === 0 ? NOBODY : left;
+}
+
+/** Keys of a Secret's `data` that such managers wrote. */
+export function dataKeysOf(all: readonly ManagedBy[], isWanted: (manager: string) => boolean): ReadonlySet<string> {
+  const written = all.filter(({ manager }) => isWanted(manager)).map(({ fieldsV1 }) => own(fieldsV1, DATA));
+  const names = written.flatMap((data) => Object.keys(data)).filter((name) => name.startsWith(FIELD));
+  return new Set(names.map((name) => name.slice(FIELD.length)));
+}
+
+/** How a field is told from an item of a list, and from `.`, which is the object that the fields are in. */
+const FIELD = "f:";
+
+const DATA = `${FIELD}data`;
+
+function withoutKeys(fields: Fields, keys: ReadonlySet<string>): Fields {
+  const { [DATA]: data = {}, ...rest } = fields;
+  const left = Object.entries(data).filter(([name]) => !keys.has(name.slice(FIELD.length)));
+  return left.every(([name]) => name === ".") ? rest : { ...rest, [DATA]: Object.fromEntries(left) };
 }
 
 const union = (one: Fields, other: Fields): Fields =>
