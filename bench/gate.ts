@@ -35,6 +35,9 @@ function ratioOf(once: () => void, twice: () => void): number {
   );
 }
 
+/** Of all encodings that are read, one within another. */
+const encoded = `%25%2525\\u0026&amp;AMP;+\\_'\\''${btoa("%20\\u0026&lt; of a text")}\n`.repeat(TEXT / 50);
+
 const half = values.slice(0, VALUES);
 const [few, many] = [createGate(half), createGate(values)];
 const ratios = {
@@ -45,6 +48,10 @@ const ratios = {
   "twice the values, to look through a text": ratioOf(
     () => few.find(text),
     () => many.find(text),
+  ),
+  "twice the text in encodings, to read": ratioOf(
+    () => few.find(encoded),
+    () => few.find(encoded.repeat(2)),
   ),
   "twice the values in twice the text": ratioOf(
     () => few.find(text.slice(TEXT)),

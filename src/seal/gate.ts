@@ -2,10 +2,7 @@
 
 import { buildSearch } from "./search.js";
 import type { GuardedValue } from "./values.js";
-import { viewsOf } from "./views.js";
-
-/** Shorter values are found everywhere by chance; they never gate. In bytes. */
-const SHORTEST = 12;
+import { SHORTEST, viewsOf } from "./views.js";
 
 /** Values between two yields. */
 const STEP = 500;
@@ -20,7 +17,7 @@ export interface Gate {
 type Guarded = Pick<GuardedValue, "id" | "value">;
 
 /**
- * Looks for values as they are, as JSON has them, in base64 and URL-encoded, in the text as each of its readers has it.
+ * Looks for values as they are, as JSON has them, in base64 and URL-encoded, in the text as each of its readers has it (`viewsOf`).
  * A value that stands in `constants`, which is in everybody's files, is not looked for.
  */
 export function createGate(values: Iterable<Guarded>, constants = ""): Gate {

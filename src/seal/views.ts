@@ -1,4 +1,7 @@
-/** A text as its readers have it: percent-encoding, escapes of JSON and entities of HTML taken off, also where one stands in another. Pure. */
+/** A text as its readers have it: percent-encoding, base64, escapes and entities taken off, also where one stands in another. Pure. */
+
+/** Shorter values are found everywhere by chance; nobody looks for them. In bytes. */
+export const SHORTEST = 12;
 
 /** As a schema (JSON) with an address (percent-encoded) in it. */
 const NESTED = 2;
@@ -18,6 +21,27 @@ const unescaped: Decode = (text) =>
   text.replaceAll(/\\(?:u([\da-f]{4})|x([\da-f]{2})|([bfnrt"'/\\]))/gi, (_, unit, byte, letter) =>
     letter === undefined ? String.fromCharCode(Number.parseInt(unit ?? byte, 16)) : (LETTERS[letter] ?? letter),
   );
+
+/** Of a shell and of Markdown, where a backslash stands before any sign. */
+const unslashed: Decode = (text) => text.replaceAll(/'(?:\\'|"'")'|\\([!-/:-@[-`{-~ ])/g, (_, sign = "'") => sign);
+
+/** Either alphabet, also in lines; the padding tells nothing. */
+const BASE64 = /[\w+/-]+(?:\r?\n[ \t]*[\w+/-]+)*/g;
+
+/** Some letters in a row that are UTF-8: bytes by chance rarely are. */
+const READABLE = /(?:[^\p{Cc}\ufffd]|\s){6,}/gu;
+
+/**
+ * What stands in base64, and nothing else. Where it begins cannot be told from the letters before it: so it is read from each
+ * of four. What is no text, as the bytes of a sealed value, is left out.
+ */
+const fromBase64: Decode = (text) =>
+  (text.match(BASE64) ?? [])
+    .filter((run) => run.length > SHORTEST)
+    .map((run) => run.replaceAll(/\s+/g, ""))
+    .flatMap((run) => [0, 1, 2, 3].map((from) => Buffer.from(run.slice(from), "base64").toString("utf8")))
+    .flatMap((read) => read.match(READABLE) ?? [])
+    .join("\0");
 
 /** From U+00A0 on, in order. */
 const LATIN =
@@ -40,12 +64,12 @@ const ENTITIES: ReadonlyMap<string, string> = new Map([
 
 const withoutEntities: Decode = (text) =>
   text.replaceAll(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]+\d{0,2}));/gi, (whole, decimal, hex, name) => {
-    if (name !== undefined) return ENTITIES.get(name) ?? whole;
+    if (name !== undefined) return ENTITIES.get(name) ?? ENTITIES.get(name.toLowerCase()) ?? whole;
     const code = decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal);
     return code > 0x10ffff ? whole : String.fromCodePoint(code);
   });
 
-const DECODERS = [percentDecoded, formDecoded, unescaped, withoutEntities];
+const DECODERS = [percentDecoded, formDecoded, unescaped, unslashed, withoutEntities, fromBase64];
 
 /**
  * The text itself, and what each reader makes of it: a value that is looked for as it is in all of them is found however

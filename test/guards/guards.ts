@@ -975,6 +975,10 @@ export const guards: readonly Guard[] = [
     "and where one encoding stands in another",
     instead("NESTED = 2", "NESTED = 1"),
   ),
+  of("src/seal/views.ts", "test/seal/gate.test.ts")(
+    "and wherever base64 begins in a run of its letters",
+    instead("[0, 1, 2, 3].map", "[0].map"),
+  ),
   of(
     "src/seal/guards.ts",
     "test/seal/seal-estate.test.ts",

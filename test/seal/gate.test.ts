@@ -35,6 +35,12 @@ describe("the gate", () => {
     return url.href;
   };
   const asGo = (text: string) => JSON.stringify(text).replaceAll("&", "\\u0026");
+  const asQuery = (text: string) =>
+    encodeURIComponent(text)
+      .replaceAll("%20", "+")
+      .replace(/[!'()*]/g, (each) => `%${each.charCodeAt(0).toString(16)}`);
+  const inLines = (text: string, length: number, between: string) =>
+    (text.match(new RegExp(`.{1,${length}}`, "g")) ?? []).join(between);
   const asEntities = (text: string) => text.replaceAll("&", "&amp;").replaceAll("$", "&#36;").replaceAll("@", "&#x40;");
 
   it.each([
@@ -66,6 +72,29 @@ describe("the gate", () => {
     ["of letters and marks, apart", "pässwörd-mit-ß€x".normalize("NFD"), "pässwörd-mit-ß€x".normalize("NFC")],
     ["of letters before a mark", `${"passwort-mit-e"}\u0301`, "passwort-mit-e"],
     ["in JSON behind a backslash", `\\${JSON.stringify('name "in quotes"').slice(1, -1)}`, 'name "in quotes"'],
+    ["in base64 of what is URL-encoded", btoa(`user:${encodeURIComponent(SPECIAL)}`), SPECIAL],
+    ["in base64 of what Go makes a query of", btoa(`u:${asQuery("p*ss (w)ord~!")}`), "p*ss (w)ord~!"],
+    ["in base64 of JSON as Go writes it", btoa(asGo(`{"auth":"${SPECIAL}"}`)), SPECIAL],
+    ["in base64 of base64", btoa(`x${btoa(`yy${SPECIAL}`)}`), SPECIAL],
+    ["in base64 in lines of 64", inLines(btoa(`${"x".repeat(41)}${SPECIAL}${"y".repeat(40)}`), 64, "\n"), SPECIAL],
+    ["in base64 in lines of 76, set in", inLines(btoa(`${"x".repeat(50)}${SPECIAL}`), 76, "\r\n  "), SPECIAL],
+    [
+      "in base64 in lines, below a word",
+      `password\n${inLines(btoa(`${"x".repeat(44)}${SPECIAL}`), 64, "\n")}`,
+      SPECIAL,
+    ],
+    ["in base64 in lines in JSON", JSON.stringify(inLines(btoa(`${"x".repeat(41)}${SPECIAL}`), 64, "\n")), SPECIAL],
+    ["in base64 for addresses", Buffer.from("subject? >>?/~~~~~~").toString("base64url"), "subject? >>?/~~~~~~"],
+    [
+      "of letters beyond ASCII in base64 of JSON",
+      Buffer.from(JSON.stringify('ü"pässwort-ß')).toString("base64"),
+      'ü"pässwort-ß',
+    ],
+    ["in quotes of a shell", "curl -u 'it'\\''s my pass'\\''word'", "it's my pass'word"],
+    ["in quotes of a shell within others", `curl -u 'it'"'"'s my pass'"'"'word'`, "it's my pass'word"],
+    ["with backslashes of a shell", "curl -u S3cret\\&Key+for\\$me@x\\!", SPECIAL],
+    ["with backslashes of Markdown", "`x` my\\_secret\\*word\\[1\\]", "my_secret*word[1]"],
+    ["in entities in capitals", "S3cret&AMP;Key+for&QUOT;me", 'S3cret&Key+for"me'],
     ["in percent behind a percent sign", `%${encodeURIComponent("41 is/the answer")}`, "41 is/the answer"],
   ])("finds a value %s", (_, text, value) => {
     expect(find(value, text)).toEqual(["id"]);
