@@ -2,8 +2,13 @@
 
 import type { Parsed } from "./values.js";
 
-// age1…, and age1<plugin>1… of plugins.
-const RECIPIENT = /^(age(?:1[a-z0-9]+)?)1([ac-hj-np-z02-9]{58,})$/;
+// age1…, and the kinds that are age's own; age1<plugin>1… is anybody's.
+const RECIPIENT = /^(age(?:1(?:pq|tag|tagpq))?)1([ac-hj-np-z02-9]{58,})$/;
+
+const OF_PLUGIN = /^age1[a-z0-9.+_-]+1[ac-hj-np-z02-9]+$/;
+
+const PLUGIN =
+  "is a recipient of a plugin of age, and the agent runs none: give one that age-keygen made (age1…, age1pq1…)";
 
 const ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
@@ -13,7 +18,8 @@ export function parseRecipient(given: string): Parsed<string> {
   if (/^AGE-SECRET-KEY-/i.test(given))
     return { wrong: "is a private key: give the recipient (age1…) that belongs to it" };
   const [, prefix, data] = RECIPIENT.exec(given) ?? [];
-  if (prefix === undefined || data === undefined) return { wrong: "is not an age recipient" };
+  if (prefix === undefined || data === undefined)
+    return { wrong: OF_PLUGIN.test(given) ? PLUGIN : "is not an age recipient" };
   return isChecked(prefix, data)
     ? { value: given }
     : { wrong: "is not an age recipient: its checksum is wrong, so a character of it is; copy it again" };
