@@ -96,10 +96,16 @@ export async function sealEstate(options: SealOptions): Promise<Sealing> {
     if (source === undefined) throw new TypeError("an Application was rendered that was not fetched");
     const values = secretValues(source);
     const rows = new Map((committed.get(application.id) ?? []).map((row) => [row.path, row]));
-    const large = manifests.find(({ object }) => object.kind === "Secret" && sizeOf(object, values) > LARGEST_SECRET);
+    const secrets = manifests.filter(({ object }) => object.kind === "Secret");
+    const large = secrets.find(({ object }) => sizeOf(object, values) > LARGEST_SECRET);
     if (large !== undefined) {
       const message = `${large.path} would hold more than the 1 MiB that Kubernetes stores`;
       setAside.push({ name: application.name, id: application.id, reason: "TooLarge", message });
+      continue;
+    }
+    const [fault] = secrets.flatMap(({ object }) => options.sealer?.fault?.(object) ?? []);
+    if (fault !== undefined) {
+      setAside.push({ name: application.name, id: application.id, reason: "InvalidByTemplate", message: fault });
       continue;
     }
     const files: SealedFile[] = [];

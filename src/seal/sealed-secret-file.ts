@@ -49,7 +49,8 @@ export function readSealedSecret(text: string): SealedSecretFile | null {
   return { name, namespace, scope: scopeOf(annotations), encryptedData: read.data.spec.encryptedData };
 }
 
-function scopeOf(annotations: Readonly<Record<string, string>>): Scope {
+/** As the controller reads it from the annotations. */
+export function scopeOf(annotations: Readonly<Record<string, string>>): Scope {
   // The wider one counts where both stand there.
   if (annotations[SCOPE_ANNOTATIONS["cluster-wide"]] === "true") return "cluster-wide";
   return annotations[SCOPE_ANNOTATIONS["namespace-wide"]] === "true" ? "namespace-wide" : "strict";

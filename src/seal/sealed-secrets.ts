@@ -12,6 +12,7 @@ import {
   SCOPE_ANNOTATIONS,
   type Scope,
   type SealedSecretFile,
+  scopeOf,
 } from "./sealed-secret-file.js";
 import type { FormerFile, Sealer } from "./sealer.js";
 import type { SealingCertificate } from "./sealing-certificate.js";
@@ -39,10 +40,14 @@ interface SealedValue {
  */
 export function createSealedSecretsSealer({ certificate, scope, managed }: SealedSecretsOptions): Sealer {
   const { publicKey } = certificate;
-  const keyBytes = (publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8;
+  const keyBytes = Math.ceil((publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
   return {
     identity: JSON.stringify(["sealed-secrets", scope, managed]),
     byKey: true,
+    fault: ({ metadata: { annotations = {} } }) =>
+      scopeOf({ ...annotations, ...scopeMark(scope) }) === scope
+        ? null
+        : `its template gives a Secret with an annotation of another scope than secrets.sealedSecrets.scope (${scope})`,
     seal: async (object, data, _now, former = null) => {
       const { name, namespace = "" } = object.metadata;
       const label = labelOf(scope, namespace, name);
@@ -61,6 +66,8 @@ export function createSealedSecretsSealer({ certificate, scope, managed }: Seale
     },
   };
 }
+
+const scopeMark = (scope: Scope) => (scope === "strict" ? {} : { [SCOPE_ANNOTATIONS[scope]]: "true" });
 
 /** What a value is bound to (strict: with the slash, as the controller's code has it). */
 function labelOf(scope: Scope, namespace: string, name: string): Buffer {
@@ -101,7 +108,7 @@ function objectOf(
   { scope, managed }: { scope: Scope; managed: boolean },
 ): KubernetesObject {
   const { annotations = {}, ...named } = metadata;
-  const scoped = scope === "strict" ? {} : { [SCOPE_ANNOTATIONS[scope]]: "true" };
+  const scoped = scopeMark(scope);
   // Flux replaces nothing in what the controller makes: its own mark is for the file alone.
   const own = Object.entries(annotations).filter(([key]) => !Object.hasOwn(SUBSTITUTION_OPT_OUT, key));
   const wanted = { ...Object.fromEntries(own), ...scoped, ...(managed ? { [MANAGED_ANNOTATION]: "true" } : {}) };

@@ -14,6 +14,8 @@ export interface Sealer {
   readonly identity: string;
   /** True where each value is sealed by itself, so that one that did not change keeps its bytes beside one that did. */
   readonly byKey: boolean;
+  /** Why a Secret as a template gives it cannot be sealed in this way; null where it can. @default each can */
+  fault?(object: KubernetesObject): string | null;
   /**
    * The file of one Secret, opened and checked again before it is given. `data` is its data in base64, as Kubernetes wants
    * it. Without `former` nothing of a file in Git is kept.

@@ -1,7 +1,8 @@
-import { createPrivateKey, createPublicKey } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { createSealer, identityOf, readSealingCertificate } from "../../src/seal/index.js";
-import { noon } from "../builders.js";
+import { loadRenderer, type Manifest, type Renderer } from "../../src/render/index.js";
+import { createSealer, identityOf, readSealingCertificate, type SealMode } from "../../src/seal/index.js";
+import { anApplicationNamed, aSnapshot, cycle, noon, rendererOptions } from "../builders.js";
 import { failureOf } from "../common/failure-of.js";
 import { aSealingPair, openSealed, openSealedFile, parseSealed } from "./sealing-pair.js";
 
@@ -40,6 +41,58 @@ describe("a SealedSecret", () => {
       type: "Opaque",
     });
   });
+
+  it.each([2052, 2055])("is sealed for a key of %d bits, which are no whole bytes", async (modulusLength) => {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength });
+    const odd = await aSealingPair({ key: privateKey });
+    const certificate = readSealingCertificate(odd.certificate, "the test", new Date());
+
+    const text = await createSealer({ mode: "sealed-secrets", certificate, scope: "strict", managed: false }).seal(
+      object,
+      base64({ username: "user" }),
+      noon,
+    );
+
+    expect(openSealedFile(text, odd.key, "n/s")).toEqual({ username: "user" });
+  });
+
+  it.each([
+    ["strict", "cluster-wide", "true", "mp-bad"],
+    ["strict", "namespace-wide", "true", "mp-bad"],
+    ["namespace-wide", "cluster-wide", "true", "mp-bad"],
+    ["strict", "cluster-wide", "false", null],
+    ["namespace-wide", "namespace-wide", "true", null],
+    ["cluster-wide", "namespace-wide", "true", null],
+  ] as const)(
+    "of scope %s is set aside where its template says %s (%s), and others go on",
+    async (scope, said, value, aside) => {
+      const applications = ["mp-bad", "mp-good"].map((name, index) => anApplicationNamed(name, index + 1));
+      const shipped = await loadRenderer(rendererOptions);
+      const annotate = ({ object, ...rest }: Manifest): Manifest => {
+        const annotations = { ...object.metadata.annotations, [`sealedsecrets.bitnami.com/${said}`]: value };
+        return { ...rest, object: { ...object, metadata: { ...object.metadata, annotations } } };
+      };
+      const renderer: Renderer = {
+        ...shipped,
+        render: (application) => {
+          const rendered = shipped.render(application);
+          if (application.name !== "mp-bad" || rendered.manifests === null) return rendered;
+          return {
+            ...rendered,
+            manifests: rendered.manifests.map((each) => (each.object.kind === "Secret" ? annotate(each) : each)),
+          };
+        },
+      };
+      const mode: SealMode = { mode: "sealed-secrets", certificate, scope, managed: false };
+
+      const { sealing } = await cycle(new Map(), aSnapshot(applications), { mode, renderer });
+
+      expect(sealing.setAside.map(({ name, reason }) => [name, reason])).toEqual(
+        aside === null ? [] : [[aside, "InvalidByTemplate"]],
+      );
+      expect(sealing.applications.map(({ application }) => application.name)).toContain("mp-good");
+    },
+  );
 
   it("lets its Secret be taken over where that is asked for", async () => {
     const text = await sealer("strict", true).seal(object, base64({ a: "1" }), noon);
