@@ -11,7 +11,7 @@ export interface SnapshotText {
 
 const WITHHELD = "(withheld: it holds a secret value)";
 
-/** What identifies, and what Director's schema says: a value there would be no planted one. */
+/** What identifies, and what Director's schema says: a value there would be no planted one. Labels are called as anybody likes. */
 const KEPT = new Set(["id", "__typename"]);
 
 export async function snapshotText(snapshot: Snapshot, signal: AbortSignal): Promise<SnapshotText> {
@@ -29,12 +29,30 @@ export async function snapshotText(snapshot: Snapshot, signal: AbortSignal): Pro
       Object.entries(value).map(([key, inner]) => [key, KEPT.has(key) ? inner : open(inner, id, `${place}.${key}`)]),
     );
   };
+  /** With the names, which are told apart where they are left out. */
+  const openLabels = (value: unknown, place: string): unknown => {
+    if (Array.isArray(value)) return value.map((each, index) => openLabels(each, `${place}[${index}]`));
+    if (typeof value !== "object" || value === null) return open(value, "", place);
+    let unnamed = 0;
+    return Object.fromEntries(
+      Object.entries(value).map(([given, inner]) => {
+        const name = guards.findInName(given, "").size === 0 ? given : `${WITHHELD} ${++unnamed}`;
+        const at = `${place}.${name}`;
+        if (name !== given) withheld.push(at);
+        return [name, openLabels(inner, at)];
+      }),
+    );
+  };
   const { applications, unreadable, ...rest } = JSON.parse(formatSnapshot(snapshot)) as Document;
   const each = (list: readonly Identified[], place: string) =>
     list.map((one, index) => open(one, one.id, `${place}[${index}]`));
   const document = {
     ...rest,
-    runtime: { ...rest.runtime, labels: open(rest.runtime.labels, "", "runtime.labels") },
+    runtime: {
+      ...rest.runtime,
+      name: open(rest.runtime.name, "", "runtime.name"),
+      labels: openLabels(rest.runtime.labels, "runtime.labels"),
+    },
     applications: each(applications, "applications"),
     ...(unreadable === undefined ? {} : { unreadable: each(unreadable, "unreadable") }),
   };
@@ -46,7 +64,7 @@ interface Identified {
 }
 
 interface Document {
-  readonly runtime: { readonly labels: unknown };
+  readonly runtime: { readonly name: unknown; readonly labels: unknown };
   readonly applications: readonly Identified[];
   readonly unreadable?: readonly Identified[];
 }
