@@ -17,9 +17,11 @@ export function betweenModes(
   if (reencryption === null || mode === "cluster") return [];
   const isNow = mode === "sealed-secrets";
   // The one kind of file of which it is known for which key each value is sealed.
-  const isOfTheOther = ({ path, cluster, sealing: former, certificates }: InventoryFile) =>
+  const isOfTheOther = ({ path, cluster, written, sealing: former, certificates }: InventoryFile) =>
     isSecretPath(path) &&
     cluster === undefined &&
+    // A person's file may stay for ever.
+    written === undefined &&
     former !== undefined &&
     former !== sealing &&
     (certificates !== undefined) !== isNow;

@@ -42,6 +42,29 @@ describe("a change of the mode", () => {
   );
 });
 
+it("says no more of a change once a person's file alone is left of the former mode", async () => {
+  const world = await aWorld({ sandbox: { applications: 4 }, settings: { drift: "preserve" } });
+  await world.pair();
+  await world.run(["sync"], { env: SOPS });
+  const [path = "", text = ""] = [...(await world.files())].find(([each]) => each.includes("/secrets/")) ?? [];
+  await commitAs(world.repository, { files: { [`${GIT_PATH}/${path}`]: `# by hand\n${text}` } });
+  const file = join(world.folder, "sealing.pem");
+  await writeFile(file, (await aSealingPair()).certificate);
+  const sealed = {
+    RUNTIME_AGENT_SECRETS_MODE: "sealed-secrets",
+    RUNTIME_AGENT_SECRETS_SEALED_SECRETS_CERTIFICATE_FILE: file,
+  };
+  const sync = async () => {
+    const { stdout } = await world.run(["sync", "-o", "json"], { env: sealed });
+    return JSON.parse(stdout).notes.some((note: string) => NOT_TAKEN.test(note));
+  };
+
+  const told = [await sync(), await sync(), await sync()];
+
+  expect([told[0], told[2]]).toEqual([true, false]);
+  expect((await world.files()).get(path)).toBe(`# by hand\n${text}`);
+});
+
 const LABEL = "runtime-agent.kyma-project.io/runtime";
 const INVENTORY = `${GIT_PATH}/.runtime-agent/inventory.json`;
 
