@@ -192,7 +192,7 @@ describe("Secrets that are brought to the cluster", () => {
       expect(await failureOf(secrets.bring(plan, snapshot, []))).toMatchObject({
         code: "ClusterForbidden",
         stage: "publish",
-        hint: "Apply deploy/rbac-cluster-secrets.yaml, and keep it until the first cycle of another mode is done.",
+        hint: "Apply deploy/rbac-cluster-secrets.yaml, and keep it until no Secret waits to be sealed for another mode.",
       });
   });
 });

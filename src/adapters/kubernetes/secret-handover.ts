@@ -11,7 +11,7 @@ export interface SecretHandover {
 
 /** Of a missing right to credential Secrets, which leaving mode cluster needs as well. */
 const CREDENTIALS_MEND =
-  "Apply deploy/rbac-cluster-secrets.yaml, and keep it until the first cycle of another mode is done.";
+  "Apply deploy/rbac-cluster-secrets.yaml, and keep it until no Secret waits to be sealed for another mode.";
 
 /** A call about a credential Secret, as a failure tells it. */
 export const credentialCall = (verb: string, { namespace, name }: Place) => ({
