@@ -50,6 +50,8 @@ export interface CycleResult {
   readonly outcome: Outcome;
   /** Each file with its old and new text, secrets unmasked where they are readable: only for `diffFiles`. */
   readonly changes: readonly FileChange[];
+  /** The one of the outcome, as it was thrown. */
+  readonly failure: Failure | null;
   /** Why the cluster could not be asked what was applied; null when it was, or nobody wanted that. */
   readonly unwatched: Failure | null;
   /** What the outcome does not tell. */

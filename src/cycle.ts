@@ -135,7 +135,7 @@ export async function runCycle(given: CycleOptions): Promise<CycleResult> {
   await used.session?.client.close();
   await used.sealing?.close();
   await stop?.();
-  return { outcome, changes: reached?.changes ?? [], unwatched: watched.failure, facts };
+  return { outcome, changes: reached?.changes ?? [], failure, unwatched: watched.failure, facts };
 }
 
 /** What ends the cycle, whatever Compass says: a setting, or a CompassConnection that cannot be read. */

@@ -23,6 +23,7 @@ import {
   plannedDigest,
   publishedBefore,
   suspendedNames,
+  suspensionNote,
   suspensionOf,
   withUnseen,
 } from "./plan/index.js";
@@ -222,7 +223,7 @@ export async function planOn(planning: Planning): Promise<Planned> {
     ...sealingNotes,
     ...(owned.note === null ? [] : [owned.note]),
     ...betweenModes(owned.files, plan, config.secrets.mode, fingerprints.sealing),
-    ...(suspension === null ? [] : [`suspended by ${suspension}: nothing is written`]),
+    ...(suspension === null ? [] : [suspensionNote(suspension)]),
     ...planNotes(plan, {
       snapshot: first,
       approvals: instructions.approvals,

@@ -3,7 +3,7 @@
 export { DIGEST_ANNOTATION, hostsOf, ownDigest } from "./committed-application.js";
 export { type Drift, type DriftedFile, findDrift } from "./drift.js";
 export { folderBase } from "./folder.js";
-export { APPROVE_PATH, type Instructions, readInstructions } from "./instructions.js";
+export { APPROVE_PATH, type Instructions, readInstructions, SUSPEND_PATH } from "./instructions.js";
 export {
   applicationOf,
   applicationPath,
@@ -28,6 +28,7 @@ export {
   bundlesOf,
   type Folder,
   foldersOf,
+  NothingLeft,
   type Ownership,
   type OwnershipOptions,
   ownedFiles,

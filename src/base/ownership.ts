@@ -213,12 +213,15 @@ async function listedFiles(base: Base, options: OwnershipOptions): Promise<Owner
   }
 }
 
+/** What was published is all gone from there: for who wants exactly that it is no failure. */
+export class NothingLeft extends Failure {}
+
 /**
  * What would be written there now is an empty landscape, and whoever applies it would remove all Applications; nor may what
  * a person took away come back by itself.
  */
 const emptied = (runtimeID: string) =>
-  new Failure("git.path holds nothing of the agent's any more, though it published there before", {
+  new NothingLeft("git.path holds nothing of the agent's any more, though it published there before", {
     code: "BaseUnusable",
     stage: "base",
     hint: `Nothing was written. Restore the folder or the branch from history; or have it begun anew by \`sync --take-over ${shown(runtimeID)}\`.`,

@@ -1,5 +1,8 @@
 /** What became of a removal from Git, and what people do about it before the cluster's turn comes. Pure. */
 
+import { SUSPEND_PATH } from "../base/index.js";
+import { takeOutOfGit } from "../install/index.js";
+import { SUSPENDED_BY, suspensionNote } from "../plan/index.js";
 import { count, type Outcome } from "../report/index.js";
 
 /** Where a removal stands: `done` alone says that the target branch holds nothing of the agent's any more. */
@@ -18,7 +21,8 @@ export interface RemovalWords {
   readonly command: string;
   /** The beginning of another command. */
   readonly agent: string;
-  readonly isSuspendedByConfiguration: boolean;
+  /** The agent's folder, "" for the root of the repository. */
+  readonly gitPath: string;
 }
 
 /** Names told of those that stay. */
@@ -28,18 +32,22 @@ const SHOWN = 20;
  * Judges by the target branch, whatever the cycle wrote elsewhere: what is only proposed may be closed, and then the files
  * still say what the cluster is to hold.
  */
-export function removalFromGit(
-  outcome: Outcome,
-  { namespace, command, agent, isSuspendedByConfiguration }: RemovalWords,
-): RemovalFromGit {
+export function removalFromGit(outcome: Outcome, { namespace, command, agent, gitPath }: RemovalWords): RemovalFromGit {
   const { approval, commit, pullRequest, applications, suspended, result, notes } = outcome;
   const again = `then again: ${command}`;
   const said = (removal: Removal, ...steps: string[]): RemovalFromGit => ({ removal, steps });
   // Not the wiring yet: what the tool shall remove, it has to see gone.
   const stop = `stop the agent, which would bring them back: kubectl -n ${namespace} delete cronjob/runtime-agent deployment/runtime-agent --ignore-not-found`;
   if (suspended) {
-    // `resume` changes what is remembered, and not what is configured.
-    const resume = isSuspendedByConfiguration ? "set suspend: false in its configuration" : `${agent} resume`;
+    const told = (by: string) => notes.includes(suspensionNote(by));
+    // `resume` changes what is remembered, and nothing else.
+    const resume = told(SUSPENDED_BY.setting)
+      ? "set suspend: false in its configuration"
+      : told(SUSPENDED_BY.annotation)
+        ? "kubectl annotate compassconnection compass-connection runtime-agent.kyma-project.io/suspend-"
+        : told(SUSPENDED_BY.file)
+          ? `remove the file ${gitPath === "" ? "" : `${gitPath}/`}${SUSPEND_PATH} from Git`
+          : `${agent} resume`;
     return said("suspended", `nothing is removed from Git while the agent is suspended: ${resume}`, again);
   }
   if (approval !== null) {
@@ -75,6 +83,7 @@ export function removalFromGit(
       `commit ${commit.id} on ${commit.branch} removes ${count(applications.deleted.length, "Application")} with all files`,
       "wait until your GitOps tool has applied it and the Applications are gone from the cluster",
       ...notes,
+      takeOutOfGit(gitPath),
       `then for the rest: ${command} | kubectl delete --ignore-not-found -f -`,
     );
   }

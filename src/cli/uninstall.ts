@@ -1,11 +1,12 @@
 /** `uninstall`: what is to be deleted in the cluster; with `--purge` first everything in Git, by an approved commit. */
 
 import { Command, Option } from "commander";
+import { NothingLeft } from "../base/index.js";
 import { named, secretsLeft } from "../cluster-secrets.js";
 import { asFailure } from "../common/failure.js";
 import { packageVersion } from "../common/package-root.js";
 import type { Config, LoadedConfig } from "../config/index.js";
-import { runCycle } from "../cycle.js";
+import { type CycleResult, runCycle } from "../cycle.js";
 import {
   type GitOpsTool,
   type InstallManifest,
@@ -19,7 +20,7 @@ import type { ClusterPlace } from "../plan/index.js";
 import { EXIT, exitCodeOfFailure, failureText, type Outcome } from "../report/index.js";
 import type { Context } from "./context.js";
 import { exampleImage } from "./install.js";
-import { type Removal, removalFromGit } from "./removal-from-git.js";
+import { type Removal, type RemovalFromGit, removalFromGit } from "./removal-from-git.js";
 import type { Register } from "./run.js";
 
 interface UninstallFlags {
@@ -54,22 +55,25 @@ async function uninstall(context: Context, flags: UninstallFlags): Promise<numbe
   const loaded = await context.load(place);
   const { again: command, agent } = commandsOf(flags, context.options.config);
   const left: ClusterPlace[] = [];
+  let isGone = false;
   if (purge) {
     const config = await context.resolve(place);
-    const outcome = await removeFromGit(context, config);
-    if (outcome.failure !== null) {
+    const { outcome, failure } = await removeFromGit(context, config);
+    isGone = failure instanceof NothingLeft;
+    if (outcome.failure !== null && !isGone) {
       if (context.options.output !== "text") context.answer({ ...EMPTY, failure: outcome.failure }, "");
       context.stderr.write(failureText(outcome.failure, context.text));
       if (context.options.output === "text") warn(context);
       return exitCodeOfFailure(outcome.failure);
     }
-    const { state, suspend } = loaded.config;
-    const { removal, steps } = removalFromGit(outcome, {
+    const { state, git } = loaded.config;
+    const words = {
       namespace: "kubernetes" in state ? state.kubernetes.namespace : "kyma-system",
       command,
       agent,
-      isSuspendedByConfiguration: suspend,
-    });
+      gitPath: git?.path ?? "",
+    };
+    const { removal, steps } = isGone ? GONE : removalFromGit(outcome, words);
     if (removal !== "done") {
       const { approval, commit, pullRequest } = outcome;
       answer(context, { ...EMPTY, removal, next: steps, approval, commit, pullRequest });
@@ -89,7 +93,10 @@ async function uninstall(context: Context, flags: UninstallFlags): Promise<numbe
   const manifests = await uninstallManifests(settings, purge, left);
   const next = [
     ...(left.length === 0 ? [] : [`of secrets.mode cluster, still in the cluster and named here: ${named(left)}`]),
-    ...removalSteps(settings, { purge, command }),
+    ...(isGone
+      ? [`there is nothing to remove from Git: ${settings.gitPath || "it"} holds nothing of the agent's any more`]
+      : []),
+    ...removalSteps(settings, { purge, command, isGone }),
   ];
   answer(context, { ...EMPTY, removal: purge ? "done" : null, manifests, next });
   return EXIT.done;
@@ -113,9 +120,16 @@ function commandsOf({ gitops, purge, namespace }: UninstallFlags, config: string
   return {
     again: ["runtime-agent uninstall", ...options].join(" "),
     // Only this command has the option.
-    agent: `${namespace === undefined ? "" : `RUNTIME_AGENT_STATE_KUBERNETES_NAMESPACE=${quoted(namespace)} `}runtime-agent`,
+    agent: [
+      ...(namespace === undefined ? [] : [`RUNTIME_AGENT_STATE_KUBERNETES_NAMESPACE=${quoted(namespace)}`]),
+      "runtime-agent",
+      ...(config === undefined ? [] : [`--config ${quoted(config)}`]),
+    ].join(" "),
   };
 }
+
+/** Somebody took the folder away before, and no cycle goes on over that. */
+const GONE: RemovalFromGit = { removal: "done", steps: [] };
 
 interface Answer extends Pick<Outcome, "approval" | "commit" | "pullRequest" | "failure"> {
   readonly kind: "Uninstallation";
@@ -173,8 +187,11 @@ const ANYWHERE = "https://git.example.com/repository.git";
  * A cycle over a Compass that lists nothing, without asking it. What Git holds is then held as after an empty answer, which
  * never passes but by an approval of exactly this set. What a person keeps back by name stays.
  */
-async function removeFromGit({ env, clock, signal, log }: Context, config: Config): Promise<Outcome> {
-  const { outcome } = await runCycle({
+async function removeFromGit(
+  { env, clock, signal, log }: Context,
+  config: Config,
+): Promise<Pick<CycleResult, "outcome" | "failure">> {
+  const { outcome, failure } = await runCycle({
     config: {
       ...config,
       deletion: { ...config.deletion, mode: "sync" },
@@ -189,5 +206,7 @@ async function removeFromGit({ env, clock, signal, log }: Context, config: Confi
     version: packageVersion(),
     snapshot: { runtime: { id: config.runtime.id ?? "", name: "", labels: {} }, applications: [], unreadable: [] },
   });
-  return outcome;
+  // Compass was not asked: what would be wrong with its answer is not.
+  const notes = outcome.notes.filter((note) => !/^(?:EmptyAnswer|NoFormation):/.test(note));
+  return { outcome: { ...outcome, notes }, failure };
 }

@@ -6,4 +6,4 @@ export { nextSteps, quoted } from "./next.js";
 export { optionalFiles } from "./optional-files.js";
 export { type GitOpsTool, type InstallOptions, type InstallSettings, installSettings } from "./settings.js";
 export { fileTexts, HEAD, streamText } from "./text.js";
-export { removalSteps, uninstallManifests } from "./uninstall.js";
+export { removalSteps, takeOutOfGit, uninstallManifests } from "./uninstall.js";

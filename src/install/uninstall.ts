@@ -87,16 +87,32 @@ function fromGit({ applicationsNamespace: namespace, canary, mode }: InstallSett
   ];
 }
 
+/**
+ * Before the cluster's turn: whoever applies what is there would make canary and revision again, and a folder that is gone
+ * takes nothing with it.
+ */
+export const takeOutOfGit = (path: string | null): string =>
+  `take what is left out of Git by hand, the kustomization of nothing: git rm -r ${path || "PATH"}`;
+
+export interface RemovalStepsOptions {
+  readonly purge: boolean;
+  /** This one, as it was called. */
+  readonly command: string;
+  /** Git holds not even the files over all Applications. @default false */
+  readonly isGone?: boolean;
+}
+
 /** What people do with these manifests. */
 export function removalSteps(
   { gitops, gitPath }: InstallSettings,
-  { purge, command }: { readonly purge: boolean; readonly command: string },
+  { purge, command, isGone = false }: RemovalStepsOptions,
 ): string[] {
   return [
     ...(purge
       ? [
           "this deletes the definitions, too, and with them every Application in the cluster, whoever wrote it: where the Kyma module is, take them out",
           "this deletes the Secret kyma-gateway-certs-cacert, too, which Istio's gateway reads: where events still come in, take it out",
+          ...(isGone ? [] : [takeOutOfGit(gitPath)]),
         ]
       : ["the Secrets, the CompassConnection, the definitions and all Applications stay: install goes on from them"]),
     `delete: ${command} | kubectl delete --ignore-not-found -f -`,
@@ -104,9 +120,6 @@ export function removalSteps(
       ? [
           `objects of Flux or Argo CD${purge ? ", and Secrets beside them such as that of the age key," : ""} are named only with --gitops flux or --gitops argocd, for wiring that install wrote`,
         ]
-      : []),
-    ...(purge
-      ? [`take what is left out of Git by hand, the kustomization of nothing: git rm -r ${gitPath || "PATH"}`]
       : []),
   ];
 }

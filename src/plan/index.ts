@@ -32,5 +32,5 @@ export {
   plannedDigest,
 } from "./plan.js";
 export { isHeldBack, nextBatch, type Reencryption } from "./reencryption.js";
-export { suspendedNames, suspensionOf } from "./suspension.js";
+export { SUSPENDED_BY, suspendedNames, suspensionNote, suspensionOf } from "./suspension.js";
 export { withLanded, withUnseen } from "./unseen.js";

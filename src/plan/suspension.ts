@@ -12,6 +12,16 @@ export const suspendedNames = ({ suspended }: Suspended, instructions: Instructi
   ...(instructions.suspended === "everything" ? [] : instructions.suspended),
 ];
 
+/** Who may suspend everything beside the command, in words. */
+export const SUSPENDED_BY = {
+  setting: "the setting `suspend`",
+  annotation: "the annotation runtime-agent.kyma-project.io/suspend of the CompassConnection",
+  file: "the file .runtime-agent/suspend in Git",
+} as const;
+
+/** What people are told of it. */
+export const suspensionNote = (by: string): string => `suspended by ${by}: nothing is written`;
+
 /** Who suspended everything, in words; null when nobody did. */
 export function suspensionOf(
   isSet: boolean,
@@ -19,9 +29,9 @@ export function suspensionOf(
   instructions: Instructions,
   isAnnotated = false,
 ): string | null {
-  if (isSet) return "the setting `suspend`";
-  if (isAnnotated) return "the annotation runtime-agent.kyma-project.io/suspend of the CompassConnection";
-  if (instructions.suspended === "everything") return "the file .runtime-agent/suspend in Git";
+  if (isSet) return SUSPENDED_BY.setting;
+  if (isAnnotated) return SUSPENDED_BY.annotation;
+  if (instructions.suspended === "everything") return SUSPENDED_BY.file;
   const { everything } = suspended;
   if (everything === null) return null;
   const reason = everything.reason === null ? "" : ` (${forTerminal(everything.reason, 200)})`;

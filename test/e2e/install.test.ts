@@ -3,8 +3,9 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { commitAs } from "../fakes/git-server.js";
 import { usual } from "../install/an-installation.js";
-import { aFolder, agent, aWorld, parseObject } from "./world.js";
+import { aFolder, agent, aWorld, GIT_PATH, parseObject } from "./world.js";
 
 const RESULT = [
   "configuration.yaml",
@@ -206,7 +207,7 @@ describe("uninstall", () => {
     const rest = await world.run(["uninstall", "--purge"]);
 
     expect([asked.code, again.code, approved.code, done.code, rest.code]).toEqual([0, 0, 0, 0, 0]);
-    expect(again.stderr).toContain(`runtime-agent approve ${approval.hash}`);
+    expect(again.stderr).toContain(`approve ${approval.hash}`);
     expect([approval.count, again.stdout, done.stdout]).toEqual([3, "", ""]);
     expect(untouched).toEqual(before);
     expect([...(await world.files()).keys()].sort()).toEqual([
@@ -217,12 +218,58 @@ describe("uninstall", () => {
     ]);
     expect([commits, await world.commits()]).toEqual([2, 2]);
     expect(done.stderr).toMatch(/commit [0-9a-f]{40} on main removes 3 Applications/);
+    // Nobody asked Compass.
+    expect(done.stderr).not.toContain("NoFormation");
+    // What is applied off Git would come back by it.
+    const order = [done.stderr, rest.stderr].map((told) => told.indexOf("git rm -r ") < told.indexOf("kubectl delete"));
+    expect([order, rest.stderr.includes("git rm -r clusters/test")]).toEqual([[true, true], true]);
     const kinds = rest.stdout
       .split(/^---\n/m)
       .slice(1)
       .map((text) => parseObject(text).kind);
     expect(kinds.slice(-3)).toEqual(["CompassConnection", "CustomResourceDefinition", "CustomResourceDefinition"]);
     expect(kinds).not.toContain("Namespace");
+  });
+
+  it("with --purge has nothing to remove from a Git whose folder is gone, and names the rest", async () => {
+    const world = await aWorld({ sandbox: { applications: 1 } });
+    await world.pair();
+    await world.run(["sync"]);
+    await commitAs(world.repository, { files: { [GIT_PATH]: null, "README.md": "ours\n" } });
+    const before = await world.commits();
+
+    const { code, stdout } = await world.run(["uninstall", "--purge", "-o", "json"]);
+
+    const { removal, failure, manifests, next } = JSON.parse(stdout);
+    expect([code, removal, failure, await world.commits()]).toEqual([0, "done", null, before]);
+    expect(manifests.at(-1).kind).toBe("CustomResourceDefinition");
+    expect(next[0]).toBe(`there is nothing to remove from Git: ${GIT_PATH} holds nothing of the agent's any more`);
+    expect(next.join("\n")).not.toContain("git rm");
+  });
+
+  it("with --purge names who suspends, and what ends that", async () => {
+    const world = await aWorld({ sandbox: { applications: 1 } });
+    await world.pair();
+    await world.run(["sync"]);
+    await commitAs(world.repository, { files: { [`${GIT_PATH}/.runtime-agent/suspend`]: "" } });
+
+    const { stdout } = await world.run(["uninstall", "--purge", "-o", "json"]);
+
+    const { removal, next } = JSON.parse(stdout);
+    expect(removal).toBe("suspended");
+    expect(next[0]).toContain(`remove the file ${GIT_PATH}/.runtime-agent/suspend from Git`);
+    expect(next.join("\n")).not.toContain("runtime-agent resume");
+  });
+
+  it("with --purge advises what finds the same configuration", async () => {
+    const world = await aWorld({ sandbox: { applications: 1 } });
+    await world.pair();
+    await world.run(["sync"]);
+
+    const { stdout } = await world.run(["uninstall", "--purge", "-o", "json"]);
+
+    const { approval, next } = JSON.parse(stdout);
+    expect(next).toContain(`approve it: runtime-agent --config ${world.config} approve ${approval.hash}`);
   });
 
   it("with --purge keeps what a person keeps back, and says so", async () => {

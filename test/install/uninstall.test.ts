@@ -97,9 +97,12 @@ describe("uninstall", () => {
     }
   });
 
-  it("ends with the path that is configured, whoever applies it", async () => {
+  it("names the path that is configured, before anything is deleted that would come back by it", async () => {
     const steps = removalSteps(await settingsOf(usual()), { purge: true, command: "runtime-agent uninstall" });
 
-    expect(steps.at(-1)).toContain("git rm -r clusters/prod/runtime-agent");
+    const [removed, deleted] = ["git rm -r clusters/prod/runtime-agent", "kubectl delete"].map((part) =>
+      steps.findIndex((step) => step.includes(part)),
+    );
+    expect([removed, deleted]).toEqual([2, 3]);
   });
 });
