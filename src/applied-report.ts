@@ -146,7 +146,6 @@ function lookAtCluster(options: WatchOptions): (isThorough: boolean) => Promise<
     }
   };
   const applications = async (): Promise<AppliedView["applications"]> => {
-    if (target.applications.size === 0) return new Map();
     const found = await cluster.applied.applications();
     return new Map(
       [...(found ?? [])].map(([name, annotations]) => [name, own(annotations, DIGEST_ANNOTATION) ?? null]),

@@ -97,14 +97,24 @@ describe("the cluster", () => {
     expect((await watch()).applied).toMatchObject({ current: false, missing: ["mp-a"], revision: null });
   });
 
-  it("is not asked for Applications where none are committed", async () => {
-    const { watch, put, asked } = await aWatch();
+  it("that knows no Applications is well where none are committed", async () => {
+    const { watch, put } = await aWatch();
     put(REVISION, { data: { digest: DIGEST } });
 
     const { applied } = await watch({ target: { ...TARGET, applications: new Map() } });
 
     expect(applied?.current).toBe(true);
-    expect(asked()).toEqual([`GET ${REVISION}`]);
+  });
+
+  it("that refuses to delete the last Application still has it, in the words of who tried", async () => {
+    const { watch, put, apply } = await aWatch(FLUX);
+    putFlux(put, ready("False", "PruneFailed", "delete of mp-a denied"), ready("True"));
+    apply();
+
+    const { applied } = await watch({ target: { ...TARGET, applications: new Map() } });
+
+    const controller = { kind: "Kustomization", reason: "PruneFailed", message: "delete of mp-a denied" };
+    expect(applied).toMatchObject({ current: false, revision: DIGEST, remaining: ["mp-a"], controller });
   });
 
   it("that knows no Applications has none of them", async () => {

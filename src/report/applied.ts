@@ -47,6 +47,8 @@ export interface Applied {
   readonly current: boolean;
   /** Names of Applications that are not there or are another version, sorted. */
   readonly missing: readonly string[];
+  /** Names of the agent's Applications that are there though Git does not hold them any more, sorted. */
+  readonly remaining: readonly string[];
   /** The digest that the cluster shows; null for none. */
   readonly revision: string | null;
   /** When the cluster was asked, ISO 8601. */
@@ -89,16 +91,22 @@ export function judgeApplied(target: AppliedTarget, view: AppliedView, since: st
     })
     .map(([name]) => name)
     .sort();
+  // Who applies the revision prunes after that, and may be refused.
+  const remaining = [...(view.applications ?? [])]
+    .filter(([name, shown]) => shown !== null && !target.applications.has(name))
+    .map(([name]) => name)
+    .sort();
   const unsealed = [...(view.sealedSecrets === null ? [] : target.secrets)].flatMap((name) => {
     const found = view.sealedSecrets?.get(name);
     return found?.isUnsealed === true ? [] : [{ name, message: forTerminal(found?.message ?? "", WORDS) }];
   });
   const isCanaryWell = canary !== "different" && canary !== "absent";
-  const isComplete = view.applications !== null && missing.length === 0 && unsealed.length === 0;
+  const isComplete = view.applications !== null && missing.length + remaining.length + unsealed.length === 0;
   const current = revision === target.digest && isComplete && isCanaryWell;
   return {
     current,
     missing,
+    remaining,
     revision: revision === null ? null : forTerminal(revision, 100),
     at: now.toISOString(),
     since: current ? null : (since ?? now.toISOString()),
@@ -145,11 +153,20 @@ function some(names: readonly string[]): string {
 }
 
 /** What is missing and who says why, in one line; "" when all is applied. */
-export function notAppliedText({ current, missing, revision, controller, canary, unsealed }: Applied): string {
+export function notAppliedText({
+  current,
+  missing,
+  remaining,
+  revision,
+  controller,
+  canary,
+  unsealed,
+}: Applied): string {
   if (current) return "";
   const parts = [
     ...(controller === null ? [] : [controllerText(controller)]),
     ...(missing.length === 0 ? [] : [`not as in Git: ${some(missing)}`]),
+    ...(remaining.length === 0 ? [] : [`not in Git any more, and still there: ${some(remaining)}`]),
     ...(unsealed.length === 0 ? [] : [unsealedText(unsealed)]),
     ...(canary === "different" ? ["the canary holds another digest than the revision"] : []),
     ...(canary === "absent" ? ["the canary is not there"] : []),

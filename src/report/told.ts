@@ -64,6 +64,7 @@ export function createTell({ applications, unreadable }: Snapshot, guards: Guard
     const appliedOf = (applied: Applied): Applied => ({
       ...applied,
       missing: words(applied.missing),
+      remaining: words(applied.remaining),
       controller: applied.controller && { ...applied.controller, message: text(applied.controller.message) },
       unsealed: applied.unsealed.map(({ name, message }) => ({ name: text(name), message: text(message) })),
     });

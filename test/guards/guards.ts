@@ -940,6 +940,10 @@ export const guards: readonly Guard[] = [
     instead("shown === undefined || (digest !== null && shown !== digest)", "shown === undefined"),
   ),
   applied("what was not asked is not applied", instead("view.applications !== null && missing", "missing")),
+  applied(
+    "applied means that what left Git is gone, too",
+    instead("shown !== null && !target.applications.has(name)", "false"),
+  ),
   applied("words of others are made harmless", instead("message: forTerminal(message.trim(), WORDS)", "message")),
   planFiles("sealing anew has a commit of its own", without("if (writes.size + deletes.length > 0) return first;")),
   planFiles(

@@ -86,6 +86,7 @@ export const anApplied: Applied = {
   since: null,
   controller: null,
   canary: null,
+  remaining: [],
   unsealed: [],
 };
 

@@ -90,6 +90,7 @@ describe("what is on the branch", () => {
     expect(judged({})).toEqual({
       current: true,
       missing: [],
+      remaining: [],
       revision: DIGEST,
       at: noon.toISOString(),
       since: null,
@@ -98,6 +99,14 @@ describe("what is on the branch", () => {
       unsealed: [],
     });
     expect(notAppliedText(judged({}))).toBe("");
+  });
+
+  it("is not applied as long as an Application of the agent's is there that Git does not hold any more", () => {
+    const there = aView().applications ?? new Map();
+    const applied = judged({ applications: new Map([...there, ["mp-old", "sha256:o"], ["mp-gone", "sha256:g"]]) });
+
+    expect(applied).toMatchObject({ current: false, missing: [], remaining: ["mp-gone", "mp-old"] });
+    expect(notAppliedText(applied)).toBe("not in Git any more, and still there: mp-gone, mp-old");
   });
 
   it.each<[string, Partial<AppliedView>, readonly string[], string]>([
