@@ -94,7 +94,9 @@ export async function examineGitOps(options: Options): Promise<Finding> {
   }
   for (const { kind, namespace, name, isReady, reason, message } of states) {
     if (isReady !== false) continue;
-    const words = [reason, message].filter((each) => each !== "").map((each) => forTerminal(each.trim(), 300));
+    // Who applies, or a webhook on the way, may repeat a value, and without an answer of Compass's nobody can tell.
+    const told = kind === wiring.kind ? [reason] : [reason, message];
+    const words = told.filter((each) => each !== "").map((each) => forTerminal(each.trim(), 300));
     problems.push([
       `${kind} ${namespace}/${name} says ${words.join(": ")}`,
       `mend what it names; \`kubectl -n ${namespace} get ${kind === "Argo CD Application" ? "application.argoproj.io" : kind.toLowerCase()} ${name} -o yaml\` has all of it`,
@@ -111,7 +113,18 @@ export async function examineGitOps(options: Options): Promise<Finding> {
 }
 
 /** What it reads the agent's folder from, where that is another repository or branch. */
-function sourceProblems({ git }: Config, { kind, paths, sources }: Wiring, place: string): Problem[] {
+function sourceProblems({ git }: Config, { kind, paths, sources, reads }: Wiring, place: string): Problem[] {
+  if (reads !== null && !reads.isThere) {
+    const named = `${kind} ${place} reads ${forTerminal(reads.name, 200)}`;
+    return [
+      reads.isGit
+        ? [`${named}, which is not there: nothing is applied`, "make it, or correct the sourceRef of the Kustomization"]
+        : [
+            `${named}, no GitRepository: whether it holds what is committed was not looked at`,
+            "let it read a GitRepository of git.url and git.branch, or see to it that it follows that",
+          ],
+    ];
+  }
   if (git === null) return [];
   const read = sources.filter((_, index) => isAbove(paths[index] ?? "", git.path));
   const wrongs = read.map(({ url, revision }): Problem[] => [

@@ -92,11 +92,7 @@ describe("the doctor's gitops", () => {
       { decryption: undefined },
       /does not decrypt, and secrets\.mode is sops \/ .*decryption\.provider/,
     ],
-    [
-      "is suspended",
-      { suspend: true },
-      /says Suspended: somebody suspended it \/ .*kubectl -n flux-system get kustomization /,
-    ],
+    ["is suspended", { suspend: true }, /says Suspended \/ .*kubectl -n flux-system get kustomization /],
   ])("warns of a Kustomization that %s", async (_, spec, words) => {
     const { options } = await aFluxCluster(spec);
 
@@ -104,6 +100,24 @@ describe("the doctor's gitops", () => {
 
     expect(found).toMatch(/^warning: /);
     expect(found).toMatch(words);
+  });
+
+  it("repeats no words of who applies, which may hold a secret value, but where all of them are", async () => {
+    const said = (message: string) => ({ conditions: [{ type: "Ready", status: "False", reason: "Failed", message }] });
+    const flux = await aFluxCluster();
+    flux.put(KUSTOMIZATION, { spec: WIRED, status: said("mp-a: the password hunter2 is too weak") });
+    flux.put(REPOSITORY, { status: said("authentication \u001b[2Jrequired") });
+    const argo = await aCluster({ ...ARGOCD, SECRETS_MODE: "cluster" });
+    const conditions = [{ type: "SyncError", message: "the password hunter2 is too weak" }];
+    argo.put(ARGO, { spec: { source: { path: "clusters/prod/agent" } }, status: { conditions } });
+
+    const found = [text(await examineGitOps(flux.options)), text(await examineGitOps(argo.options))];
+
+    expect(found.join()).not.toContain("hunter2");
+    expect(found[0]).toMatch(/Kustomization flux-system\/runtime-agent says Failed;/);
+    // It never saw what a Secret holds.
+    expect(found[0]).toContain("GitRepository flux-system/clusters says Failed: authentication \\u001b[2Jrequired");
+    expect(found[1]).toMatch(/Argo CD Application argocd\/runtime-agent says SyncError \/ .*-o yaml` has all of it/);
   });
 
   it.each([["clusters/prod"], ["./"], [undefined]])("takes %j for a folder above ours", async (path) => {
@@ -169,6 +183,26 @@ describe("the doctor's gitops", () => {
     }
   });
 
+  it.each(["OCIRepository", "Bucket"])(
+    "says that it does not look at what a Kustomization reads from a %s",
+    async (kind) => {
+      const { options } = await aFluxCluster({ sourceRef: { kind, name: "clusters" } });
+
+      expect(text(await examineGitOps(options))).toMatch(
+        `warning: Kustomization flux-system/runtime-agent reads ${kind} flux-system/clusters, no GitRepository: whether`,
+      );
+    },
+  );
+
+  it("warns of a GitRepository that is not there", async () => {
+    const { options, api } = await aFluxCluster();
+    api.objects.delete(REPOSITORY);
+
+    expect(text(await examineGitOps(options))).toMatch(
+      "warning: Kustomization flux-system/runtime-agent reads GitRepository flux-system/clusters, which is not there",
+    );
+  });
+
   it("shows no password that stands in the address", async () => {
     const { options, put } = await aFluxCluster({}, { GIT_URL: URL });
     put(REPOSITORY, { spec: { url: "https://me:s3cret-word@git.example.com/else.git", ref: { branch: "main" } } });
@@ -194,6 +228,16 @@ describe("the doctor's gitops", () => {
     expect(await verdictOf({ ...ours, repoURL: "https://git.example.com/x" }, ours)).toMatch(/^ok/);
     expect(await verdictOf({ ...ours, targetRevision: "HEAD" })).toMatch(/^ok/);
   });
+
+  it.each([{ ref: "values" }, { chart: "agent" }])(
+    "takes no source of Argo CD for the repository's root that applies no folder: %j",
+    async (source) => {
+      const { options, put } = await aCluster({ ...ARGOCD, GIT_URL: URL, SECRETS_MODE: "cluster" });
+      put(ARGO, { spec: { sources: [{ repoURL: URL, targetRevision: "main", ...source }] } });
+
+      expect(text(await examineGitOps(options))).toMatch(/^warning: .* applies no folder, and git\.path is/);
+    },
+  );
 
   it("warns of Argo CD with SOPS, unless a plugin decrypts it", async () => {
     const { options, put } = await aCluster(ARGOCD);

@@ -14,6 +14,8 @@ export interface Wiring {
   readonly paths: readonly string[];
   /** Where it reads each of them, in the same order. */
   readonly sources: readonly WiredSource[];
+  /** What Flux reads by, as `GitRepository flux-system/clusters`; null with Argo CD, which reads by itself. Looked for as a GitRepository alone. */
+  readonly reads: { readonly name: string; readonly isGit: boolean; readonly isThere: boolean } | null;
   /** It opens what is sealed for SOPS, as far as can be told. */
   readonly decrypts: boolean;
   /** The service account that it applies as; null for its own. */
@@ -55,6 +57,8 @@ const source = z.object({
   path: word,
   repoURL: word,
   targetRevision: word,
+  ref: word,
+  chart: word,
   plugin: z.looseObject({}).optional().catch(undefined),
 });
 const argoApplication = z.object({
@@ -70,7 +74,9 @@ export function createWiring(send: SendCall): FindWiring {
     if (kind === "argocd") {
       const found = await custom.get(ARGO_APPLICATION, place, argoApplication);
       if (found === null) return null;
-      const sources = found.spec.sources ?? (found.spec.source === undefined ? [] : [found.spec.source]);
+      const all = found.spec.sources ?? (found.spec.source === undefined ? [] : [found.spec.source]);
+      // Without a path, one that others refer to applies nothing, and a chart no folder.
+      const sources = all.filter(({ path, ref, chart }) => path !== undefined || (ref ?? chart) === undefined);
       return {
         kind: ARGO_APPLICATION.title,
         paths: sources.map(({ path }) => path ?? ""),
@@ -78,6 +84,7 @@ export function createWiring(send: SendCall): FindWiring {
           url: repoURL ?? null,
           revision: targetRevision === undefined || targetRevision === "HEAD" ? null : branchOf(targetRevision),
         })),
+        reads: null,
         decrypts: sources.some(({ plugin }) => plugin !== undefined),
         account: null,
         asking: [toPatch(ARGO_APPLICATION, place)],
@@ -92,12 +99,16 @@ export function createWiring(send: SendCall): FindWiring {
       kind: KUSTOMIZATION.title,
       paths: [path ?? ""],
       sources: [read ? sourceOf(read.spec) : { url: null, revision: null }],
+      reads: { name: nameOf(reference, place), isGit: repository !== null, isThere: read !== null },
       decrypts: decryption?.provider === "sops",
       account: serviceAccountName === undefined ? null : { namespace: place.namespace, name: serviceAccountName },
       asking: [toPatch(KUSTOMIZATION, place), ...(repository === null ? [] : [toPatch(REPOSITORY, repository)])],
     };
   };
 }
+
+const nameOf = (reference: z.infer<typeof sourceRef>, place: Place) =>
+  reference === undefined ? "nothing" : `${reference.kind} ${reference.namespace ?? place.namespace}/${reference.name}`;
 
 /** As Flux takes the one that counts, where more than one is said. */
 function sourceOf({ url, ref: said }: z.infer<typeof gitRepository>["spec"]): WiredSource {
