@@ -28,7 +28,7 @@ export interface Admitted {
 
 /**
  * Lets pass what the API server takes, and sets aside (`RefusedByAdmission`) each Application of which it refuses an
- * object. Throws a `ClusterFailure` where it cannot be asked: who wants the check wants no commit without it.
+ * object, or that has one of a further kind that may not be tried. Throws a `ClusterFailure` where it cannot be asked: who wants the check wants no commit without it.
  */
 export type Admit = (submission: Submission) => Promise<Admitted>;
 
@@ -48,7 +48,7 @@ export function openAdmission({ config, env, clock, signal }: AdmissionOptions):
   /** By path and intent, so that a Secret that is sealed once more is not tried once more. */
   const answered = new Map<string, Promise<string | null>>();
   const ask = (open: OpenObject, { application }: SealedApplication) => {
-    const answer = () => cluster.tryApply(open).catch((thrown: unknown) => Promise.reject(worded(thrown, asUser)));
+    const answer = () => cluster.tryApply(open).catch((thrown: unknown) => withoutRight(thrown, open, asUser));
     // Without an intent nothing tells whether it is the same.
     if (application.intent === null) return answer();
     const key = `${open.path}\0${application.intent}\0${JSON.stringify(open.object)}`;
@@ -96,6 +96,16 @@ async function firstRefusal(objects: readonly OpenObject[], ask: (open: OpenObje
   }
   return null;
 }
+
+/** Of what is not in every Application, only those wait for the right that have it. */
+function withoutRight(thrown: unknown, { object }: OpenObject, asUser: string | null): string {
+  if (!isForbidden(thrown) || ALWAYS.has(object.kind)) throw worded(thrown, asUser);
+  const [who, as] = asUser === null ? ["the agent's account", ""] : ["that service account", `, as ${asUser}`];
+  return `${thrown.message}${as}; give ${who} create and patch on it`;
+}
+
+/** Kinds that `install` and deploy/admission.yaml give the right to try. */
+const ALWAYS: ReadonlySet<string> = new Set(["Application", "Secret"]);
 
 function worded(thrown: unknown, asUser: string | null): unknown {
   if (!isForbidden(thrown)) return thrown;

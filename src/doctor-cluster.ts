@@ -218,14 +218,21 @@ export async function examineAdmission(options: Options): Promise<Finding> {
   );
   if ("problem" in answer) return failed(answer.problem, answer.hint);
   const who = user ?? "the agent";
-  return answer.found.length === 0
-    ? ok(`${who} may try what would be written`)
-    : failed(
-        `${who} may not ${answer.found.join(", ")}, which a dry run needs`,
-        user === null
-          ? "apply deploy/admission.yaml, or set applications.admission: off"
-          : "give that service account these rights, or set applications.admission: off",
-      );
+  if (answer.found.length === 0) {
+    const further = await deniedOf(open(options, user ?? undefined), tryingFurther(options.config));
+    return further.length === 0
+      ? ok(`${who} may try what would be written`)
+      : warning(
+          `${who} may not ${further.join(", ")}: an Application of which the template writes one is set aside`,
+          `give ${user === null ? "the agent's account" : "that service account"} these rights, if the templates write such objects`,
+        );
+  }
+  return failed(
+    `${who} may not ${answer.found.join(", ")}, which a dry run needs`,
+    user === null
+      ? "apply deploy/admission.yaml, or set applications.admission: off"
+      : "give that service account these rights, or set applications.admission: off",
+  );
 }
 
 /** What was found, or why nobody can tell. */
@@ -263,6 +270,12 @@ function applying({ applications, secrets }: Config): Right[] {
 function trying({ applications: { namespace } }: Config): Right[] {
   const kinds = [APPLICATIONS, { group: "", resource: "secrets", namespace }];
   return kinds.flatMap((kind) => ["create", "patch"].map((verb) => ({ ...kind, verb })));
+}
+
+/** What templates of one's own may write beside: of other kinds nobody here knows the resource. */
+function tryingFurther({ applications: { namespace, templates, allowedKinds } }: Config): Right[] {
+  if (templates === null || !allowedKinds.includes("ConfigMap")) return [];
+  return ["create", "patch"].map((verb) => ({ group: "", resource: "configmaps", namespace, verb }));
 }
 
 /** Those that are not allowed, as a sentence names them. */

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from "vitest";
+import { formatYaml } from "../src/adapters/yaml/index.js";
 import { openAdmission } from "../src/admission.js";
 import { Secret } from "../src/common/secret.js";
 import { type Config, loadConfig } from "../src/config/index.js";
@@ -111,6 +112,31 @@ describe("admission", () => {
       new RegExp(String.raw`^the API server refuses Secret mp-shop-${uuid(101)}: no\\u001b\[2J\\u000ax+…$`),
     );
     expect(message.length).toBeLessThan(400);
+  });
+
+  it("sets aside, with the right that is missing, who has an object of another kind that may not be tried", async () => {
+    const shipped = await loadRenderer(rendererOptions);
+    const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "more", namespace: "kyma-system" } };
+    const more = { path: "applications/mp-shop/configmaps/more.yaml", object, text: formatYaml(object) };
+    const render: Renderer["render"] = (application) => {
+      const rendered = shipped.render(application);
+      return rendered.setAside !== null || application.name !== "mp-shop"
+        ? rendered
+        : { ...rendered, manifests: [...rendered.manifests, more] };
+    };
+    const renderer = { ...shipped, render };
+    const message = 'configmaps "more" is forbidden: User "agent" cannot patch resource "configmaps" in API group ""';
+    const fault = ({ path }: APIRequest) => (path.includes("/configmaps/") ? { status: 403, message } : null);
+
+    const { names, setAside } = await admitted([shop, crm], { renderer, fault });
+
+    expect([names, setAside.map(({ name, reason }) => [name, reason])]).toEqual([
+      ["mp-crm"],
+      [["mp-shop", "RefusedByAdmission"]],
+    ]);
+    expect(setAside[0]?.message).toMatch(
+      /ConfigMap more: the agent may not patch ConfigMap .*; give .* create and patch/,
+    );
   });
 
   it("sets aside the one of which the namespace is missing, with the mend", async () => {

@@ -352,6 +352,17 @@ describe("the doctor's admission", () => {
     );
   });
 
+  it("warns of a ConfigMap of a template of one's own that may not be tried, as of a kind that it cannot ask about", async () => {
+    const own = { ...DRY_RUN, APPLICATIONS_TEMPLATES: "/charts" };
+    const { options, rules } = await aCluster(own);
+    expect((await examineAdmission(options)).verdict).toBe("ok");
+    rules.denies = ({ resource }) => resource === "configmaps";
+
+    expect(text(await examineAdmission(options))).toMatch(
+      /^warning: the agent may not create configmaps in kyma-system, patch configmaps in kyma-system: .* set aside \/ give/,
+    );
+  });
+
   it("asks in the name of admissionAs, and fails where the agent may not stand for that", async () => {
     const { options, rules, reviewed } = await aCluster({
       ...DRY_RUN,

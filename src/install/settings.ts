@@ -272,6 +272,7 @@ function remarksOn(
   const { secret, caSecret } = certificate;
   const isCovered = isMoved || (secret.namespace === namespace && secret.name === CERTIFICATE);
   const others = applications.allowedKinds.filter((kind) => !["Application", "Secret", "ConfigMap"].includes(kind));
+  const tried = applications.allowedKinds.filter((kind) => !["Application", "Secret"].includes(kind));
   const allowed = gitops === "flux" ? "the Role runtime-agent-applier" : `the AppProject ${name}`;
   return [
     ...(isExample
@@ -305,6 +306,11 @@ function remarksOn(
       ? []
       : [`certificate.caSecret is not named ${AUTHORITY}: allow the agent get and update on it in a Role of your own`]),
     ...local.map((setting) => `${setting} is a path of this machine: put it into the image at the same place`),
+    ...(applications.admission === "dry-run" && applications.templates !== null && tried.length > 0
+      ? [
+          `applications.admission is dry-run: what templates write of other kinds (${tried.join(", ")}) is tried by no right that is written here; give ${applications.admissionAs === null ? "the agent's account" : "the account of applications.admissionAs"} create and patch on what they do write`,
+        ]
+      : []),
     ...(others.length > 0 && gitops !== "none"
       ? [`applications.allowedKinds has further kinds (${others.join(", ")}): allow them in ${allowed}`]
       : []),

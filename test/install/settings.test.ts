@@ -116,6 +116,12 @@ describe("an installation that would not work", () => {
       "further kinds (Service): allow them in the Role runtime-agent-applier",
     ],
     [
+      "templates that may write what is not tried",
+      usual({ applications: "{templates: ./charts, admission: dry-run}" }),
+      {},
+      "of other kinds (ConfigMap) is tried by no right",
+    ],
+    [
       "a certificate in a Secret without a right",
       usual({ certificate: "{secret: kyma-system/mine}" }),
       {},
