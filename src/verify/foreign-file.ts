@@ -30,7 +30,7 @@ export function foreignFileFault(
   const documents = text === null || !(isYaml || mayHold(text)) ? null : parseYamlDocuments(text);
   if (documents === null) {
     const message = "cannot be read for sure, so that a Secret could hide in it";
-    return isYaml && isNear ? { path, code: "Unreadable", message } : null;
+    return isNear && (isYaml || looksLikeSecret(bytes)) ? { path, code: "Unreadable", message } : null;
   }
   for (const document of documents) {
     const verdict = documentVerdict(document, secrets, isYaml);
@@ -41,6 +41,13 @@ export function foreignFileFault(
 
 /** The word itself, or a character that an escape may stand for. */
 const mayHold = (text: string) => /Secret|secretGenerator|stringData|\\/.test(text);
+
+/** Of what no reader here takes, in whatever encoding: a kustomization may list a file of any name. */
+function looksLikeSecret(bytes: Buffer): boolean {
+  const text = bytes.toString("latin1").replaceAll("\0", "");
+  const isKeyed = /\bkind["']?\s*:/.test(text) || /"[^"\n]*\\[xuU][^"\n]*"\s*:/.test(text);
+  return /secretGenerator["']?\s*:/i.test(text) || (mayHold(text) && isKeyed && /data["']?\s*:/i.test(text));
+}
 
 const isWord = (value: unknown, word: string) => typeof value === "string" && value.trim() === word;
 

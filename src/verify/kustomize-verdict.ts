@@ -4,7 +4,8 @@ import { parseYamlDocuments } from "../adapters/yaml/index.js";
 import { clear, type Fields, fieldsOf, isRecord, type Verdict } from "./rules.js";
 
 /** Of one mapping, wherever it stands. */
-export const kustomizeVerdict = (value: Fields): Verdict => generatorVerdict(value) ?? patchVerdict(value);
+export const kustomizeVerdict = (value: Fields): Verdict =>
+  generatorVerdict(value) ?? kindVerdict(value) ?? patchVerdict(value) ?? placeVerdict(value);
 
 /** Of a file that is a patch by itself: whose it is stands elsewhere. */
 export function patchFileVerdict(document: unknown): Verdict {
@@ -27,12 +28,45 @@ function generatorVerdict(value: Fields): Verdict {
   return null;
 }
 
+/** What is a Secret only once it is patched: its values stood in another kind before. */
+function kindVerdict(value: Fields): Verdict {
+  const isAllowed = spelled(value, "options").some((each) =>
+    spelled(fieldsOf(each), "allowKindChange").some((allowed) => allowed !== false),
+  );
+  const operations = patchesOf(value).flatMap((patch) => (isOperations(patch) ? patch : []));
+  const isDone = operations.some((operation) => isWritten(operation, /^(?:$|\/kind$)/));
+  return isAllowed || isDone ? clear("has a patch that changes the kind, which may become Secret") : null;
+}
+
+/** Under which `labels`, transformers and their configurations name the places that they write to. */
+const PLACES = [
+  ...["fieldSpecs", "targets", "labels", "commonLabels", "templateLabels", "commonAnnotations"],
+  ...["namePrefix", "nameSuffix", "namespace", "images", "replicas", "varReference"],
+];
+
+/** A plain name of a field that no Secret has its values in. */
+const ELSEWHERE = /^\/?(?!(?:data|stringData)\b)[A-Za-z]\w*(?:\[[^\]]*\])?(?:[/.]|$)/;
+
+function placeVerdict(value: Fields): Verdict {
+  // Many kinds have fields, and only kustomize's labels have pairs beside them.
+  const keys = spelled(value, "pairs").length > 0 ? ["fields"] : PLACES;
+  const specs = keys.flatMap((key) => spelled(value, key).flat()).map(fieldsOf);
+  const mayWrite = (spec: Fields) => {
+    const selectors = [spec, ...spelled(spec, "selector").map(fieldsOf)];
+    const paths = [...spelled(spec, "path"), ...spelled(spec, "fieldPath")];
+    return selectors.every(reachesSecrets) && paths.some((path) => typeof path === "string" && !ELSEWHERE.test(path));
+  };
+  return specs.some(mayWrite)
+    ? clear("writes to a place that may be a Secret's value: name another kind beside it")
+    : null;
+}
+
 /** A patch with its target, as kustomize, Flux and Argo CD write them, and as the transformers behind them. */
 function patchVerdict(value: Fields): Verdict {
   const targets = spelled(value, "target").filter(isRecord);
   const hasTarget = targets.length > 0;
   if (hasTarget && !targets.some(reachesSecrets)) return null;
-  const patches = [...spelled(value, "patch"), ...spelled(value, "jsonOp")].flatMap(documentsOf);
+  const patches = patchesOf(value);
   // With a target, kind and name of a merge patch do not count.
   const brings = (document: unknown) =>
     isOperations(document)
@@ -45,6 +79,8 @@ function patchVerdict(value: Fields): Verdict {
     targets.some((each) => spelled(each, "kind").some(isFilled)) && spelled(value, "path").some(isFilled);
   return isByFile ? clear("patches Secrets by a file, whatever that says it is: let the patch stand in place") : null;
 }
+
+const patchesOf = (value: Fields) => [...spelled(value, "patch"), ...spelled(value, "jsonOp")].flatMap(documentsOf);
 
 /** Kustomize takes its keys in whatever case. */
 const spelled = (value: Fields, key: string): unknown[] =>
@@ -67,9 +103,11 @@ const isOperations = (document: unknown): document is readonly unknown[] =>
   Array.isArray(document) && document.some((each) => typeof fieldsOf(each).op === "string");
 
 /** Of one operation of a JSON patch: all but `remove` show what they bring, or copy it from where it can be read. */
-function reachesValues(operation: unknown): boolean {
+const reachesValues = (operation: unknown) => isWritten(operation, /^(?:$|\/(?:data|stringData)(?:\/|$))/);
+
+function isWritten(operation: unknown, place: RegExp): boolean {
   const { op, path } = fieldsOf(operation);
-  return op !== "remove" && typeof path === "string" && /^(?:$|\/(?:data|stringData)(?:\/|$))/.test(path);
+  return op !== "remove" && typeof path === "string" && place.test(path);
 }
 
 const isWord = (value: unknown, word: string) => typeof value === "string" && value.trim() === word;

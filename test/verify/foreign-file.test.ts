@@ -23,6 +23,10 @@ describe("a person's file passes with", () => {
     ["a patch by a file alone", "patches:\n- path: patch.yaml\n"],
     ["a generator without a value", "secretGenerator:\n- {name: a, behavior: merge, literals: []}\n"],
     ["a generator of ConfigMaps", "configMapGenerator:\n- {name: a, literals: [a=b]}\n"],
+    ["labels in further places", "labels:\n- {pairs: {a: b}, fields: [{path: spec/selector, create: true}]}\n"],
+    ["labels in the data of another kind", "labels:\n- {pairs: {a: b}, fields: [{path: data/a, kind: ConfigMap}]}\n"],
+    ["fields of anybody else's", "kind: View\nfields: [{path: data/a}]\ntargets: [{path: /healthz}]\n"],
+    ["a patch that may not change a kind", `${patch("{kind: ConfigMap}", VALUE)}  options: {allowKindChange: false}\n`],
     ["a patch of labels as a file", "- {op: add, path: /metadata/labels/a, value: b}\n"],
   ])("%s", (_what, text) => {
     expect(fault(text)).toBeNull();
@@ -42,9 +46,62 @@ describe("a person's file is refused with its reason for", () => {
       "secretGenerator:\n- {name: a, envs: [a.env]}\n",
       "secretGenerator with values from files",
     ],
+    [
+      "labels that go into values",
+      "labels:\n- {pairs: {a: hunter2}, fields: [{path: stringData/a, create: true}]}\n",
+      "writes to a place that may be a Secret's value",
+    ],
+    [
+      "a transformer's file",
+      "kind: AnnotationsTransformer\nannotations: {a: hunter2}\nfieldSpecs: [{path: /data/a, kind: Secret, create: true}]\n",
+      "writes to a place that may be a Secret's value",
+    ],
+    [
+      "a configuration of transformers",
+      "commonLabels:\n- {path: stringData/a, create: true}\n",
+      "writes to a place that may be a Secret's value",
+    ],
+    [
+      "a configuration of references",
+      "nameReference:\n- {kind: ConfigMap, fieldSpecs: [{path: 'stringData/a'}]}\n",
+      "writes to a place that may be a Secret's value",
+    ],
+    [
+      "a value that is added",
+      "kind: ValueAddTransformer\nvalue: hunter2\ntargets: [{fieldPath: stringData/a, selector: {kind: Secret}}]\n",
+      "writes to a place that may be a Secret's value",
+    ],
+    [
+      "a patch that may change a kind",
+      `${patch("{kind: ConfigMap}", VALUE)}  options: {allowKindChange: true}\n`,
+      "changes the kind",
+    ],
+    [
+      "operations that change a kind",
+      patch("{kind: ConfigMap}", "{op: replace, path: /kind, value: Secret}"),
+      "changes the kind",
+    ],
     ["a generator's own file", "kind: SecretGenerator\nliterals: [a=b]\n", "secretGenerator with readable values"],
   ])("%s", (_what, text, reason) => {
     expect(fault(text)).toMatchObject({ code: "ClearSecret", message: expect.stringContaining(reason) });
+  });
+
+  const BROKEN = "a: [\n---\nkind: Secret\nstringData: {a: hunter2}\n";
+
+  it.each([
+    ["what looks like a Secret", BROKEN],
+    ["that with an escaped key", 'a: [\n---\n"k\\x69nd": Secret\nstringData: {a: hunter2}\n'],
+    ["a generator", "a: [\n---\nsecretGenerator: [{name: a, literals: [a=b]}]\n"],
+  ])("a file of any name that cannot be read, and has %s", (_what, text) => {
+    expect(fault(text, "extra/secret.txt")).toMatchObject({ code: "Unreadable" });
+  });
+
+  it("such a file in UTF-16, as some readers take it, and not for one that is far away, or prose", () => {
+    const encoded = Buffer.from(`\ufeff${BROKEN}`, "utf16le");
+
+    expect(foreignFileFault("extra/secret.txt", encoded, { secrets }, true)).toMatchObject({ code: "Unreadable" });
+    expect(foreignFileFault("extra/secret.txt", encoded, { secrets }, false)).toBeNull();
+    expect(fault("A Secret: not [ YAML, what kind? : data\n", "extra/README.md")).toBeNull();
   });
 
   it("a kustomization without an ending, whatever stands in it", () => {
