@@ -1,9 +1,10 @@
 /** `install`: the manifests that run the agent in a cluster and wire the GitOps tool; needs no connection. */
 
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { Failure } from "../common/failure.js";
+import { makeFolder } from "../common/make-folder.js";
 import { packageVersion } from "../common/package-root.js";
 import {
   fileTexts,
@@ -86,7 +87,7 @@ function requireImage(image: string): void {
 async function writeFiles(folder: string, named: string, texts: ReadonlyMap<string, string>): Promise<void> {
   const all = new Set([...texts.keys(), ...VARYING_FILE_NAMES]);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const before = await Promise.all(
       [...all].map(async (name) => [name, await readFile(join(folder, name), "utf8").catch(() => null)] as const),
     );

@@ -82,6 +82,14 @@ describe("install", () => {
     expect(stderr).toContain("was not written by install");
   });
 
+  it("says that a folder cannot be written where nobody can make one", async () => {
+    const { run } = await aPlace();
+
+    const { code, stderr } = await run("install", "--out", "/proc/made");
+
+    expect([code, stderr]).toEqual([64, expect.stringContaining("the folder /proc/made cannot be written")]);
+  }, 20_000);
+
   it.each([
     [["--as", "pod"], 64, "Allowed choices are cronjob, deployment"],
     [["--image", "no image"], 64, "--image is not the name of an image"],

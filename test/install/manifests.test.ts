@@ -167,6 +167,8 @@ describe("the workload", () => {
     const { spec } = find(await manifestsOf(usual()), "CronJob");
 
     expect(spec).toMatchObject({ schedule: "*/3 * * * *", concurrencyPolicy: "Forbid", failedJobsHistoryLimit: 3 });
+    // Without it, a controller that was away for a hundred starts begins none any more.
+    expect(spec.startingDeadlineSeconds).toBe(300);
     expect(spec.jobTemplate.spec).toMatchObject({ backoffLimit: 0, activeDeadlineSeconds: 900 });
     expect(spec.jobTemplate.spec.template.spec).toMatchObject({ restartPolicy: "Never" });
     expect(spec.jobTemplate.spec.template.spec.containers[0].args[0]).toBe("sync");
