@@ -152,6 +152,8 @@ that is also in [configuration.schema.json](configuration.schema.json). Rules th
 - \`runtime.configuration\` stands in place of \`runtime.id\`, \`runtime.tenant\`, \`compass.connectorURL\` and \`compass.token\`, never beside
   them. It names a Secret in the cluster with the keys \`RUNTIME_ID\` and, as far as there are any, \`TENANT\`, \`CONNECTOR_URL\`, \`TOKEN\`.
   One that is empty or missing is filled from the Go agent's; see [two agents](compass-connection.md#two-agents).
+  Whatever is wrong with it, \`sync\`, \`run\` and \`renew\` renew the certificate in use when it is due, and \`revoke\` revokes it; the cycle then
+  fails by what is wrong. \`run\` reads it again every few seconds; one that it has used stays in use.
 
 A small file for the first sync:
 

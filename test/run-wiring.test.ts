@@ -150,38 +150,123 @@ describe("between two cycles of its schedule, run", () => {
   }, 120_000);
 });
 
-it("sync and renew look after the identity where the Secret of the configuration is gone, and sync tells of it", async () => {
-  const { api, put } = await anAPIServer();
-  const place = await aPlace({ speed: 1, changes: IN_CLUSTER });
-  const { sandbox } = place;
-  place.write({
-    runtime: { configuration: { secret: "kyma-system/runtime-agent-configuration" } },
-    compass: { ca: place.document.compass.ca },
-  });
-  put("runtime-agent-configuration", {
-    RUNTIME_ID: sandbox.runtimeID,
-    TENANT: sandbox.tenant,
-    CONNECTOR_URL: sandbox.connectorURL,
-    TOKEN: sandbox.token,
-  });
-  const world = { cwd: place.folder, env: { KUBECONFIG: await api.kubeconfig(), TMPDIR: place.folder } };
-  const paired = await agentHere(["sync"], world);
-  api.objects.delete(`${SECRETS}/runtime-agent-configuration`);
-  const due = { ...world.env, RUNTIME_AGENT_CERTIFICATE_RENEW_AT: "0.0000001%" };
+describe("while the Secret of its configuration cannot be used, the identity in use is looked after", () => {
+  const CONFIGURATION = `${SECRETS}/runtime-agent-configuration`;
+  /** What becomes of the Secret, and how each way of working tells it. */
+  const faults: [string, string, (at: Awaited<ReturnType<typeof aPairedPlace>>) => void][] = [
+    ["is gone", "does not exist", ({ api }) => api.objects.delete(CONFIGURATION)],
+    [
+      "has wrong fields",
+      "has no usable RUNTIME_ID",
+      ({ put }) => put("runtime-agent-configuration", { RUNTIME_ID: "x" }),
+    ],
+    [
+      "is forbidden",
+      "runtime-agent-configuration",
+      ({ api }) => {
+        api.fault = ({ path }) => (path === CONFIGURATION ? 403 : null);
+      },
+    ],
+  ];
 
-  const synced = await agentHere(["sync", "-o", "json"], { ...world, env: due });
-  const status = JSON.stringify(api.objects.get(CONNECTION)?.status);
-  const renewed = await agentHere(["renew"], world);
+  /** Paired by that Secret, and its certificate is due. */
+  async function aPairedPlace(speed: number) {
+    const { api, put } = await anAPIServer();
+    const place = await aPlace({ speed, changes: IN_CLUSTER });
+    const { sandbox, document } = place;
+    const byTheSecret = {
+      runtime: { configuration: { secret: "kyma-system/runtime-agent-configuration" } },
+      compass: { ca: document.compass.ca },
+    };
+    place.write(byTheSecret);
+    put("runtime-agent-configuration", {
+      RUNTIME_ID: sandbox.runtimeID,
+      TENANT: sandbox.tenant,
+      CONNECTOR_URL: sandbox.connectorURL,
+      TOKEN: sandbox.token,
+    });
+    const kubeconfig = await api.kubeconfig();
+    const world = { cwd: place.folder, env: { KUBECONFIG: kubeconfig, TMPDIR: place.folder } };
+    const paired = await agentHere(["sync"], world);
+    expect(paired.code, paired.stderr).toBe(0);
+    place.write({ ...byTheSecret, certificate: { keySize: 2048, renewAt: "0.0000001%" } });
+    const status = () => JSON.stringify(api.objects.get(CONNECTION)?.status);
+    const asked = async (operation: string) =>
+      (await requests(sandbox)).filter((each) => each.endpoint === "secure-connector" && each.operation === operation);
+    return { ...place, api, put, kubeconfig, world, status, asked };
+  }
 
-  const signed = (await requests(sandbox)).filter(
-    ({ endpoint, operation }) => endpoint === "secure-connector" && operation === "signCertificateSigningRequest",
+  it.each(faults)(
+    "by sync and renew, where it %s",
+    async (_, words, harm) => {
+      const place = await aPairedPlace(1);
+      harm(place);
+
+      const synced = await agentHere(["sync", "-o", "json"], place.world);
+      const status = place.status();
+      const renewed = await agentHere(["renew"], place.world);
+
+      const { notes, failure } = JSON.parse(synced.stdout);
+      expect(failure.message).toContain(words);
+      expect(notes.join()).toContain("the certificate was renewed");
+      expect(status).toContain(words);
+      expect(renewed.code, renewed.stderr).toBe(0);
+      expect(await place.asked("signCertificateSigningRequest")).toHaveLength(2);
+    },
+    120_000,
   );
-  expect([paired.code, synced.code, renewed.code]).toEqual([0, 1, 0]);
-  expect(JSON.parse(synced.stdout).failure.code).toBe("SecretUnreadable");
-  expect(JSON.parse(synced.stdout).notes.join()).toContain("the certificate was renewed");
-  expect(status).toContain("SecretUnreadable: the Secret kyma-system/runtime-agent-configuration does not exist");
-  expect(signed).toHaveLength(2);
-}, 120_000);
+
+  it.each(faults)(
+    "by a run that starts then, where it %s, until that is mended",
+    async (_, words, harm) => {
+      const place = await aPairedPlace(100);
+      const { api, put, sandbox } = place;
+      harm(place);
+
+      const agent = startAgent(place);
+      const told = await agent.line("the configuration cannot be used");
+      const ended = await agent.line("cycle failed");
+      const [status, ready] = [place.status(), await agent.status("/readyz")];
+      const renewed = await place.asked("signCertificateSigningRequest");
+      const cycles = ends(agent.told());
+      const tries = () => api.requests.filter(({ path }) => path === CONFIGURATION).length;
+      const before = tries();
+      await until("more tries", () => (tries() > before + 5 ? true : undefined), agent.told);
+      const quiet = ends(agent.told());
+      api.fault = () => null;
+      put("runtime-agent-configuration", {
+        RUNTIME_ID: sandbox.runtimeID,
+        TENANT: sandbox.tenant,
+        CONNECTOR_URL: sandbox.connectorURL,
+      });
+      await agent.line("cycle ended");
+
+      expect([told.msg, ended.reason]).toEqual([
+        "the configuration cannot be used: it is tried again",
+        expect.stringContaining(words),
+      ]);
+      expect(renewed).toHaveLength(1);
+      expect([status, ready]).toEqual([expect.stringContaining(words), 503]);
+      // It is read again, and nobody else is asked anything for that.
+      expect(quiet).toBe(cycles);
+    },
+    120_000,
+  );
+
+  it.each(faults)(
+    "and revoked, where it %s",
+    async (_, words, harm) => {
+      const place = await aPairedPlace(1);
+      harm(place);
+
+      const revoked = await agentHere(["revoke", "--yes"], place.world);
+
+      expect([revoked.code, revoked.stderr]).toEqual([0, expect.stringContaining(words)]);
+      expect(await place.asked("revokeCertificate")).toHaveLength(1);
+    },
+    120_000,
+  );
+});
 
 it("run waits for whoever fills the empty Secret that its configuration names", async () => {
   const { api, put } = await anAPIServer({ "runtime-agent-configuration": {} });

@@ -40,6 +40,12 @@ export interface GlobalOptions {
   readonly quiet?: boolean;
 }
 
+/** A configuration, as it is written where what it refers to cannot be had; null for why when it could. */
+export interface WhatCanBe {
+  readonly config: Config;
+  readonly failure: Failure | null;
+}
+
 export interface Context extends World {
   readonly options: GlobalOptions;
   readonly log: Logger;
@@ -55,13 +61,13 @@ export interface Context extends World {
   /** The same, with what `runtime.configuration` refers to. */
   resolve(overrides?: Readonly<Record<string, string | boolean>>): Promise<Config>;
   /** The same for a command that says what is wrong: as far as it can be resolved, and why it goes no further. */
-  resolveWhatCanBe(): Promise<{ readonly config: Config; readonly failure: Failure | null }>;
+  resolveWhatCanBe(): Promise<WhatCanBe>;
   /** The same for a command that writes: what the Go agent was configured by is taken over first, where it is time. */
   resolveToWrite(overrides?: Readonly<Record<string, string | boolean>>): Promise<Config>;
-  /** The same for what must not wait for the Secret of `runtime.configuration`: without it, and why, where that cannot be read. */
-  resolveToWriteWhatCanBe(): Promise<{ readonly config: Config; readonly failure: Failure | null }>;
+  /** The same for what must not wait for the Secret of `runtime.configuration`: without it, and why, where that cannot be used. */
+  resolveToWriteWhatCanBe(): Promise<WhatCanBe>;
   /** The same for one that is loaded already. */
-  prepareToWrite(config: Config): Promise<Config>;
+  prepareWhatCanBe(config: Config): Promise<WhatCanBe>;
   /** The command's one result on stdout: the data in the format asked for, or the text. */
   answer(data: unknown, text: string): void;
   /** A line for people on stderr, unless they asked for quiet. */
@@ -101,11 +107,21 @@ export function createContext(world: World, options: GlobalOptions): Context {
     const resolved = await resolveConfiguration(await beforeTakeOver(config, env, world.signal), env, world.signal);
     return { ...resolved, runtime: { ...resolved.runtime, configuration: config.runtime.configuration } };
   };
-  const prepareToWrite: Context["prepareToWrite"] = async (config) => {
+  const prepareToWrite = async (config: Config) => {
     const note = await takeOverConfiguration(config, env, world.signal);
     if (note !== null) log.warn(note);
     return resolveConfiguration(config, env, world.signal);
   };
+  const whatCanBe = async (config: Config, by: (config: Config) => Promise<Config>): Promise<WhatCanBe> => {
+    try {
+      return { config: await by(config), failure: null };
+    } catch (thrown) {
+      const failure = asFailure(thrown, "config");
+      if (failure.code === "Aborted" || failure.code === "Internal") throw thrown;
+      return { config, failure };
+    }
+  };
+  const prepareWhatCanBe = (config: Config) => whatCanBe(config, prepareToWrite);
   return {
     ...world,
     options,
@@ -117,28 +133,10 @@ export function createContext(world: World, options: GlobalOptions): Context {
       const { config } = await load(overrides);
       return resolveReferences(config);
     },
-    resolveWhatCanBe: async () => {
-      const { config } = await load();
-      try {
-        return { config: await resolveReferences(config), failure: null };
-      } catch (thrown) {
-        const failure = asFailure(thrown, "config");
-        if (failure.code === "Aborted" || failure.code === "Internal") throw thrown;
-        return { config, failure };
-      }
-    },
+    resolveWhatCanBe: async () => whatCanBe((await load()).config, resolveReferences),
     resolveToWrite: async (overrides) => prepareToWrite((await load(overrides)).config),
-    resolveToWriteWhatCanBe: async () => {
-      const { config } = await load();
-      try {
-        return { config: await prepareToWrite(config), failure: null };
-      } catch (thrown) {
-        const failure = asFailure(thrown, "config");
-        if (failure.code !== "SecretUnreadable") throw thrown;
-        return { config, failure };
-      }
-    },
-    prepareToWrite,
+    resolveToWriteWhatCanBe: async () => prepareWhatCanBe((await load()).config),
+    prepareWhatCanBe,
     answer: (given, words) => {
       log.endProgress();
       const isObject = typeof given === "object" && given !== null && !Array.isArray(given);

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { createTokenKeeper } from "../adapters/github-app/index.js";
 import { openClusterReport } from "../cluster-report.js";
-import { asFailure } from "../common/failure.js";
+import { asFailure, type Failure } from "../common/failure.js";
 import { silentLogger } from "../common/logger.js";
 import { packageVersion } from "../common/package-root.js";
 import { sha256 } from "../common/sha256.js";
@@ -35,9 +35,6 @@ const INTERVALS = 3;
 /** How long a cycle waits to tell that what it committed is applied, in milliseconds: Flux and Argo CD take a second when they are asked. */
 const UNTIL_APPLIED = 10_000;
 
-/** How long until it is tried again, in milliseconds, while what the configuration refers to could not be read yet. */
-const UNTIL_READABLE = 10_000;
-
 async function run(context: Context): Promise<number> {
   const { env, clock, log, signal: stop } = context;
   const version = packageVersion();
@@ -45,7 +42,9 @@ async function run(context: Context): Promise<number> {
   // What it refers to is read by the first cycle: nothing that is away at the start ends the agent.
   let { config, file } = await context.load({}, { mayBeEmpty: false });
   const { server } = config;
+  /** False until all of it could be had once: from then on there is a good one to go on by. */
   let isReadable = false;
+  let unresolved: Failure | null = null;
   let configured = await digestOf(file);
   let token = await tokenOf(config, env, stop);
   let completeAt: Date | null = null;
@@ -53,10 +52,7 @@ async function run(context: Context): Promise<number> {
   context.onHangup(() => {
     hungUp = true;
   });
-  const interval = () => {
-    const usual = stableInterval(config.schedule.every, config.schedule.jitter, config.runtime.id ?? "");
-    return isReadable ? usual : Math.min(usual, UNTIL_READABLE);
-  };
+  const interval = () => stableInterval(config.schedule.every, config.schedule.jitter, config.runtime.id ?? "");
   const said = sayOnce();
   const resync = watchResync(() => isResyncAsked(context, config));
 
@@ -72,38 +68,49 @@ async function run(context: Context): Promise<number> {
   log.info("listening", health.ports);
 
   const tokens = createTokenKeeper();
-  /** False where there is nothing to work by yet. */
+  /** True when it is told that it cannot be used, and was not told so before. */
+  const tellUnusable = ({ code, message, hint }: Failure): boolean => {
+    if (!said("unusable", `${code} ${message}`)) return false;
+    // The agent goes on by what it knew: a slip in a file must not stop a certificate from being renewed.
+    const consequence = isReadable ? "the last good one stays in use" : "it is tried again";
+    log.error(`the configuration cannot be used: ${consequence}`, { code, reason: message, mend: hint });
+    return true;
+  };
+  /** True where something new is to be told of it, or it can be used again. */
   const readConfiguration = async (): Promise<boolean> => {
     configured = await digestOf(file);
     try {
       // By its name: a file that was there and is gone says nothing, least of all that the defaults are meant.
       const loaded = await context.load({}, { ...(file === null ? {} : { file }), mayBeEmpty: false });
-      const next = await context.prepareToWrite(loaded.config);
+      const { config: next, failure } = await context.prepareWhatCanBe(loaded.config);
       // At the start there is no better one: the identity is kept alive by it, and each cycle says what is wrong.
-      if (isReadable) requireHost(next);
+      if (isReadable) {
+        if (failure !== null) return tellUnusable(failure);
+        requireHost(next);
+      }
       config = next;
       file = loaded.file;
+      unresolved = failure;
+      if (failure !== null) return tellUnusable(failure);
       isReadable = true;
-      if (said("unusable", null)) log.info("the configuration can be used again");
+      const isAgain = said("unusable", null);
+      if (isAgain) log.info("the configuration can be used again");
       const isMoved = JSON.stringify(config.server) !== JSON.stringify(server);
       if (said("server", isMoved ? JSON.stringify(config.server) : null) && isMoved) {
         log.warn("server was changed: what the agent listens on changes when it is started again");
       }
+      return isAgain;
     } catch (thrown) {
-      const failure = asFailure(thrown, "config");
       if (stop.aborted) return false;
+      const failure = asFailure(thrown, "config");
       if (!isReadable && exitCodeOfFailure(failure) === EXIT.configuration) throw failure;
-      const { code, message, hint } = failure;
-      // The agent goes on by what it knew: a slip in a file must not stop a certificate from being renewed.
-      const consequence = isReadable ? "the last good one stays in use" : "it is tried again";
-      if (said("unusable", `${code} ${message}`)) {
-        log.error(`the configuration cannot be used: ${consequence}`, { code, reason: message, mend: hint });
-      }
+      if (!isReadable) unresolved = failure;
+      return tellUnusable(failure);
     }
-    return isReadable;
   };
   const cycle = async (_trigger: Trigger, signal: AbortSignal, end: AbortSignal) => {
-    if (!(await readConfiguration())) return;
+    await readConfiguration();
+    if (stop.aborted) return;
     token = await tokenOf(config, env, stop);
     const onHost = (host: string) => log.info("pairing", { host });
     const ended = await runCycle({
@@ -115,6 +122,7 @@ async function run(context: Context): Promise<number> {
       log,
       version,
       onHost,
+      unresolved,
       tokens,
       wait: UNTIL_APPLIED,
     });
@@ -130,7 +138,8 @@ async function run(context: Context): Promise<number> {
       return "SIGHUP";
     }
     if ((await digestOf(file)) !== configured) return "configuration";
-    if (!isReadable) return null;
+    // What it refers to may come at any time, and a cycle before that would say the same again.
+    if (!isReadable && (await readConfiguration())) return "configuration";
     if ((await tokenOf(config, env, stop)) !== token) return "token";
     return (await resync.isNew()) ? "resyncNow" : null;
   };

@@ -60,7 +60,8 @@ async function renew(context: Context): Promise<number> {
 }
 
 async function revoke(context: Context, { yes = false }: { readonly yes?: boolean }): Promise<number> {
-  const config = await context.resolve();
+  const { config, failure } = await context.resolveWhatCanBe();
+  if (failure !== null) context.log.warn(`revoking without it: ${failure.message}`, { code: failure.code });
   if (!yes)
     await confirm(context, "Revoke the certificate? This agent then needs a new one-time token. It cannot be undone.");
   const { clientID } = await withState({ ...context, config }, (state, end) =>

@@ -813,9 +813,10 @@ export const guards: readonly Guard[] = [
   daemonCommand("a new token wakes run", instead('!== token) return "token";', "!== token) return null;")),
   daemonCommand("resyncNow wakes run", instead('return (await resync.isNew()) ? "resyncNow" : null;', "return null;")),
   daemonCommand("the certificate's moment wakes run", instead("interval, moment, look", "interval, look")),
-  daemonCommand(
-    "run takes over no configuration that each cycle refuses",
-    without("if (isReadable) requireHost(next);"),
+  daemonCommand("run takes over no configuration that each cycle refuses", without("requireHost(next);")),
+  of("src/cli/context.ts", "test/run-wiring.test.ts")(
+    "whatever is wrong with the Secret of the configuration, the identity is looked after",
+    instead('failure.code === "Aborted" || failure.code === "Internal"', 'failure.code !== "SecretUnreadable"'),
   ),
   resyncWish("one wish is one cycle", instead("isAsked && !isServed", "isAsked")),
   identityMoment(
