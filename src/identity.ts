@@ -232,6 +232,10 @@ export async function reconnectIdentity(options: PairingOptions): Promise<Paired
     "Director",
   );
   checkAnsweredURL(minted.connectorURL, usable.connection.connectorURL, hosts);
+  // Whether it is the configured one under another name, nobody knows of one whose Connector was not known before.
+  const isKnown = usable.connection.connectorURL !== usable.connection.secureConnectorURL;
+  const other = isKnown ? null : movedConnector(config, { ...usable.connection, connectorURL: minted.connectorURL });
+  if (other !== null) throw newTokenNeeded(other);
   // Compass itself says which Connector takes it.
   const compass = { ...config.compass, connectorURL: minted.connectorURL };
   return pairIdentity({ ...options, config: { ...config, compass }, token: minted.token, force: true, knownAs });

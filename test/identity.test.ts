@@ -166,6 +166,69 @@ describe("reconnecting where the configuration names another Connector than the 
     expect(failure.code).toBe("UrlNotAllowed");
     expect(await all(sandbox, state)).toEqual(before);
   });
+
+  describe("of a runtime that the Go agent paired, which does not know the address that takes tokens", () => {
+    async function adopted() {
+      const sandbox = await aSandbox();
+      const paired = await runtime(sandbox);
+      await paired.pairIt();
+      const [identity, connection] = [await paired.state.identity(), await paired.state.connection()];
+      if (identity === null || connection === null) throw new Error("not paired");
+      const kept = { ...connection, connectorURL: connection.secureConnectorURL };
+      await paired.state.promote(identity, kept);
+      return { sandbox, certificate: identity.certificate, kept, ...paired };
+    }
+
+    it("needs a token of the new one, as soon as the one in use has named itself", async () => {
+      const { sandbox, state, reconnectIt, certificate, kept } = await adopted();
+      const other = await aSandbox();
+
+      const failure = await failureOf(reconnectIt(other.connectorURL));
+
+      expect([failure.code, failure.message]).toEqual([
+        "TokenNeeded",
+        `the identity is paired with ${new URL(sandbox.connectorURL).host}, but compass.connectorURL names ${new URL(other.connectorURL).host}, and there is no unused one-time token of that one`,
+      ]);
+      expect([(await state.identity())?.certificate, await state.connection()]).toEqual([certificate, kept]);
+      expect(await asked(sandbox)).toHaveLength(2);
+      expect(await requests(other)).toEqual([]);
+    });
+
+    it("goes on where that is the one that is configured", async () => {
+      const { sandbox, state, reconnectIt, certificate } = await adopted();
+
+      await reconnectIt(sandbox.connectorURL);
+
+      expect((await state.connection())?.connectorURL).toBe(sandbox.connectorURL);
+      expect((await state.identity())?.certificate).not.toBe(certificate);
+    });
+  });
+});
+
+it("sends no token that it asked for to a Connector outside the hosts that are allowed", async () => {
+  const { sandbox, state, options, pair } = await aRuntimeOfASandbox();
+  await pair();
+  const [identity, connection] = [await state.identity(), await state.connection()];
+  if (identity === null || connection === null) throw new Error("not paired");
+  const named = (url: string) => url.replace("127.0.0.1", "localhost");
+  const { connectorURL, secureConnectorURL, directorURL } = connection;
+  const urls = { secureConnectorURL: named(secureConnectorURL), directorURL: named(directorURL) };
+  await state.promote(identity, { ...connection, connectorURL: named(connectorURL), ...urls });
+  const compass = { ...options.config.compass, connectorURL: named(connectorURL), hosts: ["localhost"] };
+
+  // Director answers with 127.0.0.1.
+  const failure = await failureOf(
+    reconnectIdentity({
+      ...options,
+      config: { ...options.config, compass },
+      token: null,
+      onHost: () => undefined,
+    }),
+  );
+
+  expect([failure.code, failure.message]).toEqual(["UrlNotAllowed", expect.stringContaining("127.0.0.1")]);
+  expect((await requests(sandbox)).map(({ operation }) => operation)).toContain("requestOneTimeTokenForRuntime");
+  expect(await asked(sandbox)).toHaveLength(2);
 });
 
 it("puts no identity in use whose addresses would be refused from then on", async () => {

@@ -810,6 +810,16 @@ export const guards: readonly Guard[] = [
     without("checkConnection(urls, hosts);"),
     "test/identity.test.ts",
   ),
+  identity(
+    "a token that Director gave goes to no Connector outside the hosts that are allowed",
+    without("checkAnsweredURL(minted.connectorURL, usable.connection.connectorURL, hosts);"),
+    "test/identity.test.ts",
+  ),
+  identity(
+    "no Compass is kept under the address of another one",
+    without("if (other !== null) throw newTokenNeeded(other);"),
+    "test/identity.test.ts",
+  ),
   daemonCommand("a new token wakes run", instead('!== token) return "token";', "!== token) return null;")),
   daemonCommand("resyncNow wakes run", instead('return (await resync.isNew()) ? "resyncNow" : null;', "return null;")),
   daemonCommand("the certificate's moment wakes run", instead("interval, moment, look", "interval, look")),
