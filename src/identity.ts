@@ -121,7 +121,7 @@ export interface Finished extends Paired {
   readonly work: "pairing" | "renewal";
 }
 
-/** Refusals of a certificate on its way, one a run, before a token is spent for another (contract 12.2). */
+/** Refusals of a certificate on its way, one a run, before it is taken for dead: an outage gives the same (contract 12.2). */
 const REFUSALS = 3;
 
 /**
@@ -154,18 +154,22 @@ export async function finishIssued(
   }
 }
 
-/** Refusals are counted for each certificate: those of the one in use say nothing of the one on its way. */
 async function mayPass(
   { code, retryable }: Failure,
   issued: NonNullable<PendingIdentity["issued"]>,
   { state }: IdentityOptions,
 ): Promise<boolean> {
   if (code !== "CredentialsRejected") return retryable && code !== "CertificateUnusable";
+  return !(await isRefusedForGood(state, issued));
+}
+
+/** Counts one refusal more, for each certificate by itself: those of the one in use say nothing of the one on its way. */
+async function isRefusedForGood(state: State, issued: NonNullable<PendingIdentity["issued"]>): Promise<boolean> {
   const { refused } = (await state.memory()).certificate;
   const certificate = sha256(issued.certificate);
   const times = (refused?.certificate === certificate ? refused.times : 0) + 1;
   await changeCertificateMemory(state, { refused: { certificate, times } });
-  return times < REFUSALS;
+  return times >= REFUSALS;
 }
 
 async function pairBy(client: HTTPClient, usable: Usable | null, options: PairingOptions): Promise<Paired> {
@@ -351,7 +355,8 @@ export async function revokeIdentity(options: IdentityOptions): Promise<{ readon
   const { config, state, clock } = options;
   const found = await findIdentity(state, clock.now());
   const pending = await state.pending();
-  const issued = pending?.issued == null ? null : { identity: pending, shown: pending.issued.chain };
+  const issued =
+    pending?.issued == null ? null : { identity: pending, issued: pending.issued, shown: pending.issued.chain };
   const { id: runtimeID, tenant } = config.runtime;
   const revoke = (each: NonNullable<typeof issued> | Usable, { secureConnectorURL: url }: URLs) =>
     withClient(options, each, ({ fetch }) => askRevocation({ url, fetch, token: null, tenant, runtimeID }));
@@ -372,10 +377,12 @@ export async function revokeIdentity(options: IdentityOptions): Promise<{ readon
   const usable = found;
   checkConnection(usable.connection, config.compass.hosts);
   if (issued !== null) {
-    // One that Compass does not take, or that is not valid yet, stops nothing: its key goes with it.
-    await revoke(issued, usable.connection).catch((thrown: unknown) => {
+    // One that Compass goes on to refuse, or that is not valid yet, stops nothing: its key goes with it.
+    await revoke(issued, usable.connection).catch(async (thrown: unknown) => {
       const failure = asFailure(thrown, "connect");
-      const isDead = failure.code === "CredentialsRejected" || validFrom(issued.identity, clock.now()) !== null;
+      const isDead =
+        validFrom(issued, clock.now()) !== null ||
+        (failure.code === "CredentialsRejected" && (await isRefusedForGood(state, issued.issued)));
       if (!isDead) throw unconfirmed(failure);
     });
   }

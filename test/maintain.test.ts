@@ -883,16 +883,21 @@ describe("revoking", () => {
     expect(failure.message).toBe("the certificate is revoked, but stays in the state: no room");
   });
 
-  it("revokes what is in use though one on its way is refused", async () => {
+  it("is not done while the one on its way is refused as in an outage; from the third time on that one is dead", async () => {
     const { sandbox, state, options } = await paired();
     await setFaults(sandbox, { name: "http-503", match: "runtime" });
     await failureOf(renewIdentity(options));
-    await setFaults(sandbox, { name: "bad-request-empty", match: "revokeCertificate", times: 1 });
+    await setFaults(sandbox, { name: "bad-request-empty", match: "revokeCertificate", times: 3 });
 
+    const refused = [await failureOf(revokeIdentity(options)), await failureOf(revokeIdentity(options))];
+    const kept = [await state.identity(), await state.pending()];
     await revokeIdentity(options);
 
-    expect(await state.identity()).toBeNull();
-    expect((await asked(sandbox)).slice(-2)).toEqual(["revokeCertificate 400", "revokeCertificate 200"]);
+    expect(refused.map(({ code }) => code)).toEqual(["RevocationUnconfirmed", "RevocationUnconfirmed"]);
+    expect(kept.every((each) => each !== null)).toBe(true);
+    expect([await state.identity(), await state.pending()]).toEqual([null, null]);
+    expect((await asked(sandbox)).filter((operation) => operation === "revokeCertificate 400")).toHaveLength(3);
+    expect((await asked(sandbox)).at(-1)).toBe("revokeCertificate 200");
   });
 
   it("forgets the identity when the Connector said true", async () => {

@@ -811,6 +811,12 @@ export const guards: readonly Guard[] = [
     "test/identity.test.ts",
   ),
   identity(
+    "a certificate on its way is not taken for dead by one refusal",
+    instead("times >= REFUSALS", "true"),
+    "test/maintain.test.ts",
+    "test/on-its-way.test.ts",
+  ),
+  identity(
     "a token that Director gave goes to no Connector outside the hosts that are allowed",
     without("checkAnsweredURL(minted.connectorURL, usable.connection.connectorURL, hosts);"),
     "test/identity.test.ts",
