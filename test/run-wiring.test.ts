@@ -290,3 +290,22 @@ it("run waits for whoever fills the empty Secret that its configuration names", 
   expect([told.msg, told.code]).toEqual(["the configuration cannot be used: it is tried again", "SecretUnreadable"]);
   expect(readFileSync(place.file, "utf8")).toContain("runtime-agent-configuration");
 }, 120_000);
+
+it("run takes up at once a token that is put into the Secret of its configuration later", async () => {
+  const { api, put } = await anAPIServer();
+  const place = await aPlace({ changes: IN_CLUSTER });
+  place.write({
+    runtime: { configuration: { secret: "kyma-system/runtime-agent-configuration" } },
+    compass: { ca: place.document.compass.ca },
+  });
+  const { runtimeID, tenant, connectorURL, token } = place.sandbox;
+  const known = { RUNTIME_ID: runtimeID, TENANT: tenant, CONNECTOR_URL: connectorURL };
+  put("runtime-agent-configuration", known);
+  const agent = startAgent({ ...place, kubeconfig: await api.kubeconfig() });
+  await waitFor(agent, "a cycle without a token", (told) => ends(told) >= 1);
+
+  put("runtime-agent-configuration", { ...known, TOKEN: token });
+  await agent.line("cycle ended");
+
+  expect(triggersOf(agent.told())).toEqual(["start", "token"]);
+}, 120_000);

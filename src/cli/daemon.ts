@@ -8,7 +8,7 @@ import { asFailure, type Failure } from "../common/failure.js";
 import { silentLogger } from "../common/logger.js";
 import { packageVersion } from "../common/package-root.js";
 import { sha256 } from "../common/sha256.js";
-import type { Config } from "../config/index.js";
+import { type Config, tokenPlace } from "../config/index.js";
 import { runCycle } from "../cycle.js";
 import { runDaemon, stableInterval, type Trigger } from "../daemon.js";
 import { requireHost } from "../git-host.js";
@@ -170,7 +170,8 @@ async function digestOf(file: string | null): Promise<string | null> {
 
 /** Of the configured token, to see that it is another; null for none that can be read. */
 async function tokenOf(config: Config, env: Context["env"], signal: AbortSignal): Promise<string | null> {
-  const token = await configuredToken(config, env, signal).catch(() => null);
+  const compass = { ...config.compass, token: tokenPlace(config) };
+  const token = await configuredToken({ ...config, compass }, env, signal).catch(() => null);
   return token === null ? null : sha256(token.reveal());
 }
 

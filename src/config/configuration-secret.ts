@@ -4,8 +4,15 @@ import { readClusterSecret } from "../adapters/kubernetes/index.js";
 import { Failure } from "../common/failure.js";
 import { SecretMissing } from "../common/secret-missing.js";
 import type { Config } from "./schema.js";
+import type { SecretReference } from "./secret-reference.js";
 
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Where a one-time token is, or will be: in the Secret of `runtime.configuration` it may come later. Null for nowhere. */
+export function tokenPlace({ runtime, compass }: Config): SecretReference | null {
+  const place = runtime.configuration?.secret;
+  return place === undefined ? compass.token : { kind: "kubernetes", ...place, key: "TOKEN" };
+}
 
 /** Gives the configuration with id, tenant, Connector and token from `runtime.configuration`; as it is without one. */
 export async function resolveConfiguration(
@@ -25,7 +32,7 @@ export async function resolveConfiguration(
   if (connectorURL !== null && URL.parse(connectorURL)?.protocol !== "https:") {
     throw unusable(reference, "CONNECTOR_URL", "an https URL");
   }
-  const token = data.has("TOKEN") ? ({ kind: "kubernetes", namespace, name, key: "TOKEN" } as const) : null;
+  const token = data.has("TOKEN") ? tokenPlace(config) : null;
   return {
     ...config,
     runtime: { ...config.runtime, id, tenant: value("TENANT") },

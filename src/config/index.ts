@@ -1,6 +1,6 @@
 /** The configuration: one YAML file, environment, options and defaults, parsed once into `Config`. */
 
-export { resolveConfiguration } from "./configuration-secret.js";
+export { resolveConfiguration, tokenPlace } from "./configuration-secret.js";
 export { type ExplicitSetting, explicitSettings } from "./explicit.js";
 export { configSchema } from "./json-schema.js";
 export { type LoadedConfig, type LoadOptions, loadConfig, requireVerification } from "./load.js";

@@ -827,6 +827,10 @@ export const guards: readonly Guard[] = [
     "test/identity.test.ts",
   ),
   daemonCommand("a new token wakes run", instead('!== token) return "token";', "!== token) return null;")),
+  daemonCommand(
+    "a token that is put into the Secret of the configuration later wakes run",
+    instead("token: tokenPlace(config) };", "token: config.compass.token };"),
+  ),
   daemonCommand("resyncNow wakes run", instead('return (await resync.isNew()) ? "resyncNow" : null;', "return null;")),
   daemonCommand("the certificate's moment wakes run", instead("interval, moment, look", "interval, look")),
   daemonCommand("run takes over no configuration that each cycle refuses", without("requireHost(next);")),
