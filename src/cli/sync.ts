@@ -102,6 +102,9 @@ async function sync(context: Context, flags: SyncFlags): Promise<number> {
   const failure = ended.failure === null && wait !== null ? notAppliedBy(ended, unwatched, wait, context.signal) : null;
   const outcome = failure === null ? ended : { ...ended, failure: describeFailure(failure) };
   context.answer(outcome, ended.result !== "failed" ? outcomeText(ended, context.text) : "");
+  // The text of what failed is its failure: what else is to be known, as a clock that is wrong, stands before that.
+  if (ended.result === "failed" && context.options.output === "text")
+    for (const note of ended.notes) context.tell(`Note: ${note}`);
   if (outcome.failure !== null) context.stderr.write(failureText(outcome.failure, context.text));
   return exitCode(outcome, detailedExitCode);
 }

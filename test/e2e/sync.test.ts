@@ -298,6 +298,9 @@ describe("sync", () => {
       fetch(`${world.sandbox.control}${path}`, { method: "POST", body: JSON.stringify(body) });
     await control("/clock", { offset: "PT40S" });
     const skewed = await world.run(["sync", "-o", "json"]);
+    await control("/faults", [{ name: "insufficient-scopes" }]);
+    const failed = await world.run(["sync"]);
+    await control("/faults", []);
     await control("/clock", { offset: "PT2S" });
     const right = await world.run(["sync", "-o", "json"]);
     await control("/revoke", {});
@@ -305,6 +308,10 @@ describe("sync", () => {
     const rejected = await world.run(["sync", "-o", "json"]);
 
     expect(JSON.parse(skewed.stdout).notes.join()).toMatch(/the clock of this machine is (39|4\d) s behind Compass's/);
+    expect([failed.code, failed.stderr]).toEqual([
+      3,
+      expect.stringMatching(/Note: the clock of this machine is (39|4\d) s behind Compass's: check it\n(.|\n)*Error/),
+    ]);
     expect(JSON.parse(right.stdout).notes.join()).not.toContain("clock");
     expect([rejected.code, JSON.parse(rejected.stdout).failure.code]).toEqual([3, "CredentialsRejected"]);
     const status = await world.run(["status"]);
