@@ -309,3 +309,26 @@ it("run takes up at once a token that is put into the Secret of its configuratio
 
   expect(triggersOf(agent.told())).toEqual(["start", "token"]);
 }, 120_000);
+
+it("run logs what sync prints as notes and warnings, once until they change", async () => {
+  const place = await aPlace({ certificateLife: 2 * HOUR });
+  const compass = { ...place.document.compass, insecureSkipVerify: true };
+  place.write({ compass });
+  const agent = startAgent(place);
+  const times = (words: string) => agent.told().split(words).length - 1;
+  await agent.line("cycle ended");
+  const ofTheStart = times("turns off the check of Compass's server certificate");
+
+  place.write({ compass, suspend: true });
+  await waitFor(agent, "a second cycle", (told) => ends(told) >= 2);
+  place.write({ compass, suspend: true, schedule: { every: "59m" } });
+  await waitFor(agent, "a third one", (told) => ends(told) >= 3);
+  await agent.stop();
+
+  // Of the first cycle, of the second and third, and one that the third has in other words.
+  expect(times("turns off the check of Compass's server certificate")).toBe(ofTheStart);
+  expect(times("compass.insecureSkipVerify is on")).toBe(1);
+  expect(times("secrets.mode is plain")).toBe(1);
+  expect(times("suspended by the setting")).toBe(1);
+  expect([times("schedule.every (1h)"), times("schedule.every (59m)")]).toEqual([1, 1]);
+}, 120_000);

@@ -92,9 +92,12 @@ export function createContext(world: World, options: GlobalOptions): Context {
   });
   // Of the configuration that was loaded: what every answer must carry.
   const warnings: string[] = [];
+  let noted: readonly string[] = [];
   const load: Context["load"] = async (overrides = {}, reading = {}) => {
     const loaded = await loadConfig({ env, cwd, options: overrides, file: options.config, ...reading });
-    for (const note of loaded.notes) log.warn(note);
+    // Whoever loads it again and again says it once.
+    for (const note of loaded.notes) if (!noted.includes(note)) log.warn(note);
+    noted = loaded.notes;
     const { compass, secrets } = loaded.config;
     const found = [
       ...(compass.insecureSkipVerify ? [UNVERIFIED] : []),

@@ -48,6 +48,8 @@ async function run(context: Context): Promise<number> {
   let configured = await digestOf(file);
   let token = await tokenOf(config, env, stop);
   let completeAt: Date | null = null;
+  /** Of the last cycle: each is told when it is new. */
+  let notes: readonly string[] = [];
   let hungUp = false;
   context.onHangup(() => {
     hungUp = true;
@@ -111,6 +113,7 @@ async function run(context: Context): Promise<number> {
   const cycle = async (_trigger: Trigger, signal: AbortSignal, end: AbortSignal) => {
     await readConfiguration();
     if (stop.aborted) return;
+    for (const warning of context.warnings) if (said(warning, warning)) log.warn(warning);
     token = await tokenOf(config, env, stop);
     const onHost = (host: string) => log.info("pairing", { host });
     const ended = await runCycle({
@@ -129,7 +132,11 @@ async function run(context: Context): Promise<number> {
     const { outcome } = ended;
     if (outcome.result !== "failed") completeAt = clock.now();
     metrics.observe({ ...ended.facts, outcome, finishedAt: clock.now() });
-    tell({ ...context, log: log.with({ cycle: ended.facts.cycle }) }, outcome);
+    const ofCycle = log.with({ cycle: ended.facts.cycle });
+    const told = [...notes, ...context.warnings];
+    for (const note of outcome.notes) if (!told.includes(note)) ofCycle.info("note", { note });
+    notes = outcome.notes;
+    tell({ ...context, log: ofCycle }, outcome);
     await resync.look();
   };
   const look = async (): Promise<Trigger | null> => {
