@@ -2,7 +2,6 @@
 
 import type { Repository } from "./adapters/git/index.js";
 import { createTokenKeeper, type TokenKeeper } from "./adapters/github-app/index.js";
-import type { GitHost } from "./adapters/hosts/index.js";
 import { type Base, type OwnBranch, openOwnBranch } from "./base/index.js";
 import type { Clock } from "./common/clock.js";
 import { forTerminal } from "./common/quote.js";
@@ -11,7 +10,13 @@ import type { Config } from "./config/index.js";
 import { withoutEnding } from "./git-address.js";
 import { openGitHost, ownBranchName } from "./git-host.js";
 import type { Plan } from "./plan/index.js";
-import { intentDigest, type ProposedPublication, publishProposal } from "./publish/index.js";
+import {
+  intentDigest,
+  type ProposedPublication,
+  type ProposeOptions,
+  publishProposal,
+  wasMerged,
+} from "./publish/index.js";
 import { type Environment, pushRepository } from "./setup.js";
 import type { Proposal, State } from "./state/index.js";
 
@@ -33,11 +38,9 @@ export interface ProposingOptions {
 export interface Proposing {
   /** What is sealed on the branch and not merged yet. */
   readonly sealed: OwnBranch["sealed"];
-  publish(
-    plan: Plan,
-    message: string,
-    words: (limits: GitHost["limits"]) => Promise<{ readonly title: string; readonly body: string }>,
-  ): Promise<ProposedPublication>;
+  /** As `wasMerged` of the stage that publishes. */
+  wasMerged(commit: string): Promise<boolean | null>;
+  publish(plan: Plan, options: Pick<ProposeOptions, "message" | "words" | "beforePush">): Promise<ProposedPublication>;
   /** Calls of the Git host so far. */
   readonly requests: number;
   /** Ends the connections. */
@@ -66,15 +69,16 @@ export async function openProposing(options: ProposingOptions): Promise<Proposin
   // What stands there was written under another address: it is the same branch all the same.
   const isSame = proposal !== null && own.tip !== null && writtenBy(proposal).includes(own.tip);
   const memory = isSame ? { ...proposal, place } : before;
+  const keep = async (next: Proposal) => state.saveMemory({ ...(await state.memory()), proposal: next });
+  const common = { host, base, own, memory, keep, clock };
   return {
     sealed: own.sealed,
-    publish: (plan, message, words) =>
+    wasMerged: (commit) => wasMerged(common, commit),
+    publish: (plan, { message, words, beforePush }) =>
       publishProposal({
+        ...common,
         repository,
-        host,
-        base,
         upstream: options.repository,
-        own,
         runtimeID,
         target: sha256(JSON.stringify([base.branch, base.path])).slice(0, 16),
         intent: intentDigest({ plan, base, runtimeID, sealKey, resealsEarlier }),
@@ -83,10 +87,8 @@ export async function openProposing(options: ProposingOptions): Promise<Proposin
         message,
         author: git.author,
         words,
+        beforePush,
         settings: { labels, reviewers, draft, autoMerge },
-        memory,
-        keep: async (next) => state.saveMemory({ ...(await state.memory()), proposal: next }),
-        clock,
         signal,
       }),
     get requests() {

@@ -72,7 +72,7 @@ export async function reconcile(running: Running): Promise<Reached> {
   const common = { ...running, looks, sealKey, renderer, guards, settings, sealing, nonce, admit };
 
   const onBase = async (base: Base, repository: Repository | null, proposing: Proposing | null): Promise<Reached> => {
-    const isLanded = repository !== null && (await wasTakenBack(remembered, { base, repository }));
+    const isLanded = repository !== null && (await wasTakenBack(remembered, { base, repository, proposing }));
     const asFound = (known: Memory) => {
       // Nothing is there, or not even the branch: then what it is made from is as old as it is.
       if (isBegunAnew && (base.inventory.state === "absent" || base.expected === null)) return begunAnew(known);
@@ -128,20 +128,24 @@ export async function reconcile(running: Running): Promise<Reached> {
       rememberBefore(running, (known) => setOut(asFound(known), plan, { target, commit }));
     if (proposing !== null) {
       const [subject = ""] = message.split("\n");
+      // What a person had put back by now: the request may be merged before the next cycle, whether or not it is pushed again.
       if (writes.size + deletes.length > 0) await watch.time("publish", () => beforePush(null));
       const proposed = await watch.time("publish", () =>
-        proposing.publish(plan, message, async (limits) =>
-          requestWords({
-            outcome: planned,
-            subject,
-            changes: await changesOf(plan, base),
-            rows: plan.rows,
-            runtime: settings.runtimeID,
-            path,
-            title: config.pullRequest.title,
-            limits,
-          }),
-        ),
+        proposing.publish(plan, {
+          message,
+          beforePush,
+          words: async (limits) =>
+            requestWords({
+              outcome: planned,
+              subject,
+              changes: await changesOf(plan, base),
+              rows: plan.rows,
+              runtime: settings.runtimeID,
+              path,
+              title: config.pullRequest.title,
+              limits,
+            }),
+        }),
       );
       running.notes.push(...proposed.notes, ...leftByRequest(plan));
       log.info(proposed.result, { commit: proposed.commit?.id, request: proposed.pullRequest?.number });

@@ -2,18 +2,26 @@
 
 import type { Repository } from "./adapters/git/index.js";
 import type { Base } from "./base/index.js";
+import type { Proposing } from "./proposing.js";
 import type { Memory } from "./state/index.js";
 
 /**
  * What was taken back by a revert is still in the branch's history; a push that was refused is not, whatever the server kept
- * of it. Throws what the repository throws: a passing fault must not undo what a person did.
+ * of it. A host may merge by a commit of its own, which has none of the agent's before it. Throws what repository and host
+ * throw: a passing fault must not undo what a person did.
  */
 export async function wasTakenBack(
   { underway }: Pick<Memory, "underway">,
-  { base, repository }: { readonly base: Base; readonly repository: Repository },
+  {
+    base,
+    repository,
+    proposing,
+  }: { readonly base: Base; readonly repository: Repository; readonly proposing: Proposing | null },
 ): Promise<boolean> {
   if (underway === null || underway.commit === null || base.expected === null) return false;
   const { inventory } = base;
   const serial = inventory.state === "verified" ? inventory.inventory.serial : 0;
-  return serial < underway.serial && repository.hasInHistory(base.branch, [underway.commit]);
+  if (serial >= underway.serial) return false;
+  const known = await proposing?.wasMerged(underway.commit);
+  return known ?? repository.hasInHistory(base.branch, [underway.commit]);
 }

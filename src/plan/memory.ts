@@ -78,8 +78,8 @@ export interface LearnOptions {
 }
 
 /**
- * The memory to be kept before a commit goes out, which is null where it is proposed: pushed, it may be seen by the next
- * cycle alone, which must know what it was, and what a person had put back by then.
+ * The memory to be kept before a commit goes out: pushed, it may be seen by the next cycle alone, which must know what it was,
+ * and what a person had put back by then. `commit` is null while none is made: what is proposed may stand as it is.
  */
 export function setOut(
   memory: Memory,
@@ -95,12 +95,15 @@ export function setOut(
     ...before,
     published: isFirst ? before.published : seenOf(before, plan),
     reverted: plan.decision.reverted,
-    underway: {
-      commit,
-      serial: plan.inventory.serial,
-      deletions: plan.inventory.deletions,
-      applications: Object.fromEntries(entries),
-    },
+    underway:
+      commit === null
+        ? before.underway
+        : {
+            commit,
+            serial: plan.inventory.serial,
+            deletions: plan.inventory.deletions,
+            applications: Object.fromEntries(entries),
+          },
   };
 }
 

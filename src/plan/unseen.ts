@@ -22,12 +22,15 @@ export function withUnseen(memory: Memory, { inventory }: Pick<Base, "inventory"
 
 /** The memory of who finds that the commit under way was pushed, though the branch has an inventory from before it: it was taken back. */
 export function withLanded(memory: Memory): Memory {
-  const { published, underway } = memory;
+  const { published, underway, proposedApproval } = memory;
   if (underway === null) return memory;
   const { serial, deletions } = underway;
   const applications = { ...published.applications, ...underway.applications };
   const reverted = withoutWritten(memory, serial);
-  return { ...memory, published: { ...published, serial, deletions, applications }, reverted, underway: null };
+  // What was approved has passed by it, and needs another approval.
+  const hold = proposedApproval === null ? memory.hold : null;
+  const landed = { ...published, serial, deletions, applications };
+  return { ...memory, published: landed, reverted, underway: null, hold, proposedApproval: null };
 }
 
 /** What was written again is put back no more: also where the commit that did so, and came by now, was not seen. */

@@ -32,6 +32,8 @@ export interface ProposeOptions {
   };
   /** What is known of this branch. */
   readonly memory: Proposal;
+  /** Called with the commit that is about to be pushed. @default nothing */
+  readonly beforePush?: ((commit: string) => Promise<void>) | undefined;
   /** Stores what is known, before the agent relies on it. */
   readonly keep: (memory: Proposal) => Promise<void>;
   readonly clock: Clock;

@@ -11,10 +11,11 @@ const MOST_PENDING = 20;
 
 /** Commits onto the base and replaces the branch, if it is still where it was found. */
 export async function pushBranch(
-  { repository, base, own, intent, target, message, author, clock, signal, writes, deletes }: ProposeOptions,
+  options: ProposeOptions,
   before: Pick<Proposal, "pending">,
   keep: Keep,
 ): Promise<WrittenProposal> {
+  const { repository, base, own, intent, target, message, author, clock, signal, writes, deletes } = options;
   if (base.tip === null) throw nothingToMergeInto(base.branch);
   const commit = await repository.commit({
     parent: base.tip,
@@ -30,6 +31,7 @@ export async function pushBranch(
   // Killed between the push and its record, the agent would take its own commit for a person's; and what was given up
   // because no answer came may still land.
   await keep({ pending: [...before.pending, written].slice(-MOST_PENDING) });
+  await options.beforePush?.(commit);
   if (signal.aborted) throw stoppedBeforePush();
   await repository.push({ branch: own.branch, commit, expected: own.tip }).catch(async (thrown: unknown) => {
     if (!(await wasDone(thrown, { repository, branch: own.branch, commit }))) throw thrown;

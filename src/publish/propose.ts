@@ -1,11 +1,12 @@
 /** Publishes by one rolling request to merge the agent's own branch: gathers, decides, carries out. */
 
-import { type GitHost, type HostRequest, waitUntil } from "../adapters/hosts/index.js";
+import type { GitHost, HostRequest } from "../adapters/hosts/index.js";
 import { Failure } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
 import type { Proposal, ProposedRequest, WrittenProposal } from "../state/index.js";
 import { decideProposal } from "./decide-proposal.js";
 import { leaveFormer } from "./former.js";
+import { withinLimits } from "./limits.js";
 import { BLOCKED_LABEL, clashes, descends, intentHere, isInBase, isLetGo, isStill, lookUp } from "./look-up.js";
 import { markedRuntime, readMarker } from "./marker.js";
 import type { Keep, ProposeOptions } from "./options.js";
@@ -33,29 +34,8 @@ export interface ProposedPublication {
 }
 
 /** Throws a Failure: `PushRejected` when the branch moved meanwhile, what the host throws, `TwoAgents` for another agent's request. */
-export async function publishProposal(options: ProposeOptions): Promise<ProposedPublication> {
-  const { memory, keep, clock } = options;
-  const { notBefore } = memory;
-  // Never for longer than a host may ask for, whatever happened to the clock since.
-  const wait = notBefore === null ? 0 : Date.parse(notBefore) - clock.now().getTime();
-  if (notBefore !== null && wait > 0 && wait <= LONGEST) throw tooEarly(notBefore);
-  // What was pushed before the host refused stays known.
-  let latest = memory;
-  const keeping = async (next: Proposal) => {
-    await keep(next);
-    latest = next;
-  };
-  try {
-    return await propose({ ...options, keep: keeping });
-  } catch (thrown) {
-    const until = waitUntil(thrown);
-    if (until !== null) await keep({ ...latest, notBefore: until.toISOString() });
-    throw thrown;
-  }
-}
-
-/** In milliseconds. */
-const LONGEST = 60 * 60 * 1000;
+export const publishProposal = (options: ProposeOptions): Promise<ProposedPublication> =>
+  withinLimits(options, (keep) => propose({ ...options, keep }));
 
 async function propose(options: ProposeOptions): Promise<ProposedPublication> {
   const { host, base, own, intent, runtimeID } = options;
@@ -215,13 +195,5 @@ const mergedMeanwhile = (branch: string) =>
     code: "PushRejected",
     stage: "publish",
     hint: "Run again: the next attempt begins with the branch as it is now.",
-    retryable: true,
-  });
-
-const tooEarly = (until: string) =>
-  new Failure(`the Git host asked the agent to wait until ${until}`, {
-    code: "RateLimited",
-    stage: "publish",
-    hint: "A cycle after that goes on by itself.",
     retryable: true,
   });

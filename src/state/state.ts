@@ -60,7 +60,7 @@ export interface Memory {
   readonly suspended: Suspended;
   /** What this agent published last, and where. */
   readonly published: Published;
-  /** The latest commit that went out and was not seen on the target branch; null for none. */
+  /** The latest commit that went out, to the target branch or to the one that is proposed, and was not seen on the target; null for none. */
   readonly underway: Underway | null;
   /** Applications that a person put back to an older version, by name. */
   readonly reverted: Readonly<Record<string, Reverted>>;

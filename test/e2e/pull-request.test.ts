@@ -3,51 +3,13 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { formatDocument, parseYaml } from "../../src/adapters/yaml/index.js";
 import { startFakeAPIServer } from "../fakes/api-server.js";
-import { type FakeKind, startGitHost } from "../fakes/git-hosts.js";
-import { commitAs, git, gitBytes, startGitServer } from "../fakes/git-server.js";
-import { aWorld, GIT_PATH, type WorldOptions } from "./world.js";
-
-const TOKEN = "the-token-of-the-host";
-
-async function aHostedWorld(kind: FakeKind, pullRequest: object = {}, options: WorldOptions = {}) {
-  const world = await aWorld(options);
-  const name = `${basename(world.folder)}/repository`;
-  await commitAs(world.repository, { files: { "README.md": "Hello\n" } });
-  const server = await startGitServer({ directory: dirname(world.folder), token: TOKEN });
-  onTestFinished(() => server.close());
-  const host = await startGitHost({ kind, name, repository: world.repository, token: TOKEN });
-  onTestFinished(() => host.close());
-  const token = join(world.folder, "git-token");
-  await writeFile(token, `${TOKEN}\n`);
-  const settings = parseYaml(await readFile(world.config, "utf8"), { file: "", stage: "config", code: "Internal" });
-  const document = {
-    ...(settings as object),
-    git: { url: `${new URL(server.url("x")).origin}/${name}.git`, path: GIT_PATH, auth: { token: { file: token } } },
-    pullRequest: { host: kind, api: host.api, ...pullRequest },
-  };
-  await writeFile(world.config, formatDocument(document));
-  await world.pair();
-  const branch = `runtime-agent/${world.sandbox.runtimeID}`;
-  const files = async () => {
-    const listed = await git(
-      world.repository,
-      "ls-tree",
-      "-r",
-      "--format=%(path) %(objectname)",
-      `${branch}:${GIT_PATH}`,
-    );
-    return new Map(listed.split("\n").map((line) => line.split(" ") as [string, string]));
-  };
-  const sync = async () => {
-    const { code, stdout, stderr } = await world.run(["sync", "-o", "json"]);
-    return { code, stderr, outcome: JSON.parse(stdout) };
-  };
-  return { ...world, host, branch, proposed: files, sync };
-}
+import { commitAs, git, gitBytes } from "../fakes/git-server.js";
+import { aHostedWorld, TOKEN } from "./hosted-world.js";
+import { aWorld, GIT_PATH } from "./world.js";
 
 describe("git.publish: pull-request", () => {
   it("is the default where the host is known and there is a token; proposes, updates, and ends with the merge", async () => {
@@ -174,12 +136,6 @@ describe("git.publish: pull-request", () => {
     );
     const describe = (index: number, description: string) =>
       world.edit(({ applications }) => void Object.assign(applications[index] ?? {}, { description }));
-    const revertMerge = async () => {
-      const [tree, tip] = [await git(world.repository, "rev-parse", "main^1^{tree}"), "main"];
-      const names = ["-c", "user.name=p", "-c", "user.email=p@example.com"];
-      const commit = await git(world.repository, ...names, "commit-tree", tree, "-p", tip, "-m", "Revert");
-      await git(world.repository, "update-ref", "refs/heads/main", commit);
-    };
     await world.sync();
     await world.host.merge(1);
     await describe(1, "The second one.");
@@ -188,7 +144,7 @@ describe("git.publish: pull-request", () => {
     await describe(2, "Another one.");
     const busy = await world.sync();
 
-    await revertMerge();
+    await world.revertMerge();
     const updated = await world.sync();
     await world.host.merge(3);
     await world.sync();
@@ -197,7 +153,7 @@ describe("git.publish: pull-request", () => {
     await world.host.merge(4);
     await describe(2, "Yet another one.");
     await world.sync();
-    await revertMerge();
+    await world.revertMerge();
     const deleted = await world.sync();
 
     const held = ({ outcome }: Awaited<ReturnType<typeof world.sync>>) =>

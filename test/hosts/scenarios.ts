@@ -102,7 +102,7 @@ export function cyclesOn({ folder, settings, clock }: HostStage): Cycle {
       try {
         const plan = planOf(files, base);
         const words = async () => ({ title: "Update Applications", body });
-        const published = await proposing.publish(plan, "Update Applications\n", words);
+        const published = await proposing.publish(plan, { message: "Update Applications\n", words });
         return { ...published, calls: proposing.requests };
       } finally {
         await proposing.end();

@@ -1,0 +1,70 @@
+/** A request that was merged, and the merge taken back, before the agent looked again. */
+
+import { describe, expect, it } from "vitest";
+import { git } from "../fakes/git-server.js";
+import { aHostedWorld } from "./hosted-world.js";
+
+type HostedWorld = Awaited<ReturnType<typeof aHostedWorld>>;
+
+/** As hosts merge by another button: one commit, which has none of the branch's before it. */
+async function squash({ repository, host, branch }: HostedWorld, number: number): Promise<void> {
+  const names = ["-c", "user.name=p", "-c", "user.email=p@example.com"];
+  const commit = await git(repository, ...names, "commit-tree", `${branch}^{tree}`, "-p", "main", "-m", "Squashed");
+  await git(repository, "update-ref", "refs/heads/main", commit);
+  for (const request of host.requests) if (request.number === number) request.state = "merged";
+}
+
+const describeFirst = (world: HostedWorld, description: string) =>
+  world.edit(({ applications }) => void Object.assign(applications[0] ?? {}, { description }));
+
+const reasons = ({ outcome }: Awaited<ReturnType<HostedWorld["sync"]>>) =>
+  outcome.applications.held.map(({ reason }: { reason: string }) => reason);
+
+describe("what was merged and reverted between two cycles", () => {
+  it.each([
+    ["merged", (world: HostedWorld) => world.host.merge(2)],
+    ["squashed", (world: HostedWorld) => squash(world, 2)],
+  ])("stays reverted, and is not proposed again: %s", async (_, merge) => {
+    const world = await aHostedWorld("gitea");
+    await world.sync();
+    await world.host.merge(1);
+    await world.sync();
+    await describeFirst(world, "The second one.");
+    await world.sync();
+    await merge(world);
+    await world.revertMerge();
+
+    const after = [await world.sync(), await world.sync()];
+    await describeFirst(world, "The third one.");
+    const changed = await world.sync();
+
+    expect(after.map(({ outcome: { result } }) => result)).toEqual(["unchanged", "unchanged"]);
+    expect(after.map(reasons)).toEqual([["Reverted"], ["Reverted"]]);
+    expect([changed.outcome.result, reasons(changed)]).toEqual(["proposed", []]);
+    expect(world.host.requests.map(({ state }) => state)).toEqual(["merged", "merged", "open"]);
+  });
+
+  it("is let go by another approval only", async () => {
+    const deletion = { observations: 1, over: "0s", limit: "20%", credentials: { observations: 1, over: "0s" } };
+    const world = await aHostedWorld("github", {}, { settings: { deletion } });
+    await world.sync();
+    await world.host.merge(1);
+    await world.sync();
+    await world.edit(({ applications }) => void applications.splice(0, 3));
+    const held = await world.sync();
+    const { hash } = held.outcome.approval;
+    await world.run(["approve", hash, "--yes"]);
+    await world.sync();
+    await world.host.merge(2);
+    await world.revertMerge();
+
+    const after = await world.sync();
+    for (const { name } of after.outcome.applications.held) await world.run(["resume", name]);
+    const resumed = await world.sync();
+
+    expect(reasons(after)).toEqual(["Reverted", "Reverted", "Reverted"]);
+    expect([resumed.outcome.result, resumed.outcome.applications.deleted]).toEqual(["unchanged", []]);
+    expect(resumed.outcome.approval).toMatchObject({ count: 3 });
+    expect(resumed.outcome.approval.hash).not.toBe(hash);
+  });
+});
