@@ -13,7 +13,7 @@ import type { FileChange, KeptCounter, ObservedCycle, Outcome, Tell } from "./re
 import type { ToldLabels } from "./runtime-labels.js";
 import type { Sealing } from "./sealing.js";
 import type { Environment } from "./setup.js";
-import type { State } from "./state/index.js";
+import type { Memory, State } from "./state/index.js";
 
 export interface CycleOptions {
   readonly config: Config;
@@ -96,6 +96,8 @@ export interface Reached {
   readonly isNewHold: boolean;
   /** Digest of repository, branch and path. */
   readonly target: string;
+  /** Where the base was read; null where there was none. */
+  readonly seen: Memory["seen"];
   /** Stage report: Compass is told of the runtime, where anything may be written. Does not throw. */
   readonly tellLabels: () => Promise<ToldLabels>;
   /** Since when what is committed is not applied, as the cycle before knew it. */

@@ -66,8 +66,9 @@ export async function openProposing(options: ProposingOptions): Promise<Proposin
   const repository = await pushRepository(config, git, options.repository, { env, signal, cache: state.cache, tokens });
   const written = new Set([...writtenBy(before), ...(former?.commits ?? [])]);
   const own = await openOwnBranch({ repository, base, branch, written, sealKey });
-  // What stands there was written under another address: it is the same branch all the same.
-  const isSame = proposal !== null && own.tip !== null && writtenBy(proposal).includes(own.tip);
+  // What stands there was written, or seen to be a person's, under another address: it is the same branch all the same.
+  const known = proposal === null ? [] : [...writtenBy(proposal), proposal.blocked?.tip];
+  const isSame = proposal !== null && own.tip !== null && known.includes(own.tip);
   const memory = isSame ? { ...proposal, place } : before;
   const keep = async (next: Proposal) => state.saveMemory({ ...(await state.memory()), proposal: next });
   const common = { host, base, own, memory, keep, clock };

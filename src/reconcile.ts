@@ -29,6 +29,7 @@ import {
   withControllersWords,
 } from "./report/index.js";
 import { tellLabels } from "./runtime-labels.js";
+import { placeOf, sameTarget } from "./same-target.js";
 import { createControllersGate, createGuards } from "./seal/index.js";
 import { openSealing } from "./sealing.js";
 import { freeSecrets } from "./secret-handover.js";
@@ -41,7 +42,7 @@ export async function reconcile(running: Running): Promise<Reached> {
   const settings = cycleSettings(config, running.snapshot?.runtime.id ?? null);
   const target = targetDigest(config);
   const isBegunAnew = running.takeOver === settings.runtimeID;
-  const remembered = memoryFor(target, await state.memory());
+  let remembered = memoryFor(target, await state.memory());
 
   const recorded = running.snapshot ?? null;
   const compass = recorded === null ? await openDirector(running) : recordedDirector(recorded);
@@ -94,6 +95,7 @@ export async function reconcile(running: Running): Promise<Reached> {
       isSuspended,
       isNewHold,
       target,
+      seen: placeOf(base),
       proposed: null,
       isOnTarget: !isSuspended,
       usedApproval: usedApprovalOf(memory, plan, !isSuspended),
@@ -192,6 +194,12 @@ export async function reconcile(running: Running): Promise<Reached> {
         const base = await watch.time("base", () =>
           openBase({ repository, branch, path, sealKey, createFrom, wasPublished }),
         );
+        const known = await state.memory();
+        const same = await sameTarget(known, target, { base, repository });
+        if (same !== known) {
+          remembered = same;
+          if (!planOnly) await state.saveMemory(same);
+        }
         if (proposes && !planOnly) {
           const { runtimeID } = settings;
           const given = {

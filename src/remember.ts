@@ -55,6 +55,7 @@ export async function remember({
     await state.saveMemory({
       ...memory,
       ...(reached === null ? {} : learn(memory, reached.plan, { ...reached, isPublished: reached.isOnTarget, now })),
+      ...(reached === null ? {} : { seen: reached.seen }),
       certificate: { ...memory.certificate, ...contactOf(memory, outcome, { session, clockSkew, now }) },
       labels: { ...memory.labels, ...labels },
       counters: (await count?.(memory.counters)) ?? memory.counters,

@@ -222,6 +222,7 @@ export const noMemory: Memory = {
   proposedApproval: null,
   suspended: { everything: null, applications: {} },
   published: { target: "", serial: 0, deletions: [], applications: {}, others: {} },
+  seen: null,
   underway: null,
   reverted: {},
   labels: {},

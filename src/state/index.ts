@@ -17,6 +17,7 @@ export type {
   Memory,
   Missing,
   PendingIdentity,
+  Place,
   Proposal,
   ProposedRequest,
   PublishedApplication,

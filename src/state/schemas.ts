@@ -127,6 +127,7 @@ export const memorySchema = z.object({
       others: z.record(z.string(), z.string()).default({}),
     })
     .default({ target: "", serial: 0, deletions: [], applications: {}, others: {} }),
+  seen: z.object({ within: z.string(), tip: z.string() }).nullable().default(null),
   underway: z
     .object({
       commit: z.string().nullable(),

@@ -60,6 +60,8 @@ export interface Memory {
   readonly suspended: Suspended;
   /** What this agent published last, and where. */
   readonly published: Published;
+  /** Where the last cycle read its base; null before the first. */
+  readonly seen: Place | null;
   /** The latest commit that went out, to the target branch or to the one that is proposed, and was not seen on the target; null for none. */
   readonly underway: Underway | null;
   /** Applications that a person put back to an older version, by name. */
@@ -76,6 +78,14 @@ export interface Memory {
   readonly proposal: Proposal | null;
   /** Namespaces in which Secrets may carry the marks of mode `cluster`, whatever the mode is now. */
   readonly marked: readonly string[];
+}
+
+/** A target, however the address of its repository is written. */
+export interface Place {
+  /** Digest of branch and path. */
+  readonly within: string;
+  /** Commit id of the branch. */
+  readonly tip: string;
 }
 
 /** What the agent knows of its own branch and of the request to merge it. */

@@ -1,6 +1,6 @@
 /** What came to the branch while nobody looked: pushed by an agent that was killed then, merged by people, taken back, or gone altogether. */
 
-import { chmod, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { formatDocument, parseYaml } from "../../src/adapters/yaml/index.js";
@@ -113,6 +113,34 @@ describe.each(changesBy)("%s that a person reverted stays so", (_, change) => {
 
     const held = [expect.stringMatching(/ Reverted$/)];
     for (const each of after) expect(each).toMatchObject({ result: "unchanged", updated: [], deleted: [], held });
+  });
+});
+
+describe("another address of the same repository", () => {
+  it("keeps what a person put back, and drops it with another one", async () => {
+    const world = await aPairedWorld();
+    const { folder, repository, config } = world;
+    const place = { file: config, stage: "config", code: "Internal" } as const;
+    const document = parseYaml(await readFile(config, "utf8"), place) as { git: object };
+    const at = (url: string) => writeFile(config, formatDocument({ ...document, git: { ...document.git, url } }));
+    const other = join(folder, "other.git");
+    await world.sync();
+    await git(folder, "clone", "-q", "--bare", repository, other);
+    await describeAs(world, 0, "The second one.");
+    await world.sync();
+    await revert(world);
+    const { held } = await world.sync();
+    await symlink(repository, join(folder, "alias.git"));
+
+    await at(join(folder, "alias.git"));
+    const after = [await world.sync(), await world.sync()];
+    await at(other);
+    const elsewhere = await world.sync();
+
+    expect(held).toEqual([expect.stringMatching(/ Reverted$/)]);
+    for (const each of after) expect(each).toMatchObject({ result: "unchanged", updated: [], held });
+    expect(elsewhere).toMatchObject({ result: "published", held: [] });
+    expect(elsewhere.updated).toHaveLength(1);
   });
 });
 

@@ -8,7 +8,7 @@ import { failureOf } from "../common/failure-of.js";
 import type { FakeKind } from "../fakes/git-hosts.js";
 import { gitEnvironment } from "../fakes/git-server.js";
 import { aFakeStage, type FakeStage } from "./fake-stage.js";
-import { BRANCH, cyclesOn, RUNTIME, withGit } from "./scenarios.js";
+import { BRANCH, cyclesOn, LABEL, RUNTIME, withGit } from "./scenarios.js";
 
 // Each is several cycles, and each cycle a dozen processes of git.
 vi.setConfig({ testTimeout: 180_000 });
@@ -208,6 +208,24 @@ describe("another place for the agent's branch", () => {
     });
 
     expect([result, commit, notes, seen(stage)]).toEqual(["proposed", null, [], [["open", 0]]]);
+  });
+});
+
+describe("the same place by another address, while a person's commit is on the branch", () => {
+  it("is still known: the label taken off lets the agent go on, and nothing is told twice", async () => {
+    const stage = await aFakeStage("github");
+    await cyclesOn(stage)({ a: "1" });
+    await stage.commit(BRANCH, { "notes.txt": "mine" });
+    await cyclesOn(stage)({ a: "1" });
+    const { url } = stage.settings.git;
+    await stage.unlabel(1, LABEL);
+
+    const { result, notes } = await cyclesOn(withGit(stage, { url: url.replace("127.0.0.1", "localhost") }))({
+      a: "1",
+    });
+
+    expect([result, notes]).toEqual(["proposed", []]);
+    expect(stage.host.requests.map(({ state, comments }) => [state, comments.length])).toEqual([["open", 1]]);
   });
 });
 

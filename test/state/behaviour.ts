@@ -42,6 +42,7 @@ export const aMemory: Memory = {
     applications: { "mp-a": { id: "id-1", intent: "i", tree: "t", manifest: "m" } },
     others: { "mp-b": "id-2" },
   },
+  seen: { within: "0123456789abcdef", tip: "0".repeat(40) },
   underway: {
     commit: "c",
     serial: 3,
