@@ -61,7 +61,9 @@ export async function openProposing(options: ProposingOptions): Promise<Proposin
   const former = isKnown ? null : formerOf(proposal);
   // What the agent said that it closes is no refusal, wherever its branch is.
   const withdrawn = proposal?.withdrawn ?? [];
-  const before: Proposal = isKnown ? proposal : { ...nothingKnown(place), withdrawn, former };
+  // Nor is a refusal over with it.
+  const request = proposal?.request?.state === "closed" ? proposal.request : null;
+  const before: Proposal = isKnown ? proposal : { ...nothingKnown(place), withdrawn, request, former };
   const host = await openGitHost(config, git, { env, clock, signal, tokens });
   const repository = await pushRepository(config, git, options.repository, { env, signal, cache: state.cache, tokens });
   const written = new Set([...writtenBy(before), ...(former?.commits ?? [])]);
@@ -132,5 +134,6 @@ const nothingKnown = (place: string): Proposal => ({
   notBefore: null,
   saying: null,
   former: null,
+  earlier: [],
   formerTarget: null,
 });

@@ -17,11 +17,14 @@ export async function leaveFormer(options: ProposeOptions, memory: Proposal, kee
   const shown = `request ${request.number} (${forTerminal(request.url, 200)})`;
   const left = [`the agent's branch has another place now: ${shown} is left open, close it if nobody needs it`];
   let notes: readonly string[] = left;
+  let refused: Proposal["request"] = null;
   try {
     const found = await host.get(request.number);
     // Of another repository the same number is another request.
     const isIt = found?.url === request.url;
     if (found !== null && isIt && found.state !== "open") notes = [];
+    // A person said no to it there.
+    if (found !== null && isIt && found.state === "closed") refused = { ...request, state: "closed" };
     if (found !== null && isIt && found.state === "open" && isUntouched(options, found, commits)) {
       await withdraw(options, found, memory, keep, movedTo(own.branch));
       const isRemoved = await removeFormer(options, found, commits);
@@ -31,7 +34,7 @@ export async function leaveFormer(options: ProposeOptions, memory: Proposal, kee
   } catch (thrown) {
     if (!(thrown instanceof Failure) || thrown.code === "Aborted" || thrown.retryable) throw thrown;
   }
-  await keep({ former: null });
+  await keep({ former: null, ...(refused === null ? {} : { request: refused }) });
   return notes;
 }
 

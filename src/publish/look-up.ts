@@ -34,8 +34,9 @@ export async function lookUp(options: ProposeOptions, memory: Proposal): Promise
   // Only then something follows from a conflict.
   const awaitsConflict = own.isOurs && written !== null && written.base !== base.tip;
   const numbered = request === null ? null : await host.get(request.number, { awaitsConflict });
-  // Where a repository was made anew at the same address, the number is of somebody else's.
-  const told = numbered?.branch === own.branch ? numbered : null;
+  // Where a repository was made anew at the same address, the number is of somebody else's. What was refused when the agent's
+  // branch had another name is known by what it says.
+  const told = numbered?.branch === own.branch || numbered?.state === "closed" ? numbered : null;
   const leadsHere = told?.base === base.branch;
   const astray = told?.state === "open" && !leadsHere ? told : null;
   const known = leadsHere ? told : null;
@@ -71,8 +72,9 @@ export async function lookUp(options: ProposeOptions, memory: Proposal): Promise
   const since = merged < 0 ? all : all.slice(0, merged);
   const refusal = since.find(isRefusedBy);
   const last = refusal ?? former ?? all[0] ?? null;
-  // One that asks for the same was opened again by a person.
-  const isRefused = refusal !== undefined && (open === null || !saysSame(open));
+  // One that asks for the same was opened again by a person; one without a marker is a person's own.
+  const isWanted = open !== null && (saysSame(open) || readMarker(open.body) === null);
+  const isRefused = refusal !== undefined && !isWanted;
   return { open, astray, last, isRefused };
 }
 

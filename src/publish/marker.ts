@@ -42,11 +42,24 @@ export function markedBody(marker: Marker, words: string, others: string): strin
   return [formatMarker(marker), words, END, others].filter((part) => part !== "").join("\n\n");
 }
 
-/** What others wrote around the agent's words; "" where it cannot be told apart. */
+/** True for a request that a person opened: nothing in its body is the agent's, but for a marker that it put there since. */
+export function isTheirs(body: string): boolean {
+  const marker = MARKER.exec(body);
+  return (
+    marker === null ||
+    body
+      .slice(marker.index + marker[0].length)
+      .trimStart()
+      .startsWith(END)
+  );
+}
+
+/** What others wrote around the agent's words, all of it without a marker; "" where it cannot be told apart. */
 export function othersWords(body: string): string {
   const marker = MARKER.exec(body);
-  const end = marker === null ? -1 : body.indexOf(END, marker.index);
-  if (marker === null || end < 0) return "";
+  if (marker === null) return body.trim();
+  const end = body.indexOf(END, marker.index);
+  if (end < 0) return "";
   return [body.slice(0, marker.index), body.slice(end + END.length)]
     .map((part) => part.trim())
     .filter((part) => part !== "")

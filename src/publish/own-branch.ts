@@ -6,8 +6,8 @@ import type { Proposal, WrittenProposal } from "../state/index.js";
 import type { Keep, ProposeOptions } from "./options.js";
 import { stoppedBeforePush, wasDone } from "./tip.js";
 
-/** Pushes without an answer that are remembered: one of them can land, for each expects the same tip. */
-const MOST_PENDING = 20;
+/** Pushes without an answer that are remembered: one of them can land, for each expects the same tip. Likewise former ones. */
+export const MOST_PENDING = 20;
 
 /** Commits onto the base and replaces the branch, if it is still where it was found. */
 export async function pushBranch(
@@ -55,7 +55,8 @@ export async function removeBranch(options: ProposeOptions, memory: Proposal, ke
   if (isLeft(options, memory)) return [];
   try {
     if (own.tip !== null) await repository.remove({ branch: own.branch, expected: own.tip });
-    await keep({ written: null, pending: [], unremoved: null });
+    const restorable = [...memory.earlier, ...(memory.written === null ? [] : [memory.written])];
+    await keep({ written: null, pending: restorable, unremoved: null });
     return [];
   } catch (thrown) {
     if (own.tip === null || !(thrown instanceof Failure) || thrown.retryable || thrown.code === "Aborted") throw thrown;

@@ -10,16 +10,16 @@ import { withinLimits } from "./limits.js";
 import { BLOCKED_LABEL, clashes, descends, intentHere, isInBase, isLetGo, isStill, lookUp } from "./look-up.js";
 import { markedRuntime, readMarker } from "./marker.js";
 import type { Keep, ProposeOptions } from "./options.js";
-import { isLeft, pushBranch, removeBranch } from "./own-branch.js";
+import { isLeft, MOST_PENDING, pushBranch, removeBranch } from "./own-branch.js";
 import {
   fulfil,
   ledElsewhere,
+  newWordsOf,
   openRequest,
   refusedBefore,
   tellBlocked,
   wishesOf,
   withdraw,
-  wordsOf,
 } from "./request.js";
 
 export interface ProposedPublication {
@@ -143,6 +143,9 @@ async function propose(options: ProposeOptions): Promise<ProposedPublication> {
     }
     case "propose": {
       let pushed: WrittenProposal | null = null;
+      if (step.push && step.open && memory.written !== null) {
+        await keep({ earlier: [...memory.earlier, memory.written].slice(-MOST_PENDING) });
+      }
       if (step.push) pushed = await pushBranch(options, memory, keep);
       else if (written !== memory.written) await keep({ written, pending: [] });
       const commit = pushed && { id: pushed.commit, branch: own.branch };
@@ -150,7 +153,7 @@ async function propose(options: ProposeOptions): Promise<ProposedPublication> {
       // Before: the answer may be lost.
       if (isNew) await keep({ undone: wishesOf(options) });
       const result = open === null || step.open ? await openRequest(options) : open;
-      if (step.edit) await host.update(result.number, { ...(await wordsOf(options, result)), draft: result.isDraft });
+      if (step.edit) await host.update(result.number, await newWordsOf(options, result));
       if (memory.blocked !== null && open?.labels.includes(BLOCKED_LABEL) === true) {
         await host.unlabel(open.number, BLOCKED_LABEL);
       }

@@ -1,10 +1,10 @@
 /** Opens the request, completes it, and says what is to be said about it: each thing once, also after a call that failed. */
 
-import { type HostRequest, waitUntil } from "../adapters/hosts/index.js";
+import { type HostRequest, type NewText, waitUntil } from "../adapters/hosts/index.js";
 import { Failure } from "../common/failure.js";
 import type { Blocked, Proposal, Wish } from "../state/index.js";
 import { BLOCKED_LABEL } from "./look-up.js";
-import { markedBody, othersWords } from "./marker.js";
+import { isTheirs, type Marker, markedBody, othersWords } from "./marker.js";
 import type { Keep, ProposeOptions } from "./options.js";
 
 /** Room for the marker, the line that ends the agent's words, and the empty lines between. */
@@ -19,7 +19,7 @@ export async function openRequest(options: ProposeOptions): Promise<HostRequest>
     if (!(thrown instanceof Failure) || thrown.code !== "HostRefused") throw thrown;
     const open = (await host.find(own.branch, base.branch)).find(({ state }) => state === "open");
     if (open === undefined) throw thrown;
-    await host.update(open.number, { ...(await wordsOf(options, open)), draft: open.isDraft });
+    await host.update(open.number, await newWordsOf(options, open));
     return open;
   });
 }
@@ -73,18 +73,27 @@ export async function fulfil(
   return notes;
 }
 
-/** In place of those of `former`, of which the words of others are kept where they leave room for the agent's. */
-export async function wordsOf(
-  { host, words, runtimeID, intent, target, settings }: ProposeOptions,
-  former: HostRequest | null = null,
-) {
-  const room = host.limits.body - MARKER_ROOM;
-  const found = former === null ? "" : othersWords(former.body);
-  const others = found.length > room / 2 ? "" : found;
-  const { title, body } = await words({ ...host.limits, body: room - others.length });
-  const marker = { runtime: runtimeID, intent: intent ?? "", target };
-  return { title, body: markedBody(marker, body, others), draft: settings.draft };
+async function wordsOf({ host, words, settings, ...options }: ProposeOptions, others = "") {
+  const { title, body } = await words({ ...host.limits, body: host.limits.body - MARKER_ROOM - others.length });
+  return { title, body: markedBody(markerOf(options), body, others), draft: settings.draft };
 }
+
+/**
+ * In place of those of `former`, of which the words of others are kept where they leave room for the agent's. What a person
+ * opened keeps all of them, and gets the marker alone.
+ */
+export async function newWordsOf(options: ProposeOptions, { body, isDraft }: HostRequest): Promise<NewText> {
+  const others = othersWords(body);
+  if (isTheirs(body)) return { title: null, body: markedBody(markerOf(options), "", others), draft: isDraft };
+  const isRoom = others.length <= (options.host.limits.body - MARKER_ROOM) / 2;
+  return { ...(await wordsOf(options, isRoom ? others : "")), draft: isDraft };
+}
+
+const markerOf = ({ runtimeID, intent, target }: Pick<ProposeOptions, "runtimeID" | "intent" | "target">): Marker => ({
+  runtime: runtimeID,
+  intent: intent ?? "",
+  target,
+});
 
 /** Once while it is blocked: a note, and a label that says when it may go on. */
 export async function tellBlocked(

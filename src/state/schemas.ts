@@ -96,6 +96,7 @@ const proposalSchema = z.object({
     .object({ request: requestSchema, commits: z.array(z.string()) })
     .nullable()
     .default(null),
+  earlier: z.array(writtenSchema).default([]),
   formerTarget: z.string().nullable().default(null),
 });
 

@@ -94,7 +94,10 @@ export interface Proposal {
   readonly place: string;
   /** What the agent wrote to its branch last; null when it wrote nothing, or removed the branch. */
   readonly written: WrittenProposal | null;
-  /** What it was about to write when this was stored, the newest last: each push may have been done, or may still be. */
+  /**
+   * What it was about to write when this was stored, the newest last: each push may have been done, or may still be. Of a branch
+   * that it removed: all that a person can restore there.
+   */
   readonly pending: readonly WrittenProposal[];
   /** A tip of the agent's that the host does not let it remove, and when that was tried, ISO 8601; null for none. */
   readonly unremoved: { readonly tip: string; readonly at: string } | null;
@@ -112,6 +115,8 @@ export interface Proposal {
   readonly saying: string | null;
   /** The request that was open when the agent's branch was given another place, and what the agent wrote there; null once it was seen to. */
   readonly former: { readonly request: ProposedRequest; readonly commits: readonly string[] } | null;
+  /** What requests before the latest one had on the branch, the newest last: whoever opens one again may restore it. */
+  readonly earlier: readonly WrittenProposal[];
   /** What earlier versions proposed to, which did not tell it: digest of branch and path; null before it was asked. */
   readonly formerTarget: string | null;
 }

@@ -211,6 +211,102 @@ describe("another place for the agent's branch", () => {
   });
 });
 
+describe("a refusal", () => {
+  it.each([
+    ["known before", true],
+    ["found out by the same cycle", false],
+  ])("holds for another name of the agent's branch, too: %s", async (_, isSeen) => {
+    const stage = await aFakeStage("github");
+    const cycle = cyclesOn(stage);
+    const settings = { branch: "compass/{runtime}" };
+    await cycle({ a: "1" });
+    await stage.close(1);
+    if (isSeen) await cycle({ a: "1" });
+
+    const same = [await cycle({ a: "1" }, { settings }), await cycle({ a: "1" }, { settings })];
+    const other = await cycle({ a: "2" }, { settings });
+
+    expect(same.map(({ result, pullRequest }) => [result, pullRequest?.number])).toEqual([
+      ["unchanged", 1],
+      ["unchanged", 1],
+    ]);
+    expect([other.result, other.pullRequest?.number]).toEqual(["proposed", 2]);
+  });
+
+  it("is taken back by opening the request again, with its branch as the agent once left it", async () => {
+    const stage = await aFakeStage("gitea");
+    const cycle = cyclesOn(stage);
+    const { commit } = await cycle({ a: "1" });
+    await stage.close(1);
+    await cycle({ a: "1", b: "1" });
+    await cycle({ a: "1" });
+    await stage.reset(BRANCH, commit?.id ?? "");
+    for (const request of stage.host.requests) if (request.number === 1) request.state = "open";
+
+    const again = await cycle({ a: "1" });
+    const later = await cycle({ a: "2" });
+
+    expect([again.result, again.commit, again.pullRequest?.number]).toEqual(["proposed", null, 1]);
+    expect([later.result, later.pullRequest?.number]).toEqual(["proposed", 1]);
+    expect(await stage.tip(BRANCH)).toBe(later.commit?.id);
+  });
+
+  it("is found behind the requests of many others: Gitea", async () => {
+    const stage = await aFakeStage("gitea");
+    const cycle = cyclesOn(stage);
+    await cycle({ a: "1" });
+    await stage.close(1);
+    await cycle({ a: "2" });
+    await stage.close(2);
+    const [first] = stage.host.requests;
+    if (first === undefined) throw new TypeError("there is no request");
+    for (let number = 3; number < 153; number++) {
+      stage.host.requests.push({ ...first, number, branch: `feature-${number}`, body: "" });
+    }
+
+    const { result, pullRequest } = await cycle({ a: "1" });
+
+    expect([result, pullRequest?.number]).toEqual(["unchanged", 1]);
+  });
+});
+
+describe("a request that a person opened from the agent's branch", () => {
+  it.each<FakeKind>(["github", "gitlab", "gitea"])(
+    "keeps its title and words, and is gone on with: %s",
+    async (kind) => {
+      const stage = await aFakeStage(kind);
+      const cycle = cyclesOn(stage);
+      await cycle({ a: "1" });
+      await stage.close(1);
+      await cycle({ a: "2" });
+      await stage.close(2);
+      const [first] = stage.host.requests;
+      if (first === undefined) throw new TypeError("there is no request");
+      const theirs = {
+        ...first,
+        number: 3,
+        state: "open" as const,
+        title: "My title",
+        body: "My words.",
+        comments: [],
+      };
+      stage.host.requests.push(theirs);
+
+      const proposed = [await cycle({ a: "1" }), await cycle({ a: "3" })];
+      await stage.close(3);
+      const refused = await cycle({ a: "3" });
+
+      expect(proposed.map(({ result, pullRequest }) => [result, pullRequest?.number])).toEqual([
+        ["proposed", 3],
+        ["proposed", 3],
+      ]);
+      expect(theirs).toMatchObject({ title: "My title", comments: [] });
+      expect(theirs.body.replace(/<!--.*?-->/g, "").trim()).toBe("My words.");
+      expect([refused.result, stage.host.requests.length]).toEqual(["unchanged", 3]);
+    },
+  );
+});
+
 describe("the same place by another address, while a person's commit is on the branch", () => {
   it("is still known: the label taken off lets the agent go on, and nothing is told twice", async () => {
     const stage = await aFakeStage("github");

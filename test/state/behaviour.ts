@@ -95,6 +95,7 @@ export const aMemory: Memory = {
       request: { number: 6, url: "https://git.example.com/6", state: "open", openedAt: since },
       commits: ["g"],
     },
+    earlier: [{ commit: "e".repeat(40), base: null, intent: "i", target: null, seen: null }],
     formerTarget: "u",
   },
   marked: ["kyma-system"],

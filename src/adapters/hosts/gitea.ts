@@ -41,8 +41,8 @@ const BETWEEN_LOOKS = 1_000;
 /** Of a list; the host's own limit. */
 const PAGE = 50;
 
-/** Of labels, and of requests, where none of the first is the agent's. */
-const [MOST_PAGES, PAGES_OF_REQUESTS] = [100, 2];
+/** Of labels, and of requests. */
+const [MOST_PAGES, PAGES_OF_REQUESTS] = [100, 20];
 
 /** Of a label that the host does not know yet. */
 const COLOR = "#d93f0b";
@@ -80,19 +80,21 @@ export function createGitea(client: HostClient, { kind, repository, from, clock,
       return client.requests;
     },
     find: async (branch, base) => {
-      // It has no filter by branch. Those that were touched last are enough: the agent knows the number of its own.
+      // It has no filter by branch, and gives the newest first: what is older than one that was merged says nothing any more.
+      // A host may be set to shorter pages: an empty one is the end.
       const isOurs = ({ head }: z.infer<typeof pullSchema>) =>
         (head.label === branch || head.ref === branch) &&
         // A fork, of whoever it is, may have a branch of the same name.
         (head.repo?.full_name ?? from).toLowerCase() === from.toLowerCase();
-      for (let page = 1; ; page++) {
+      const ours: z.infer<typeof pullSchema>[] = [];
+      for (let page = 1; page <= PAGES_OF_REQUESTS && !ours.some(({ merged }) => merged); page++) {
         const limits = { limit: String(PAGE), page: String(page) };
-        const query = new URLSearchParams({ state: "all", base_branch: base, sort: "recentupdate", ...limits });
+        const query = new URLSearchParams({ state: "all", base_branch: base, ...limits });
         const found = await client.call({ path: `${repo}/pulls?${query}`, schema: z.array(pullSchema) });
-        const ours = found.filter(isOurs);
-        if (ours.length === 0 && found.length === PAGE && page < PAGES_OF_REQUESTS) continue;
-        return ours.map((pull) => ({ ...requestOf(pull), hasConflict: null })).sort((a, b) => b.number - a.number);
+        if (found.length === 0) break;
+        ours.push(...found.filter(isOurs));
       }
+      return ours.map((pull) => ({ ...requestOf(pull), hasConflict: null })).sort((a, b) => b.number - a.number);
     },
     get: async (number, { awaitsConflict = false } = {}) => {
       for (let look = 1; ; look++) {
@@ -108,7 +110,7 @@ export function createGitea(client: HostClient, { kind, repository, from, clock,
       return requestOf(await client.call({ method: "POST", path: `${repo}/pulls`, body: given, schema: pullSchema }));
     },
     update: async (number, { title, body, draft }) => {
-      await patch(number, { title: draftTitle(title, draft), body });
+      await patch(number, title === null ? { body } : { title: draftTitle(title, draft), body });
     },
     close: async (number) => {
       await patch(number, { state: "closed" });

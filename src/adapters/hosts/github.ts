@@ -74,7 +74,7 @@ export function createGitHub(client: HostClient, { api, repository, from }: GitH
       return requestOf(await client.call({ method: "POST", path: `${repo}/pulls`, body: given, schema: pullSchema }));
     },
     update: async (number, { title, body }) => {
-      await patch(number, { title, body });
+      await patch(number, title === null ? { body } : { title, body });
     },
     close: async (number) => {
       await patch(number, { state: "closed" });

@@ -85,7 +85,8 @@ export function createGitLab(client: HostClient, { repository, from }: { reposit
       return requestOf(await client.call({ method: "POST", path, body: given, schema: mergeRequestSchema }));
     },
     update: async (number, { title, body, draft }) => {
-      await put(number, { title: draftTitle(title, draft), description: body });
+      const text = title === null ? {} : { title: draftTitle(title, draft) };
+      await put(number, { ...text, description: body });
     },
     close: async (number) => {
       await put(number, { state_event: "close" });

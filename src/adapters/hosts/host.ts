@@ -32,6 +32,13 @@ export interface NewRequest {
   readonly draft: boolean;
 }
 
+export interface NewText {
+  /** Null leaves it as it is, and with it what it tells of a draft. */
+  readonly title: string | null;
+  readonly body: string;
+  readonly draft: boolean;
+}
+
 /**
  * A host that has no room for something (a draft, a label) throws a Failure `HostRefused` from that method alone. All
  * writes are one after the other and at least a second apart; every method throws a Failure.
@@ -49,10 +56,7 @@ export interface GitHost {
   /** Null when there is none with that number. */
   get(number: number, options?: GetOptions): Promise<HostRequest | null>;
   create(request: NewRequest): Promise<HostRequest>;
-  update(
-    number: number,
-    text: { readonly title: string; readonly body: string; readonly draft: boolean },
-  ): Promise<void>;
+  update(number: number, text: NewText): Promise<void>;
   close(number: number): Promise<void>;
   comment(number: number, text: string): Promise<void>;
   /** Whether somebody's comment holds these words. */

@@ -10,7 +10,7 @@ import { createGitLab } from "./gitlab.js";
 import type { GitHost, ProposalPlace } from "./host.js";
 
 export { waitUntil } from "./errors.js";
-export type { GitHost, HostKind, HostPlace, HostRequest, NewRequest, ProposalPlace } from "./host.js";
+export type { GitHost, HostKind, HostPlace, HostRequest, NewRequest, NewText, ProposalPlace } from "./host.js";
 export { hostPlace, knownHost } from "./place.js";
 
 export interface HostOptions {
