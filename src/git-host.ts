@@ -92,7 +92,10 @@ function accessOf(config: Config, git: GitConfig) {
   return { place: { ...place, from: from.repository }, access };
 }
 
-/** Throws as `requireHost`. The caller ends it. */
+/** What HTTP lets a header hold (RFC 9110, 5.5). */
+const IN_A_HEADER = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** Throws as `requireHost`, also for a token that cannot be sent. The caller ends it. */
 export async function openGitHost(
   config: Config,
   git: GitConfig,
@@ -103,6 +106,12 @@ export async function openGitHost(
     "token" in access
       ? await readSecret(access.token, { env, stage: "publish", purpose: "access token of the Git host", signal })
       : await installationToken(config, git, access.githubApp, { env, signal, tokens });
+  if (!IN_A_HEADER.test(token.reveal())) {
+    throw invalid(
+      `what ${access.setting} gives holds characters that no token has`,
+      `Put the token alone into what ${access.setting} names: no control characters, and nothing beyond Latin-1.`,
+    );
+  }
   const ca = git.ca === null ? undefined : await reveal(git.ca, env, "publish", "authorities of the Git host", signal);
   const http = createHTTPClient({
     stage: "publish",

@@ -22,13 +22,21 @@ export async function leaveFormer(options: ProposeOptions, memory: Proposal, kee
     const found = await host.get(request.number);
     // Of another repository the same number is another request.
     const isIt = found?.url === request.url;
-    if (found !== null && isIt && found.state !== "open") notes = [];
+    const isClosed = found !== null && isIt && found.state !== "open";
+    if (isClosed) notes = [];
+    // Closed by a cycle that came no further, or merged since: nobody needs its branch any more.
+    const isOver = isClosed && (found.state === "merged" || memory.withdrawn.includes(found.number));
+    if (isOver && isUntouched(options, found, commits) && (await removeFormer(options, found, commits)) === false) {
+      notes = [
+        `the agent's branch has another place now: the branch of ${shown} is left, delete it if nobody needs it`,
+      ];
+    }
     // A person said no to it there.
     if (found !== null && isIt && found.state === "closed") refused = { ...request, state: "closed" };
     if (found !== null && isIt && found.state === "open" && isUntouched(options, found, commits)) {
       await withdraw(options, found, memory, keep, movedTo(own.branch));
       const isRemoved = await removeFormer(options, found, commits);
-      const rest = isRemoved ? "" : ", its branch is left";
+      const rest = isRemoved === true ? "" : ", its branch is left";
       notes = [`the agent's branch has another place now: ${shown} is closed${rest}`];
     }
   } catch (thrown) {
@@ -44,15 +52,16 @@ const isUntouched = ({ runtimeID }: ProposeOptions, { body, head, labels }: Host
   commits.includes(head) &&
   !labels.includes(BLOCKED_LABEL);
 
-/** Where it is in the repository of the present one. */
+/** Where it is in the repository of the present one: null where that has no such branch, false where it is left. */
 async function removeFormer(
   { repository, own }: ProposeOptions,
   { branch, head }: HostRequest,
   commits: readonly string[],
-): Promise<boolean> {
+): Promise<boolean | null> {
   const { tips } = await repository.remote();
   const tip = tips.get(branch);
-  if (branch === own.branch || tip === undefined || tip !== head || !commits.includes(tip)) return false;
+  if (tip === undefined) return null;
+  if (branch === own.branch || tip !== head || !commits.includes(tip)) return false;
   return repository.remove({ branch, expected: tip }).then(
     () => true,
     (thrown: unknown) => {

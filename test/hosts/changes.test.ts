@@ -162,6 +162,30 @@ describe("another place for the agent's branch", () => {
     ]);
   });
 
+  it("takes the former branch away, though the server failed when the request was closed", async () => {
+    let asked: number | null = null;
+    const stage = await aFakeStage("gitlab", {
+      server: {
+        intercept: ({ url = "" }, response) => {
+          // The last look of that cycle at the branches.
+          if (asked === null || !url.includes("info/refs") || ++asked !== 4) return false;
+          response.writeHead(503).end();
+          return true;
+        },
+      },
+    });
+    const cycle = cyclesOn(stage);
+    await cycle({ a: "1" });
+    asked = 0;
+
+    const failure = await failureOf(cycle({ a: "1" }, { settings }));
+    const between = [stage.host.requests[0]?.state, await stage.tip(BRANCH)];
+    const { result, notes } = await cycle({ a: "1" }, { settings });
+
+    expect([failure.retryable, between]).toEqual([true, ["closed", expect.any(String)]]);
+    expect([result, notes, await stage.tip(BRANCH)]).toEqual(["proposed", [], null]);
+  });
+
   it("closes a fork's request where proposals are made in the repository itself again", async () => {
     const stage = await aFakeStage("github", { isFork: true, server: { intercept: () => false } });
     await cyclesOn(stage)({ a: "1" });

@@ -1,5 +1,7 @@
 /** The scenarios on stateful fakes of every host, with a real Git server beside them. */
 
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { failureOf } from "../common/failure-of.js";
 import type { FakeKind } from "../fakes/git-hosts.js";
@@ -115,6 +117,22 @@ describe("a host with a mind of its own", () => {
 
     expect([failure.code, await stage.tip("shared")]).toEqual(["TwoAgents", tip]);
     expect(stage.host.requests).toHaveLength(1);
+  });
+
+  it.each([
+    ["a letter beyond Latin", "the-tok\u20acn"],
+    ["a control character", "the-to\u0007ken"],
+  ])("is not asked with a token that no header can hold, and the setting is named: %s", async (_, token) => {
+    const stage = await aFakeStage("github");
+    await writeFile(join(stage.folder, "wrong"), token);
+
+    const settings = { token: { file: join(stage.folder, "wrong") } };
+    const failure = await failureOf(cyclesOn(stage)({ a: "1" }, { settings }));
+
+    expect([failure.code, failure.stage]).toEqual(["ConfigurationInvalid", "config"]);
+    expect(failure.message).toContain("pullRequest.token");
+    expect(failure.message + failure.hint).not.toContain(token);
+    expect(stage.host.calls).toEqual([]);
   });
 
   it("is never shown the token but in a header", async () => {
