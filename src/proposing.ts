@@ -17,7 +17,7 @@ import {
   publishProposal,
   wasMerged,
 } from "./publish/index.js";
-import { type Environment, pushRepository } from "./setup.js";
+import { type Environment, pushRepository, targetDigest } from "./setup.js";
 import type { Proposal, State } from "./state/index.js";
 
 export interface ProposingOptions {
@@ -56,7 +56,9 @@ export async function openProposing(options: ProposingOptions): Promise<Proposin
   const branch = ownBranchName(config, runtimeID);
   const addresses = [git.url, ...(git.push === null ? [] : [git.push.url])].map(withoutEnding);
   const place = sha256(JSON.stringify([...addresses, branch])).slice(0, 16);
-  const { proposal } = await state.memory();
+  const { proposal, published } = await state.memory();
+  // What an earlier version proposed without telling where to, was for the target that it knew.
+  const isOther = published.target !== "" && published.target !== targetDigest(config);
   const isKnown = proposal?.place === place;
   const former = isKnown ? null : formerOf(proposal);
   // What the agent said that it closes is no refusal, wherever its branch is.
@@ -69,9 +71,10 @@ export async function openProposing(options: ProposingOptions): Promise<Proposin
   const written = new Set([...writtenBy(before), ...(former?.commits ?? [])]);
   const own = await openOwnBranch({ repository, base, branch, written, sealKey });
   // What stands there was written, or seen to be a person's, under another address: it is the same branch all the same.
-  const known = proposal === null ? [] : [...writtenBy(proposal), proposal.blocked?.tip];
-  const isSame = proposal !== null && own.tip !== null && known.includes(own.tip);
-  const memory = isSame ? { ...proposal, place } : before;
+  const tips = proposal === null ? [] : [...writtenBy(proposal), proposal.blocked?.tip];
+  const isSame = proposal !== null && own.tip !== null && tips.includes(own.tip);
+  const known = isSame ? { ...proposal, place } : before;
+  const memory = known.formerTarget === null && isOther ? { ...known, formerTarget: "" } : known;
   const keep = async (next: Proposal) => state.saveMemory({ ...(await state.memory()), proposal: next });
   const common = { host, base, own, memory, keep, clock };
   return {

@@ -14,12 +14,12 @@ import { BRANCH, cyclesOn, LABEL, RUNTIME, withGit } from "./scenarios.js";
 vi.setConfig({ testTimeout: 180_000 });
 
 /** As a version left it that did not tell what a request is for. */
-async function asBefore(stage: FakeStage): Promise<void> {
+async function asBefore(stage: FakeStage, published: object = {}): Promise<void> {
   const file = join(stage.folder, `state-${RUNTIME}`, "memory.json");
   const memory = JSON.parse(await readFile(file, "utf8"));
   const { formerTarget: _target, ...proposal } = memory.proposal;
   const { target: _written, ...written } = proposal.written;
-  await writeFile(file, JSON.stringify({ ...memory, proposal: { ...proposal, written } }));
+  await writeFile(file, JSON.stringify({ ...memory, ...published, proposal: { ...proposal, written } }));
   for (const request of stage.host.requests) request.body = request.body.replace(/ target=[0-9a-f]+ -->/, " -->");
 }
 
@@ -410,5 +410,17 @@ describe("what an earlier version proposed", () => {
     expect([stands.result, stands.commit, calls]).toEqual(["proposed", null, ["GET"]]);
     expect([refused.result, corrected.result, corrected.pullRequest?.number]).toEqual(["unchanged", "proposed", 2]);
     expect(await stage.tip(BRANCH)).toBe(corrected.commit?.id);
+  });
+
+  it("is built anew where the version and git.path change at once", async () => {
+    const stage = await aFakeStage("github");
+    await cyclesOn(stage)({ a: "1" });
+    const published = { target: "0123456789abcdef", serial: 1, deletions: [], applications: {}, others: {} };
+    await asBefore(stage, { published });
+
+    const { result, commit } = await cyclesOn(withGit(stage, { path: "clusters/right" }))({ a: "1" });
+
+    expect([result, commit?.id]).toEqual(["proposed", await stage.tip(BRANCH)]);
+    expect(stage.host.requests.map(({ state }) => state)).toEqual(["open"]);
   });
 });
