@@ -1,5 +1,6 @@
 /** The way of a plan into a request to merge: the branch, the host and what the agent remembers of both. */
 
+import { isDeepStrictEqual } from "node:util";
 import type { Repository } from "./adapters/git/index.js";
 import { createTokenKeeper, type TokenKeeper } from "./adapters/github-app/index.js";
 import { type Base, type OwnBranch, openOwnBranch } from "./base/index.js";
@@ -51,8 +52,6 @@ export interface Proposing {
 export async function openProposing(options: ProposingOptions): Promise<Proposing> {
   const { config, git, runtimeID, base, state, sealKey, env, clock, signal, tokens = createTokenKeeper() } = options;
   const { labels, reviewers, draft, autoMerge } = config.pullRequest;
-  const { mode, sealedSecrets } = config.secrets;
-  const resealsEarlier = mode === "sealed-secrets" && sealedSecrets.resealAfter !== null;
   const branch = ownBranchName(config, runtimeID);
   const addresses = [git.url, ...(git.push === null ? [] : [git.push.url])].map(withoutEnding);
   const place = sha256(JSON.stringify([...addresses, branch])).slice(0, 16);
@@ -80,14 +79,15 @@ export async function openProposing(options: ProposingOptions): Promise<Proposin
   return {
     sealed: own.sealed,
     wasMerged: (commit) => wasMerged(common, commit),
-    publish: (plan, { message, words, beforePush }) =>
+    publish: async (plan, { message, words, beforePush }) =>
       publishProposal({
         ...common,
         repository,
         upstream: options.repository,
+        isStale: await isStale(plan, own),
         runtimeID,
         target: sha256(JSON.stringify([base.branch, base.path])).slice(0, 16),
-        intent: intentDigest({ plan, base, runtimeID, sealKey, resealsEarlier }),
+        intent: intentDigest({ plan, base, runtimeID, sealKey }),
         writes: plan.writes,
         deletes: plan.deletes,
         message,
@@ -102,6 +102,19 @@ export async function openProposing(options: ProposingOptions): Promise<Proposin
     },
     end: () => host.end(),
   };
+}
+
+/** Whether a Secret under review is sealed for a key of the controller that the plan does without: for those that are to end. */
+async function isStale({ writes, rows }: Plan, own: OwnBranch): Promise<boolean> {
+  for (const path of writes.keys()) {
+    const row = rows.get(path);
+    // Others were not looked at on the branch.
+    if (row?.certificates === undefined) continue;
+    const before = (await own.sealed(path))?.row;
+    const isSame = before?.fingerprint === row.fingerprint && before?.input === row.input;
+    if (isSame && !isDeepStrictEqual(before?.certificates, row.certificates)) return true;
+  }
+  return false;
 }
 
 /** Of a request that is still open when changes are committed directly: told once, and then left to people. */

@@ -17,6 +17,8 @@ export interface Situation {
     readonly base: string | null;
     /** Its tip was merged, so that the target has that commit. */
     readonly isSpent: boolean;
+    /** What is sealed on it is to be sealed anew, though it is to bring about the same. */
+    readonly isStale: boolean;
     /** The target's history does not have any more what it stands on: to merge it would bring that in again. */
     readonly isCutOff: boolean;
   };
@@ -66,7 +68,7 @@ const propose: Rule = ({ intent, base, branch, open }) => {
   const isOutdated = open?.hasConflict === true && branch.base !== base;
   // What the target had and lost again brings nothing in: a new request stands on what is there now.
   const isOld = open === null && (branch.isSpent || branch.base !== base);
-  const push = !isWritten || isOutdated || isOld || branch.isCutOff;
+  const push = !isWritten || isOutdated || isOld || branch.isCutOff || branch.isStale;
   return { do: "propose", push, open: open === null, edit: open !== null && open.intent !== intent };
 };
 

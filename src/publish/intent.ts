@@ -10,18 +10,16 @@ export interface IntentOptions {
   readonly base: Pick<Base, "inventory">;
   readonly runtimeID: string;
   readonly sealKey: Buffer;
-  /** What is sealed for an earlier key of the controller is not to stay, in an open request either. @default false */
-  readonly resealsEarlier?: boolean;
 }
 
 /**
  * Keyed, for it stands where everybody can read it and covers what secrets are. Over what changes, by path: a Secret by the
  * fingerprint of its values, anything else by its bytes; not the revision's and the canary's, which follow from the others,
- * and nothing of the inventory, in which stand times; where what is sealed for another key of the controller than the one in use
- * is not to stay, by that key as well. Null when there is nothing that a person should be asked about: the inventory alone is
+ * and nothing of the inventory, in which stand times; where a person is asked about nothing but to
+ * seal it anew for another key of the controller, by that key as well. Null when there is nothing that a person should be asked about: the inventory alone is
  * the agent's own bookkeeping and comes with the next change, unless it does not verify.
  */
-export function intentDigest({ plan, base, runtimeID, sealKey, resealsEarlier = false }: IntentOptions): string | null {
+export function intentDigest({ plan, base, runtimeID, sealKey }: IntentOptions): string | null {
   const { writes, deletes, rows, reencryption } = plan;
   const resealed = new Set(reencryption?.done);
   const isAsked = ([path]: readonly [string, unknown]) =>
@@ -36,10 +34,7 @@ export function intentDigest({ plan, base, runtimeID, sealKey, resealsEarlier = 
       const isSealed = isSecretPath(path) && fingerprint !== undefined && input !== undefined;
       if (!isSealed) return ["write", path, row?.sha256 ?? ""];
       // A request for this key that was closed says nothing about the next one.
-      const keys =
-        (resealsEarlier || resealed.has(path)) && certificates !== undefined
-          ? [Object.entries(certificates).sort()]
-          : [];
+      const keys = resealed.has(path) && certificates !== undefined ? [Object.entries(certificates).sort()] : [];
       return ["secret", path, fingerprint, input, ...keys];
     });
   const all = [...lines, ...deletes.map((path) => ["delete", path])].map((line) => JSON.stringify(line)).sort();

@@ -16,6 +16,8 @@ export interface ProposeOptions {
   readonly runtimeID: string;
   /** Of `intentDigest`. */
   readonly intent: string | null;
+  /** What is sealed on the branch is sealed otherwise in this plan, for the same values. */
+  readonly isStale: boolean;
   /** Digest of the branch and the path that this is for. */
   readonly target: string;
   readonly writes: ReadonlyMap<string, Buffer>;

@@ -92,6 +92,7 @@ async function propose(options: ProposeOptions): Promise<ProposedPublication> {
       intent: intentHere(options, memory, written),
       base: written?.base ?? null,
       isSpent,
+      isStale: options.isStale,
       isCutOff,
     },
     open: open && { intent: intentHere(options, memory, marker), hasConflict },

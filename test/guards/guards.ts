@@ -1013,9 +1013,13 @@ export const guards: readonly Guard[] = [
     "a long readable text is not taken for a sealed one",
     without(" && parts.key.length <= LONGEST_KEY"),
   ),
-  of("src/publish/intent.ts", "test/publish/intent.test.ts")(
+  of("src/publish/decide-proposal.ts", "test/publish/decide-proposal.test.ts")(
     "an open request keeps nothing that a lost or leaked key opens",
-    instead("(resealsEarlier || resealed.has(path))", "resealed.has(path)"),
+    without(" || branch.isStale"),
+  ),
+  unseen(
+    "an approval that was used by what was taken back does not count again",
+    instead("proposedApproval === null ? memory.hold : null", "memory.hold"),
   ),
   sealing(
     "the strings of a Secret are looked through as a reader has them",

@@ -104,6 +104,16 @@ describe("a commit that was pushed by an agent that was killed then, and taken b
     });
     expect(withLanded(remembered)).toBe(remembered);
   });
+
+  it("uses up the approval on which the request rested: the same set is held anew", () => {
+    const hold = { set: "s", nonce: "n", hash: "h", since: noon.toISOString(), units: [] };
+    const underway = { commit: "c", serial: 8, deletions: [], applications: entry("mp-a", "a3") };
+
+    const used = withLanded({ ...remembered, underway, hold, proposedApproval: "h" });
+    const other = withLanded({ ...remembered, underway, hold });
+
+    expect([used.hold, used.proposedApproval, other.hold]).toEqual([null, null, hold]);
+  });
 });
 
 describe("what is kept before a commit goes out", () => {

@@ -8,6 +8,7 @@ const ours: Situation["branch"] = {
   intent: "a",
   base: "1",
   isSpent: false,
+  isStale: false,
   isCutOff: false,
 };
 const theirs: Situation["branch"] = { ...ours, isOurs: false, intent: null, base: null };
@@ -30,6 +31,11 @@ describe("what becomes of the proposal", () => {
       "is not built anew on the same base",
       { open: { ...open, hasConflict: true } },
       { do: "propose", push: false, open: false, edit: false },
+    ],
+    [
+      "is pushed, and not edited, where what is sealed there is to be sealed anew",
+      { branch: { ...ours, isStale: true } },
+      { do: "propose", push: true, open: false, edit: false },
     ],
     [
       "is pushed and edited for another intent",

@@ -14,19 +14,10 @@ interface Given {
   /** Paths that are sealed anew by themselves. */
   readonly resealed?: readonly string[];
   readonly runtimeID?: string;
-  readonly resealsEarlier?: boolean;
 }
 
 function digest(given: Given) {
-  const {
-    rows = [],
-    deletes = [],
-    inventory = "verified",
-    key = sealKey,
-    runtimeID = "r",
-    resealed,
-    resealsEarlier = false,
-  } = given;
+  const { rows = [], deletes = [], inventory = "verified", key = sealKey, runtimeID = "r", resealed } = given;
   const reencryption = resealed === undefined ? null : { done: resealed, waiting: [], unable: [] };
   const all = rows.map((row) => ({ path: "a", id: null, blob: "b", sha256: "s", ...row }));
   const writes = new Map(all.map(({ path }) => [path, Buffer.from("bytes")]));
@@ -35,7 +26,6 @@ function digest(given: Given) {
     base: { inventory: { state: inventory } as never },
     runtimeID,
     sealKey: key,
-    resealsEarlier,
   });
 }
 
@@ -50,17 +40,6 @@ describe("the intent of a proposal", () => {
     expect(sealedFor("two")).toBe(sealedFor("one"));
     expect(sealedFor("two", [SECRET])).not.toBe(sealedFor("one", [SECRET]));
     expect(sealedFor("two", [SECRET])).toBe(sealedFor("two", [SECRET]));
-  });
-
-  it("is another for the controller's next key where nothing is to stay that is sealed for an earlier one", () => {
-    const sealedFor = (certificate: string) =>
-      digest({
-        rows: [{ path: SECRET, fingerprint: "f", input: "i", certificates: { password: certificate } }],
-        resealsEarlier: true,
-      });
-
-    expect(sealedFor("two")).not.toBe(sealedFor("one"));
-    expect(sealedFor("two")).toBe(sealedFor("two"));
   });
 
   it("is the same however often a Secret is sealed, and another for another value", () => {
