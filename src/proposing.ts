@@ -6,6 +6,7 @@ import { createTokenKeeper, type TokenKeeper } from "./adapters/github-app/index
 import { type Base, type OwnBranch, openOwnBranch } from "./base/index.js";
 import type { Clock } from "./common/clock.js";
 import { forTerminal } from "./common/quote.js";
+import { equalSecrets } from "./common/same.js";
 import { sha256 } from "./common/sha256.js";
 import type { Config } from "./config/index.js";
 import { withoutEnding } from "./git-address.js";
@@ -111,8 +112,9 @@ async function isStale({ writes, rows }: Plan, own: OwnBranch): Promise<boolean>
     // Others were not looked at on the branch.
     if (row?.certificates === undefined) continue;
     const before = (await own.sealed(path))?.row;
-    const isSame = before?.fingerprint === row.fingerprint && before?.input === row.input;
-    if (isSame && !isDeepStrictEqual(before?.certificates, row.certificates)) return true;
+    if (before?.fingerprint === undefined || row.fingerprint === undefined || before.input !== row.input) continue;
+    const isOther = !isDeepStrictEqual(before.certificates, row.certificates);
+    if (isOther && equalSecrets(before.fingerprint, row.fingerprint)) return true;
   }
   return false;
 }
