@@ -141,6 +141,7 @@ const number = z.int().nonnegative();
 
 const deletionsSchema = z.array(
   z.strictObject({
+    serial: number.default(0),
     at: z.iso.datetime(),
     applications: number,
     secrets: number,
@@ -347,7 +348,8 @@ const ordered = (reference: SecretReference | undefined) => {
   return { bundle, type, keys, authenticationURL, csrfTokenEndpointURL, hosts, values };
 };
 
-const orderedRecord = ({ at, applications, secrets, ofApplications, ofSecrets }: DeletionRecord) => ({
+const orderedRecord = ({ serial, at, applications, secrets, ofApplications, ofSecrets }: DeletionRecord) => ({
+  serial,
   at,
   applications,
   secrets,

@@ -252,7 +252,7 @@ function spent(files: readonly InventoryFile[], now: Date): DeletionRecord[] {
   const names = new Set(files.map(({ path }) => applicationOf(path)).filter((name) => name !== null)).size;
   const secrets = files.filter(({ path }) => isSecretPath(path)).length;
   const all = { applications: names, secrets, ofApplications: names, ofSecrets: secrets };
-  return [{ at: now.toISOString(), ...all }];
+  return [{ serial: 0, at: now.toISOString(), ...all }];
 }
 
 /** The rows, those put right in whose place a person's bytes stood until that person put the agent's back. */

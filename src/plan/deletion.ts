@@ -177,39 +177,28 @@ export function isSeen(
 
 const DAY = 24 * 60 * 60 * 1000;
 
-const isSameRecord = (one: DeletionRecord, other: DeletionRecord) =>
-  one.applications === other.applications &&
-  one.secrets === other.secrets &&
-  one.ofApplications === other.ofApplications &&
-  one.ofSecrets === other.ofSecrets;
+/** Of a deletion, when it counts as of: no later than now. Else one that a clock was wrong for would count for years. */
+const untilNow = (record: DeletionRecord, now: Date): DeletionRecord =>
+  new Date(record.at) > now ? { ...record, at: now.toISOString() } : record;
 
 /**
- * Deletions, none of them later than now: the clock was set back, and they count from now on. Else one that was wrong for
- * a moment would count for years.
- */
-export const untilNow = (records: readonly DeletionRecord[], now: Date): readonly DeletionRecord[] =>
-  records.map((record) => (new Date(record.at) > now ? { ...record, at: now.toISOString() } : record));
-
-/**
- * Those of the day that ends now, the oldest first: what Git tells and what is remembered, each once. What lies in the
- * future in Git is what the memory has counted since it was first met.
+ * Those of the day that ends now, the oldest first: what Git tells and what is remembered, each once. What Git dates in the
+ * future, since the clock was set back, counts from when it was first met, which the memory knows.
  */
 export function ofTheDay(
   inGit: readonly DeletionRecord[],
   remembered: readonly DeletionRecord[],
   now: Date,
 ): readonly DeletionRecord[] {
-  const met = new Set(remembered.filter(({ at }) => new Date(at) <= now));
-  const told = inGit.map((record) => {
-    if (new Date(record.at) <= now) return record;
-    const known = [...met].find((each) => isSameRecord(each, record)) ?? { ...record, at: now.toISOString() };
-    met.delete(known);
-    return known;
-  });
-  const known = new Set(told.map(({ at }) => at));
-  return [...told, ...untilNow(remembered, now).filter(({ at }) => !known.has(at))]
-    .filter(({ at }) => now.getTime() - Date.parse(at) < DAY)
+  const earliestFirst = [...inGit, ...remembered]
+    .map((record) => untilNow(record, now))
     .sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  const told = new Set<number>();
+  return earliestFirst.filter(({ serial, at }) => {
+    const isAgain = told.has(serial);
+    told.add(serial);
+    return !isAgain && now.getTime() - Date.parse(at) < DAY;
+  });
 }
 
 /** Applications and Secrets that Git holds, for the limits. */

@@ -392,8 +392,9 @@ function inventoryOf(
   const isThere = base.listing.get(INVENTORY_PATH) === base.blobID(formatInventory(standing, sealKey));
   if (isThere) return { inventory: standing, bytes: null };
   const before = ofTheDay(owned.deletions, remembered.deletions, now);
-  const deletions = [...before, ...recordOf(rows, settled, options)];
-  const inventory = { ...common, serial: Math.max(owned.serial, remembered.serial) + 1, deletions };
+  const serial = Math.max(owned.serial, remembered.serial) + 1;
+  const deletions = [...before, ...recordOf(serial, rows, settled, options)];
+  const inventory = { ...common, serial, deletions };
   const bytes = formatInventory(inventory, sealKey);
   // It could not be read back, and no later cycle could go on from it.
   if (bytes.length > INVENTORY_LIMIT) throw tooLarge(rows.size);
@@ -409,6 +410,7 @@ const tooLarge = (files: number) =>
 
 /** What goes with this commit by the agent's own decision. */
 function recordOf(
+  serial: number,
   rows: ReadonlyMap<string, InventoryFile>,
   { due }: Settlement,
   { folders, decision, now }: PlanOptions,
@@ -418,7 +420,8 @@ function recordOf(
   const secrets = own.filter(({ secret }) => secret !== null && !rows.has(secret)).length;
   if (applications + secrets === 0) return [];
   const of = committedCounts(folders);
-  return [{ at: now.toISOString(), applications, secrets, ofApplications: of.applications, ofSecrets: of.secrets }];
+  const at = now.toISOString();
+  return [{ serial, at, applications, secrets, ofApplications: of.applications, ofSecrets: of.secrets }];
 }
 
 /** A row of a file that stays, whoever's bytes they are; it says what the agent wrote there, too. */

@@ -48,6 +48,7 @@ const suspensionSchema = z.object({ since: z.string(), reason: z.string().nullab
 
 /** Of a `DeletionRecord`. */
 const deletionSchema = z.object({
+  serial: z.number().default(0),
   at: z.string(),
   applications: z.number(),
   secrets: z.number(),

@@ -239,6 +239,8 @@ export interface Published {
 
 /** What went by the agent's own decision with one commit, and how much there was before it. */
 export interface DeletionRecord {
+  /** Of the inventory of that commit, by which it is known; 0 where an inventory that could not be read may have told of any. */
+  readonly serial: number;
   /** ISO 8601. */
   readonly at: string;
   readonly applications: number;

@@ -11,7 +11,14 @@ const sealKey = Buffer.alloc(32, 7);
 const blob = "a".repeat(40);
 const sha256 = "b".repeat(64);
 
-const aRecord = { at: "2026-11-22T12:00:00.000Z", applications: 1, secrets: 2, ofApplications: 13, ofSecrets: 14 };
+const aRecord = {
+  serial: 3,
+  at: "2026-11-22T12:00:00.000Z",
+  applications: 1,
+  secrets: 2,
+  ofApplications: 13,
+  ofSecrets: 14,
+};
 const reference: SecretReference = {
   bundle: "bundle-x",
   type: "OAuth",
@@ -78,7 +85,7 @@ describe("the inventory", () => {
       '"owner": "0e4d8b1a-5a5b-4c3d-9e9f-000000000001",',
       '"tenant": "tenant-1",',
       '"serial": 17,',
-      '"deletions": [{"at":"2026-11-22T12:00:00.000Z","applications":1,"secrets":2,"ofApplications":13,"ofSecrets":14}],',
+      '"deletions": [{"serial":3,"at":"2026-11-22T12:00:00.000Z","applications":1,"secrets":2,"ofApplications":13,"ofSecrets":14}],',
       `"sealKey": "${sealKeyID(sealKey)}",`,
       '"formerSealKeys": ["0123456789abcdef"],',
       '"files": [',

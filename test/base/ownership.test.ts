@@ -50,6 +50,7 @@ const treeOf = (files: Readonly<Record<string, string>>): Tree =>
   new Map(Object.entries(files).map(([path, text]) => [path, bytes(text)]));
 
 const aRecord: DeletionRecord = {
+  serial: 6,
   at: later(-minutes(60)).toISOString(),
   applications: 1,
   secrets: 2,
@@ -299,7 +300,7 @@ describe("a path with an inventory that does not verify", () => {
     const { deletions } = await owned(withInventory(inventory, whole), { published });
 
     expect(deletions).toEqual([
-      { at: noon.toISOString(), applications: 2, secrets: 2, ofApplications: 2, ofSecrets: 2 },
+      { serial: 0, at: noon.toISOString(), applications: 2, secrets: 2, ofApplications: 2, ofSecrets: 2 },
     ]);
   });
 

@@ -257,8 +257,7 @@ export const guards: readonly Guard[] = [
   ),
   deletion(
     "a deletion that lies in the future counts from when it was met",
-    instead("const known = [...met].find((each) => isSameRecord(each, record)) ?? {", "const known = {"),
-    "test/plan/decision.test.ts",
+    instead("Date.parse(a.at) - Date.parse(b.at)", "Date.parse(b.at) - Date.parse(a.at)"),
   ),
   deletion(
     "a stranger who is set aside keeps nobody from a new name",
@@ -291,20 +290,24 @@ export const guards: readonly Guard[] = [
   ),
   deletion(
     "deletions that are remembered count, whatever Git says",
-    instead("[...told, ...untilNow(remembered, now).filter(({ at }) => !known.has(at))]", "[...told]"),
+    instead("[...inGit, ...remembered]", "[...inGit]"),
   ),
+  deletion("a deletion that Git and the memory tell counts once", without("!isAgain && ")),
   decision(
     "the rules are told of the deletions that are remembered",
     instead("remembered: memory.published.deletions", "remembered: []"),
   ),
   plan(
     "what goes is recorded for the day",
-    instead("[...before, ...recordOf(rows, settled, options)]", "[...before]"),
+    instead("[...before, ...recordOf(serial, rows, settled, options)]", "[...before]"),
     "test/plan/decision.test.ts",
   ),
   plan(
     "what went before on that day stays recorded",
-    instead("[...before, ...recordOf(rows, settled, options)]", "[...recordOf(rows, settled, options)]"),
+    instead(
+      "[...before, ...recordOf(serial, rows, settled, options)]",
+      "[...recordOf(serial, rows, settled, options)]",
+    ),
     "test/plan/decision.test.ts",
   ),
   ownership(

@@ -298,7 +298,9 @@ describe("the limit", () => {
     Array.from({ length: count }, (_, index) => ({ name: `mp-${index}`, id: `${index}`, secret: null }));
   const secretUnits = (count: number): Unit[] =>
     Array.from({ length: count }, (_, index) => secretOf("mp-0", "0", `s-${index}`));
+  let serial = 0;
   const aRecord = (changes: Partial<DeletionRecord> = {}): DeletionRecord => ({
+    serial: ++serial,
     at: later(-minutes(60)).toISOString(),
     applications: 0,
     secrets: 0,
@@ -361,11 +363,17 @@ describe("the limit", () => {
   });
 
   it("counts a record of the future from now on, and so for one day", () => {
-    const ofNow = aRecord({ at: noon.toISOString(), applications: 2 });
     const future = aRecord({ at: later(365 * day).toISOString(), applications: 2 });
+    const met = { ...future, at: noon.toISOString() };
 
-    expect(ofTheDay([future], [], noon)).toEqual([ofNow]);
-    expect(ofTheDay([], [future], noon)).toEqual([ofNow]);
+    expect(ofTheDay([future], [], noon)).toEqual([met]);
+    expect(ofTheDay([], [future], noon)).toEqual([met]);
+    // What is dated otherwise in Git and in the memory, since one of both was written after the clock was set back.
+    for (const at of [later(minutes(5)), later(day - 1)]) {
+      expect(ofTheDay([future], [met], at)).toEqual([met]);
+      expect(ofTheDay([met], [future], at)).toEqual([met]);
+    }
+    expect(ofTheDay([future], [met], later(day))).toEqual([]);
   });
 
   it("counts what is remembered and Git does not tell, and what both tell once", () => {
@@ -373,6 +381,8 @@ describe("the limit", () => {
 
     expect(isHeld(folderUnits(2), [], { remembered: [record] })).toBe(true);
     expect(isHeld(folderUnits(1), [record], { remembered: [record] })).toBe(false);
+    // Another one in the same moment, of as many.
+    expect(isHeld(folderUnits(1), [record], { remembered: [{ ...record, serial: record.serial + 1000 }] })).toBe(true);
   });
 
   it("is a share of what was committed when the day began, however little is left", () => {

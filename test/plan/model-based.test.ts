@@ -568,21 +568,12 @@ class World {
       .map((path) => `${path} is there and left the kustomization`);
   }
 
-  /** What Git tells of deletions, and what is remembered, each once. */
+  /** What Git tells of deletions, and what is remembered, each once, as of when it was met. */
   #knownRecords(): readonly DeletionRecord[] {
     const clock = this.now.getTime();
-    // What Git dates in the future counts from when it was first met.
-    const countsOf = ({ at: _, ...counts }: DeletionRecord) => JSON.stringify(counts);
-    const left = new Set(this.#records.filter(({ at }) => at <= clock));
-    const inGit = this.#current.records.map((record) => {
-      const met = record.at > clock && [...left].find((each) => countsOf(each) === countsOf(record));
-      if (!met) return record;
-      left.delete(met);
-      return met;
-    });
-    const known = new Set(inGit.map(({ at }) => Math.min(at, clock)));
-    const all = [...inGit, ...this.#records.filter(({ at }) => !known.has(Math.min(at, clock)))];
-    return all.toSorted((a, b) => a.at - b.at);
+    const met = [...this.#current.records, ...this.#records].map((each) => ({ ...each, at: Math.min(each.at, clock) }));
+    const all = met.toSorted((a, b) => a.at - b.at);
+    return all.filter(({ serial }, index) => all.findIndex((each) => each.serial === serial) === index);
   }
 
   #commit(writes: ReadonlyMap<string, Buffer>) {

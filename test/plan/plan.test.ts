@@ -218,7 +218,7 @@ describe("what a plan tells of itself", () => {
     const both = await sync(first.tree, [bare, crm], { rules: atOnce });
     const none = await sync(first.tree, [{ ...shop, description: "new" }, crm, erp], { rules: atOnce });
 
-    const whole = { at: noon.toISOString(), ofApplications: 3, ofSecrets: 3 };
+    const whole = { serial: 2, at: noon.toISOString(), ofApplications: 3, ofSecrets: 3 };
     expect(inventoryOf(one.tree)?.deletions).toEqual([{ ...whole, applications: 0, secrets: 1 }]);
     expect(inventoryOf(both.tree)?.deletions).toEqual([{ ...whole, applications: 1, secrets: 1 }]);
     expect(inventoryOf(none.tree)?.deletions).toEqual([]);

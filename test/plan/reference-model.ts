@@ -39,6 +39,8 @@ export interface Unit {
 }
 
 export interface DeletionRecord {
+  /** Of the inventory that told of it first. */
+  readonly serial: number;
   readonly at: number;
   readonly applications: number;
   readonly secrets: number;
@@ -775,6 +777,7 @@ export class ReferenceModel {
     const isWritten = before.get(INVENTORY_PATH)?.equals(after.get(INVENTORY_PATH) ?? Buffer.alloc(0)) !== true;
     if (!isWritten) return { against, records: untilNow };
     const record = {
+      serial: afterReading.serial,
       at: now.getTime(),
       applications,
       secrets: secrets + leftovers,

@@ -18,7 +18,7 @@ const entry = (name: string, blob: string, intent = `intent of ${blob}`): Record
 const putBack = (name: string, tree: string, resumed = false) => ({
   [name]: { tree, intent: "then", since: noon.toISOString(), resumed },
 });
-const record = { at: noon.toISOString(), applications: 1, secrets: 0, ofApplications: 2, ofSecrets: 0 };
+const record = { serial: 2, at: noon.toISOString(), applications: 1, secrets: 0, ofApplications: 2, ofSecrets: 0 };
 
 const remembered: Memory = {
   ...noMemory,

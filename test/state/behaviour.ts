@@ -38,7 +38,7 @@ export const aMemory: Memory = {
   published: {
     target: "target",
     serial: 7,
-    deletions: [{ at: since, applications: 1, secrets: 2, ofApplications: 3, ofSecrets: 4 }],
+    deletions: [{ serial: 1, at: since, applications: 1, secrets: 2, ofApplications: 3, ofSecrets: 4 }],
     applications: { "mp-a": { id: "id-1", intent: "i", tree: "t", manifest: "m" } },
     others: { "mp-b": "id-2" },
   },
@@ -46,7 +46,9 @@ export const aMemory: Memory = {
   underway: {
     commit: "c",
     serial: 3,
-    deletions: [{ at: "2026-01-01T00:00:00Z", applications: 1, secrets: 0, ofApplications: 3, ofSecrets: 2 }],
+    deletions: [
+      { serial: 2, at: "2026-01-01T00:00:00Z", applications: 1, secrets: 0, ofApplications: 3, ofSecrets: 2 },
+    ],
     applications: { "mp-a": { id: "id-1", intent: "i", tree: "t", manifest: "m" } },
   },
   reverted: { "mp-a": { tree: "t", intent: "i", since, resumed: true } },
