@@ -1,6 +1,9 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
+/** Templates of a user's are loaded by Node itself, as they are by the agent: vite would look for what they import beside them. */
+const server = { deps: { external: [/\/(?:templates|agent-e2e)-[^/]+\//] } };
+
 // biome-ignore lint/style/noDefaultExport: vitest asks for it
 export default defineConfig({
   test: {
@@ -13,8 +16,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**", "test/interop/**", "test/cluster/**"],
           testTimeout: 30_000,
-          // Templates of a user's are loaded by Node itself, as they are by the agent: vite would resolve their imports.
-          server: { deps: { external: [/\/templates-[^/]+\//] } },
+          server,
         },
       },
       {
@@ -25,6 +27,7 @@ export default defineConfig({
           globalSetup: ["test/e2e/build.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          server,
         },
       },
       {
