@@ -49,7 +49,7 @@ export const NOTHING_ASKED: Asked = { approval: null, isSuspended: false, isResy
 
 /** A piece of work that ended, as it is told. */
 export interface Work
-  extends Pick<ConnectionReport, "work" | "failure" | "applications" | "isSuspended" | "isApplied"> {
+  extends Pick<ConnectionReport, "work" | "failure" | "applications" | "isSuspended" | "isApplied" | "isProven"> {
   readonly state: State;
   readonly asked: Asked;
   /** The approval by annotation that let something pass: it is taken away. */
@@ -270,6 +270,7 @@ export const cycleWork = ({ outcome, maintained, ...work }: CycleWorkOptions): W
   failure: outcome.failure,
   applications: outcome.applications,
   isSuspended: outcome.suspended,
+  isProven: maintained?.done != null,
   // What waits for a review is in no cluster, whatever else is.
   isApplied: isWaitingForPeople(outcome) ? false : (appliedOf(outcome)?.current ?? null),
   events: (identity) => [

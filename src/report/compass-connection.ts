@@ -111,7 +111,7 @@ function connectionStatus(former: ConnectionStatus, { connectionError }: Verdict
     established: connection === null ? (before.established ?? null) : timestamp(connection.establishedAt),
     renewed: connection?.renewedAt ? timestamp(connection.renewedAt) : formerRenewal(before, connection),
     lastSync: timestamp(now),
-    lastSuccess: isProven(report) ? timestamp(now) : (before.lastSuccess ?? null),
+    lastSuccess: isAnswered(report) ? timestamp(now) : (before.lastSuccess ?? null),
     ...(told == null ? {} : { error: told }),
     certificateStatus: certificateStatus(before.certificateStatus, report),
   };
@@ -125,8 +125,8 @@ function formerRenewal({ established, renewed }: ConnectionStatus, connection: C
 }
 
 /** Compass answered our certificate: Director with all of a fetch, or both in the proof of a new one. */
-const isProven = ({ work, failure }: ConnectionReport) =>
-  failure === null ? work !== "revocation" : work === "cycle" && !BEFORE_FETCHED.has(failure.stage);
+const isAnswered = ({ work, failure, isProven = false }: ConnectionReport) =>
+  isProven || failure === null ? work !== "revocation" : work === "cycle" && !BEFORE_FETCHED.has(failure.stage);
 
 const BEFORE_FETCHED: ReadonlySet<string> = new Set(["config", "connect", "fetch"]);
 

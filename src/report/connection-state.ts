@@ -24,6 +24,8 @@ export interface ConnectionReport {
   readonly isSuspended: boolean;
   /** What is committed is applied in the cluster; null when it was not asked. @default null */
   readonly isApplied?: boolean | null;
+  /** A new certificate was proven, however the work ended. @default false */
+  readonly isProven?: boolean;
   /** Of the identity in use; null when there is none, or none that can be read. */
   readonly certificate: { readonly notBefore: Date; readonly notAfter: Date } | null;
   readonly connection: Connection | null;

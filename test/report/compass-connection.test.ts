@@ -275,6 +275,7 @@ describe("the fields of the CompassConnection", () => {
     const fetch = next(left, failed("fetch", "ServerError")).status;
     const publish = next(left, failed("publish", "GitFailed")).status;
     const revoked = next(left, { work: "revocation", ...unpaired }).status;
+    const renewed = next(left, { ...failed("fetch", "ServerError"), isProven: true }).status;
 
     const { lastSuccess } = left.status.connectionStatus ?? {};
     const before = left.status.synchronizationStatus ?? {};
@@ -282,6 +283,7 @@ describe("the fields of the CompassConnection", () => {
     expect(connect.synchronizationStatus).toEqual(before);
     expect(revoked.connectionStatus).toMatchObject({ lastSync: NOW, lastSuccess });
     expect(fetch.connectionStatus).toMatchObject({ lastSync: NOW, lastSuccess });
+    expect(renewed.connectionStatus).toMatchObject({ lastSync: NOW, lastSuccess: NOW });
     expect(fetch.synchronizationStatus).toEqual({ ...before, lastAttempt: NOW, error: "ServerError: why" });
     expect(publish.connectionStatus).toMatchObject({ lastSync: NOW, lastSuccess: NOW });
     expect(publish.synchronizationStatus).toEqual({
