@@ -99,7 +99,9 @@ async function firstRefusal(objects: readonly OpenObject[], ask: (open: OpenObje
 
 /** Of what is not in every Application, only those wait for the right that have it. */
 function withoutRight(thrown: unknown, { object }: OpenObject, asUser: string | null): string {
-  if (!isForbidden(thrown) || ALWAYS.has(object.kind)) throw worded(thrown, asUser);
+  // Who may not be impersonated tries nothing at all.
+  const isOfKind = isForbidden(thrown) && !/\bcannot impersonate\b/.test(thrown.message);
+  if (!isOfKind || ALWAYS.has(object.kind)) throw worded(thrown, asUser);
   const [who, as] = asUser === null ? ["the agent's account", ""] : ["that service account", `, as ${asUser}`];
   return `${thrown.message}${as}; give ${who} create and patch on it`;
 }

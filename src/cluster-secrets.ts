@@ -115,25 +115,30 @@ export function openClusterSecrets(options: ClusterSecretsOptions): ClusterSecre
 
   /** What stands in Git by now, and still carries the marks; the namespaces where more of it is, or nobody can look, stay remembered. */
   const releaseFound = async (rows: Plan["rows"], namespaces: readonly string[]): Promise<readonly string[]> => {
+    const { marked } = await state.memory();
     const inGit = [...rows.values()].filter(({ path, cluster }) => isSecretPath(path) && cluster === undefined);
     const names = new Set(inGit.map(({ path }) => secretNameOf(path)));
-    const { found, unseen, reasons } = await findIn(namespaces);
+    const { found, unseen: all, reasons } = await findIn(namespaces);
+    // Where it was a guess that some are, nobody has to look again.
+    const unseen = marked.filter((namespace) => all.has(namespace));
     const [given, rest] = [found.filter(({ name }) => names.has(name)), found.filter(({ name }) => !names.has(name))];
     await inParallel(given, (place) => appliedSecrets.release(place, MARKS, heirIn(config)));
     left = rest.map(namespaceOf);
     await rememberMarked([...left, ...unseen]);
     const [why] = reasons.sort();
-    return why === undefined
+    return why === undefined || unseen.length === 0
       ? []
       : [
-          `Secrets in ${[...unseen].sort().join(", ")} may still carry marks of secrets.mode cluster, by which nobody else removes them or their keys: ${why}`,
+          `Secrets in ${unseen.join(", ")} may still carry marks of secrets.mode cluster, by which nobody else removes them or their keys: ${why}`,
         ];
   };
 
   return {
     bring: async ({ cluster: { apply, release }, rows }, snapshot, marked) => {
       const namespaces = isApplied ? apply.map(namespaceOf) : [];
-      if (namespaces.some((each) => !marked.includes(each))) await rememberMarked([...marked, ...namespaces]);
+      // What an earlier attempt of this cycle applied counts, too.
+      const { marked: before } = await state.memory();
+      if (namespaces.some((each) => !before.includes(each))) await rememberMarked([...before, ...namespaces]);
       const fresh = apply.filter((manifest) => !isSame(manifest, brought.get(placeOf(manifest))));
       const refused = new Map<string, SetAside>();
       const holdsValue = createWordsGate(snapshot);
@@ -146,7 +151,7 @@ export function openClusterSecrets(options: ClusterSecretsOptions): ClusterSecre
         refused.set(manifest.owner.id, { ...manifest.owner, reason: "RefusedByAdmission", message });
       }).catch(async (thrown: unknown) => {
         // Where the agent may not write there is nothing that another mode would have to look for.
-        if (brought.size === 0 && isNoAccess(thrown)) await rememberMarked(marked);
+        if (brought.size === 0 && isNoAccess(thrown)) await rememberMarked(before);
         throw thrown;
       });
       await inParallel(release, (place) => appliedSecrets.release(place, MARKS, heirIn(config)));

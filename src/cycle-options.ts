@@ -100,6 +100,8 @@ export interface Reached {
   readonly seen: Memory["seen"];
   /** Stage report: Compass is told of the runtime, where anything may be written. Does not throw. */
   readonly tellLabels: () => Promise<ToldLabels>;
+  /** Names of Applications that the agent deleted, with this plan or before it as far as it remembers. */
+  readonly deleted: ReadonlySet<string>;
   /** Since when what is committed is not applied, as the cycle before knew it. */
   readonly unappliedSince: string | null;
 }

@@ -165,10 +165,10 @@ async function watchTarget(
   { result, digest }: Outcome,
 ): Promise<Watched> {
   if (reached === null || digest.target === null || options.planOnly === true) return UNWATCHED;
-  const { plan, unappliedSince } = reached;
+  const { plan, deleted, unappliedSince } = reached;
   // What is only planned or proposed is not there to be applied.
   const files = digest.target === plan.digest ? plan.files : plan.committedFiles;
-  const target = appliedTarget(digest.target, files);
+  const target = appliedTarget(digest.target, files, deleted);
   // Nobody can tell how long a review takes: one look, at what was there before.
   const wait = isWaitingForPeople({ result }) ? undefined : options.wait;
   return watchApplied({ ...options, wait, target, isFresh: result === "published", since: unappliedSince });

@@ -11,7 +11,7 @@ import { PLAIN_WARNING } from "./config/index.js";
 import type { Reached, Running } from "./cycle-options.js";
 import type { SetAside } from "./model/index.js";
 import { openDirector, recordedDirector } from "./open-director.js";
-import { begunAnew, memoryFor, setOut, usedApprovalOf, withLanded } from "./plan/index.js";
+import { begunAnew, deletedBefore, memoryFor, setOut, usedApprovalOf, withLanded } from "./plan/index.js";
 import { planBrought } from "./plan-brought.js";
 import { changesOf, type Looks } from "./plan-cycle.js";
 import { leaveRequest, openProposing, type Proposing } from "./proposing.js";
@@ -77,7 +77,9 @@ export async function reconcile(running: Running): Promise<Reached> {
     const asFound = (known: Memory) => {
       // Nothing is there, or not even the branch: then what it is made from is as old as it is.
       if (isBegunAnew && (base.inventory.state === "absent" || base.expected === null)) return begunAnew(known);
-      return isLanded ? withLanded(known) : known;
+      // A later attempt of this cycle may have set out with another commit meanwhile.
+      const isSame = known.underway?.commit === remembered.underway?.commit;
+      return isLanded && isSame ? withLanded(known) : known;
     };
     const memory = asFound(remembered);
     if (isLanded && !planOnly) await rememberBefore(running, asFound);
@@ -99,6 +101,7 @@ export async function reconcile(running: Running): Promise<Reached> {
       proposed: null,
       isOnTarget: !isSuspended,
       usedApproval: usedApprovalOf(memory, plan, !isSuspended),
+      deleted: new Set([...deletedBefore(memory).keys(), ...plan.deleted]),
       unappliedSince: memory.applied?.since ?? null,
       tellLabels: () => tellLabels(labels, setLabel),
     };

@@ -22,6 +22,8 @@ export async function sameTarget(
 ): Promise<Memory> {
   const { published, seen } = memory;
   const place = placeOf(base);
+  // Of a branch that is yet to be made nobody saw anything.
+  if (base.expected === null) return memory;
   if (published.target === target || place === null || seen === null || seen.within !== place.within) return memory;
   const isSame = place.tip === seen.tip || (await repository.hasInHistory(base.branch, [seen.tip]));
   return isSame ? { ...memory, published: { ...published, target } } : memory;

@@ -23,6 +23,7 @@ const TARGET: AppliedTarget = {
   digest: DIGEST,
   applications: new Map([["mp-a", "sha256:a"]]),
   secrets: new Set(["s-1"]),
+  deleted: new Set(["mp-a"]),
   hasCanary: false,
 };
 

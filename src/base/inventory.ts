@@ -349,7 +349,8 @@ const ordered = (reference: SecretReference | undefined) => {
 };
 
 const orderedRecord = ({ serial, at, applications, secrets, ofApplications, ofSecrets }: DeletionRecord) => ({
-  serial,
+  // As it was read, where it told of none.
+  ...(serial === 0 ? {} : { serial }),
   at,
   applications,
   secrets,

@@ -193,10 +193,13 @@ export function ofTheDay(
   const earliestFirst = [...inGit, ...remembered]
     .map((record) => untilNow(record, now))
     .sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
-  const told = new Set<number>();
-  return earliestFirst.filter(({ serial, at }) => {
-    const isAgain = told.has(serial);
-    told.add(serial);
+  const told = new Set<string>();
+  return earliestFirst.filter((record) => {
+    const { serial, at } = record;
+    // Without a serial nothing tells two of them apart but what they say.
+    const known = serial === 0 ? JSON.stringify(Object.entries(record).sort()) : String(serial);
+    const isAgain = told.has(known);
+    told.add(known);
     return !isAgain && now.getTime() - Date.parse(at) < DAY;
   });
 }

@@ -392,7 +392,8 @@ function inventoryOf(
   const isThere = base.listing.get(INVENTORY_PATH) === base.blobID(formatInventory(standing, sealKey));
   if (isThere) return { inventory: standing, bytes: null };
   const before = ofTheDay(owned.deletions, remembered.deletions, now);
-  const serial = Math.max(owned.serial, remembered.serial) + 1;
+  // Also than those of the records, which outlast an inventory that cannot be read and a memory that is lost.
+  const serial = Math.max(owned.serial, remembered.serial, ...before.map((record) => record.serial)) + 1;
   const deletions = [...before, ...recordOf(serial, rows, settled, options)];
   const inventory = { ...common, serial, deletions };
   const bytes = formatInventory(inventory, sealKey);

@@ -3,7 +3,7 @@
 import type { HostRequest } from "../adapters/hosts/index.js";
 import { Failure } from "../common/failure.js";
 import type { Proposal, WrittenProposal } from "../state/index.js";
-import { type Marker, markedRuntime, readMarker } from "./marker.js";
+import { isTheirs, type Marker, markedRuntime, readMarker } from "./marker.js";
 import type { ProposeOptions } from "./options.js";
 
 /** On a request that waits for a person. Who takes it off lets the agent replace that person's commits. */
@@ -72,8 +72,8 @@ export async function lookUp(options: ProposeOptions, memory: Proposal): Promise
   const since = merged < 0 ? all : all.slice(0, merged);
   const refusal = since.find(isRefusedBy);
   const last = refusal ?? former ?? all[0] ?? null;
-  // One that asks for the same was opened again by a person; one without a marker is a person's own.
-  const isWanted = open !== null && (saysSame(open) || readMarker(open.body) === null);
+  // One that asks for the same was opened again by a person; or it is a person's own.
+  const isWanted = open !== null && (saysSame(open) || isTheirs(open.body));
   const isRefused = refusal !== undefined && !isWanted;
   return { open, astray, last, isRefused };
 }

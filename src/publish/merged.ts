@@ -15,6 +15,7 @@ export async function wasMerged(options: Options, commit: string): Promise<boole
   if (pushed == null || request === null) return null;
   const found = await withinLimits(options, () => host.get(request.number));
   const isIt = found !== null && found.state === "merged" && found.branch === own.branch && found.base === base.branch;
-  // What may not have been pushed was merged where it is the last that the request had.
-  return isIt && (pushed === written || found.head === commit) ? true : null;
+  // It was that request's, whatever people put on top; of a later push only what the request had last can tell.
+  const isOfRequest = request.state === "open" && pushed === written;
+  return isIt && (isOfRequest || found.head === commit) ? true : null;
 }

@@ -144,8 +144,10 @@ async function propose(options: ProposeOptions): Promise<ProposedPublication> {
     }
     case "propose": {
       let pushed: WrittenProposal | null = null;
-      if (step.push && step.open && memory.written !== null) {
-        await keep({ earlier: [...memory.earlier, memory.written].slice(-MOST_PENDING) });
+      if (step.push && step.open) {
+        // What is pushed now is of no request that was before.
+        const earlier = [...memory.earlier, ...(memory.written === null ? [] : [memory.written])];
+        await keep({ request, earlier: earlier.slice(-MOST_PENDING) });
       }
       if (step.push) pushed = await pushBranch(options, memory, keep);
       else if (written !== memory.written) await keep({ written, pending: [] });

@@ -13,6 +13,8 @@ export interface AppliedTarget {
   readonly applications: ReadonlyMap<string, string | null>;
   /** Names of the Secrets, the canary's not among them. */
   readonly secrets: ReadonlySet<string>;
+  /** Names of Applications that the agent took from there: of any other it does not know whose it is. */
+  readonly deleted: ReadonlySet<string>;
   readonly hasCanary: boolean;
 }
 
@@ -64,7 +66,11 @@ export interface Applied {
 /** Characters of somebody's words: looked through whole, and then told as far as a sentence goes. */
 const [WORDS, SENTENCE] = [64_000, 500];
 
-export function appliedTarget(digest: string, files: readonly InventoryFile[]): AppliedTarget {
+export function appliedTarget(
+  digest: string,
+  files: readonly InventoryFile[],
+  deleted: ReadonlySet<string>,
+): AppliedTarget {
   const there = files.filter(({ absent }) => absent !== true);
   const applications = there.flatMap(({ path, digest: own, written }) => {
     const name = applicationOf(path) ?? "";
@@ -76,6 +82,7 @@ export function appliedTarget(digest: string, files: readonly InventoryFile[]): 
     digest,
     applications: new Map(applications),
     secrets: new Set(paths.filter(isSecretPath).map(secretNameOf)),
+    deleted,
     hasCanary: paths.includes(CANARY_PATH),
   };
 }
@@ -93,7 +100,7 @@ export function judgeApplied(target: AppliedTarget, view: AppliedView, since: st
     .sort();
   // Who applies the revision prunes after that, and may be refused.
   const remaining = [...(view.applications ?? [])]
-    .filter(([name, shown]) => shown !== null && !target.applications.has(name))
+    .filter(([name, shown]) => shown !== null && target.deleted.has(name) && !target.applications.has(name))
     .map(([name]) => name)
     .sort();
   const unsealed = [...(view.sealedSecrets === null ? [] : target.secrets)].flatMap((name) => {

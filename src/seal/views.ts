@@ -28,8 +28,12 @@ const unslashed: Decode = (text) => text.replaceAll(/'(?:\\'|"'")'|\\([!-/:-@[-`
 /** Either alphabet, also in lines; the padding tells nothing. */
 const BASE64 = /[\w+/-]+(?:\r?\n[ \t]*[\w+/-]+)*/g;
 
-/** Some letters in a row that are UTF-8: bytes by chance rarely are. */
-const READABLE = /(?:[^\p{Cc}\ufffd]|\s){6,}/gu;
+/** Of letters, for a value that is looked for. */
+const SHORTEST_RUN = Math.ceil((SHORTEST * 4) / 3);
+
+/** Some letters in a row that are UTF-8: bytes by chance rarely are. One class of code units: this is asked of every file. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what no text has
+const READABLE = /[^\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]{6,}/g;
 
 /**
  * What stands in base64, and nothing else. Where it begins cannot be told from the letters before it: so it is read from each
@@ -37,8 +41,8 @@ const READABLE = /(?:[^\p{Cc}\ufffd]|\s){6,}/gu;
  */
 const fromBase64: Decode = (text) =>
   (text.match(BASE64) ?? [])
-    .filter((run) => run.length > SHORTEST)
     .map((run) => run.replaceAll(/\s+/g, ""))
+    .filter((run) => run.length >= SHORTEST_RUN)
     .flatMap((run) => [0, 1, 2, 3].map((from) => Buffer.from(run.slice(from), "base64").toString("utf8")))
     .flatMap((read) => read.match(READABLE) ?? [])
     .join("\0");

@@ -45,8 +45,9 @@ const mayHold = (text: string) => /Secret|secretGenerator|stringData|\\/.test(te
 /** Of what no reader here takes, in whatever encoding: a kustomization may list a file of any name. */
 function looksLikeSecret(bytes: Buffer): boolean {
   const text = bytes.toString("latin1").replaceAll("\0", "");
+  const isSecretive = /Secret|stringData|\\[xuU]/.test(text);
   const isKeyed = /\bkind["']?\s*:/.test(text) || /"[^"\n]*\\[xuU][^"\n]*"\s*:/.test(text);
-  return /secretGenerator["']?\s*:/i.test(text) || (mayHold(text) && isKeyed && /data["']?\s*:/i.test(text));
+  return /secretGenerator["']?\s*:/i.test(text) || (isSecretive && isKeyed && /\b(?:string)?data["']?\s*:/i.test(text));
 }
 
 const isWord = (value: unknown, word: string) => typeof value === "string" && value.trim() === word;

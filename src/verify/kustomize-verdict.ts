@@ -44,8 +44,8 @@ const PLACES = [
   ...["namePrefix", "nameSuffix", "namespace", "images", "replicas", "varReference"],
 ];
 
-/** A plain name of a field that no Secret has its values in. */
-const ELSEWHERE = /^\/?(?!(?:data|stringData)\b)[A-Za-z]\w*(?:\[[^\]]*\])?(?:[/.]|$)/;
+/** In which a Secret has its values, or may have: by its name, or by what stands for any. */
+const VALUES = /^\/?(?:(?:data|stringData)\b|[*[\\"'])/;
 
 function placeVerdict(value: Fields): Verdict {
   // Many kinds have fields, and only kustomize's labels have pairs beside them.
@@ -54,7 +54,7 @@ function placeVerdict(value: Fields): Verdict {
   const mayWrite = (spec: Fields) => {
     const selectors = [spec, ...spelled(spec, "selector").map(fieldsOf)];
     const paths = [...spelled(spec, "path"), ...spelled(spec, "fieldPath")];
-    return selectors.every(reachesSecrets) && paths.some((path) => typeof path === "string" && !ELSEWHERE.test(path));
+    return selectors.every(reachesSecrets) && paths.some((path) => typeof path === "string" && VALUES.test(path));
   };
   return specs.some(mayWrite)
     ? clear("writes to a place that may be a Secret's value: name another kind beside it")
@@ -102,12 +102,12 @@ function reachesSecrets(target: Fields): boolean {
 const isOperations = (document: unknown): document is readonly unknown[] =>
   Array.isArray(document) && document.some((each) => typeof fieldsOf(each).op === "string");
 
-/** Of one operation of a JSON patch: all but `remove` show what they bring, or copy it from where it can be read. */
+/** Of one operation of a JSON patch: all but `remove` and `test` show what they bring, or copy it from where it can be read. */
 const reachesValues = (operation: unknown) => isWritten(operation, /^(?:$|\/(?:data|stringData)(?:\/|$))/);
 
 function isWritten(operation: unknown, place: RegExp): boolean {
   const { op, path } = fieldsOf(operation);
-  return op !== "remove" && typeof path === "string" && place.test(path);
+  return op !== "remove" && op !== "test" && typeof path === "string" && place.test(path);
 }
 
 const isWord = (value: unknown, word: string) => typeof value === "string" && value.trim() === word;

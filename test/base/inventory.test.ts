@@ -102,6 +102,14 @@ describe("the inventory", () => {
     ]);
   });
 
+  it("verifies with a deletion of which no serial is told, as versions before wrote them", () => {
+    const deletions = [{ ...aRecord, serial: 0 }];
+    const bytes = formatInventory(anInventory({ deletions }), sealKey);
+
+    expect(bytes.toString()).toContain('"deletions": [{"at":');
+    expect(readInventory(bytes, sealKey)).toMatchObject({ state: "verified", inventory: { deletions } });
+  });
+
   it("has its keys in one order, whatever the order of the values it is made from", () => {
     const turned = <T extends object>(value: T): T => Object.fromEntries(Object.entries(value).reverse()) as T;
     const files = anInventory().files.map((row) =>

@@ -44,6 +44,24 @@ describe("what was merged and reverted between two cycles", () => {
     expect(world.host.requests.map(({ state }) => state)).toEqual(["merged", "merged", "open"]);
   });
 
+  it("is not what a request that was never opened asks for", async () => {
+    const world = await aHostedWorld("github");
+    await world.sync();
+    await world.host.merge(1);
+    await world.sync();
+    await describeFirst(world, "The second one.");
+    world.host.answers.push({ method: "POST", path: /pulls$/, status: 403, body: { message: "not now" } });
+    const refused = await world.sync();
+    const names = ["-c", "user.name=p", "-c", "user.email=p@example.com"];
+    const commit = await git(world.repository, ...names, "commit-tree", "main^{tree}", "-p", "main", "-m", "Theirs");
+    await git(world.repository, "update-ref", "refs/heads/main", commit);
+
+    const next = await world.sync();
+
+    expect([refused.outcome.result, next.outcome.result, reasons(next)]).toEqual(["failed", "proposed", []]);
+    expect(world.host.requests.map(({ state }) => state)).toEqual(["merged", "open"]);
+  });
+
   it("is let go by another approval only", async () => {
     const deletion = { observations: 1, over: "0s", limit: "20%", credentials: { observations: 1, over: "0s" } };
     const world = await aHostedWorld("github", {}, { settings: { deletion } });

@@ -385,6 +385,13 @@ describe("the limit", () => {
     expect(isHeld(folderUnits(1), [record], { remembered: [{ ...record, serial: record.serial + 1000 }] })).toBe(true);
   });
 
+  it("counts each of those that tell no serial", () => {
+    const [one, other] = [0, 30].map((ago) => aRecord({ serial: 0, at: later(-minutes(ago)).toISOString() }));
+    if (one === undefined || other === undefined) throw new TypeError();
+
+    expect(ofTheDay([one, other], [one], noon)).toEqual([other, one]);
+  });
+
   it("is a share of what was committed when the day began, however little is left", () => {
     const folders = committed(4, 4);
     const before = [

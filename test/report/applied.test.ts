@@ -30,6 +30,7 @@ const aTarget = (changes: Partial<AppliedTarget> = {}): AppliedTarget => ({
     ["mp-a", "sha256:a"],
   ]),
   secrets: new Set(["s-1", "s-2"]),
+  deleted: new Set(["mp-gone", "mp-old", "mp-a"]),
   hasCanary: false,
   ...changes,
 });
@@ -60,7 +61,8 @@ describe("what is to be seen in the cluster", () => {
       aRow("applications/mp-a/configmaps/application.yaml"),
     ];
 
-    expect(appliedTarget(DIGEST, files)).toEqual({
+    expect(appliedTarget(DIGEST, files, new Set(["mp-old"]))).toEqual({
+      deleted: new Set(["mp-old"]),
       digest: DIGEST,
       applications: new Map([["mp-a", "sha256:a"]]),
       secrets: new Set(["s-1"]),
@@ -75,7 +77,7 @@ describe("what is to be seen in the cluster", () => {
       aRow("applications/mp-away/application.yaml", { digest: "sha256:a", absent: true }),
     ];
 
-    expect(appliedTarget(DIGEST, files)).toMatchObject({
+    expect(appliedTarget(DIGEST, files, new Set())).toMatchObject({
       applications: new Map([
         ["mp-old", null],
         ["mp-changed", null],
@@ -104,7 +106,10 @@ describe("what is on the branch", () => {
   it("is not applied as long as an Application of the agent's is there that Git does not hold any more", () => {
     const there = aView().applications ?? new Map();
     const applied = judged({ applications: new Map([...there, ["mp-old", "sha256:o"], ["mp-gone", "sha256:g"]]) });
+    // Of another agent, or a person's copy: nobody but this one took it from Git.
+    const others = judged({ applications: new Map([...there, ["mp-others", "sha256:x"]]) });
 
+    expect(others).toMatchObject({ current: true, remaining: [] });
     expect(applied).toMatchObject({ current: false, missing: [], remaining: ["mp-gone", "mp-old"] });
     expect(notAppliedText(applied)).toBe("not in Git any more, and still there: mp-gone, mp-old");
   });

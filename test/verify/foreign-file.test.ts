@@ -11,6 +11,8 @@ const fault = (text: string, path = "extra/kustomization.yaml") =>
 const patch = (target: string, operation: string) =>
   `kind: Kustomization\npatches:\n- target: ${target}\n  patch: |-\n    - ${operation}\n`;
 
+const PROSE = "Secrets are sealed: with [SOPS.\n```yaml\nkind: Kustomization\nmetadata: {name: a}\n```\n";
+
 const VALUE = "{op: add, path: /data/a, value: hunter2}";
 
 describe("a person's file passes with", () => {
@@ -28,6 +30,8 @@ describe("a person's file passes with", () => {
     ["fields of anybody else's", "kind: View\nfields: [{path: data/a}]\ntargets: [{path: /healthz}]\n"],
     ["a patch that may not change a kind", `${patch("{kind: ConfigMap}", VALUE)}  options: {allowKindChange: false}\n`],
     ["a patch of labels as a file", "- {op: add, path: /metadata/labels/a, value: b}\n"],
+    ["a look at the kind", patch("{kind: ConfigMap}", "{op: test, path: /kind, value: ConfigMap}")],
+    ["paths of anything else", '{"images":[{"path":"./a.png"}],"targets":[{"path":"$.data"},{"path":"/"}]}\n'],
   ])("%s", (_what, text) => {
     expect(fault(text)).toBeNull();
   });
@@ -102,6 +106,7 @@ describe("a person's file is refused with its reason for", () => {
     expect(foreignFileFault("extra/secret.txt", encoded, { secrets }, true)).toMatchObject({ code: "Unreadable" });
     expect(foreignFileFault("extra/secret.txt", encoded, { secrets }, false)).toBeNull();
     expect(fault("A Secret: not [ YAML, what kind? : data\n", "extra/README.md")).toBeNull();
+    expect(fault(PROSE, "extra/README.md")).toBeNull();
   });
 
   it("a kustomization without an ending, whatever stands in it", () => {
