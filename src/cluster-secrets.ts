@@ -137,7 +137,7 @@ export function openClusterSecrets(options: ClusterSecretsOptions): ClusterSecre
     bring: async ({ cluster: { apply, release }, rows }, snapshot, marked) => {
       const namespaces = isApplied ? apply.map(namespaceOf) : [];
       // What an earlier attempt of this cycle applied counts, too.
-      const { marked: before } = await state.memory();
+      const before = namespaces.length === 0 ? marked : (await state.memory()).marked;
       if (namespaces.some((each) => !before.includes(each))) await rememberMarked([...before, ...namespaces]);
       const fresh = apply.filter((manifest) => !isSame(manifest, brought.get(placeOf(manifest))));
       const refused = new Map<string, SetAside>();

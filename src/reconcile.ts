@@ -42,7 +42,9 @@ export async function reconcile(running: Running): Promise<Reached> {
   const settings = cycleSettings(config, running.snapshot?.runtime.id ?? null);
   const target = targetDigest(config);
   const isBegunAnew = running.takeOver === settings.runtimeID;
-  let remembered = memoryFor(target, await state.memory());
+  const found = await state.memory();
+  const isMoved = found.published.target !== target;
+  let remembered = memoryFor(target, found);
 
   const recorded = running.snapshot ?? null;
   const compass = recorded === null ? await openDirector(running) : recordedDirector(recorded);
@@ -197,11 +199,13 @@ export async function reconcile(running: Running): Promise<Reached> {
         const base = await watch.time("base", () =>
           openBase({ repository, branch, path, sealKey, createFrom, wasPublished }),
         );
-        const known = await state.memory();
-        const same = await sameTarget(known, target, { base, repository });
-        if (same !== known) {
-          remembered = same;
-          if (!planOnly) await state.saveMemory(same);
+        if (isMoved) {
+          const known = await state.memory();
+          const same = await sameTarget(known, target, { base, repository });
+          if (same !== known) {
+            remembered = same;
+            if (!planOnly) await state.saveMemory(same);
+          }
         }
         if (proposes && !planOnly) {
           const { runtimeID } = settings;

@@ -1,12 +1,9 @@
 /** The time that a Git host wants to be left alone, over as many cycles as it takes. */
 
-import { waitUntil } from "../adapters/hosts/index.js";
+import { LONGEST_LIMIT, waitUntil } from "../adapters/hosts/index.js";
 import { Failure } from "../common/failure.js";
 import type { Proposal } from "../state/index.js";
 import type { ProposeOptions } from "./options.js";
-
-/** In milliseconds. */
-const LONGEST = 60 * 60 * 1000;
 
 /** Throws `RateLimited` before that time; what the host asks for meanwhile is kept, with what `work` keeps. */
 export async function withinLimits<T>(
@@ -16,7 +13,7 @@ export async function withinLimits<T>(
   const { notBefore } = memory;
   // Never for longer than a host may ask for, whatever happened to the clock since.
   const wait = notBefore === null ? 0 : Date.parse(notBefore) - clock.now().getTime();
-  if (notBefore !== null && wait > 0 && wait <= LONGEST) throw tooEarly(notBefore);
+  if (notBefore !== null && wait > 0 && wait <= LONGEST_LIMIT) throw tooEarly(notBefore);
   // What was pushed before the host refused stays known.
   let latest = memory;
   const keeping = async (next: Proposal) => {

@@ -45,7 +45,7 @@ export function refusalFailure(refusal: Refusal): Failure {
   const { status, headers, peer, setting, now } = refusal;
   const wait = limitedUntil(refusal);
   if (wait !== null) {
-    const until = new Date(Math.min(Math.max(wait, now.getTime()), now.getTime() + LONGEST));
+    const until = new Date(Math.min(Math.max(wait, now.getTime()), now.getTime() + LONGEST_LIMIT));
     const seconds = Math.max(1, Math.ceil((until.getTime() - now.getTime()) / 1000));
     const isCapped = until.getTime() < wait;
     const told = isCapped ? "longer than an hour; it is asked again after one" : `${seconds} s`;
@@ -106,7 +106,7 @@ export function refusalFailure(refusal: Refusal): Failure {
 }
 
 /** What a host may ask for, in milliseconds: a wrong header must not stop the agent for years. */
-const LONGEST = 60 * 60 * 1000;
+export const LONGEST_LIMIT = 60 * 60 * 1000;
 
 /** From here on a reset is told in milliseconds: in seconds it would be the year 5138. */
 const IN_MILLISECONDS = 1e11;

@@ -9,7 +9,7 @@ import { createGitHub, GITHUB_HEADERS } from "./github.js";
 import { createGitLab } from "./gitlab.js";
 import type { GitHost, ProposalPlace } from "./host.js";
 
-export { waitUntil } from "./errors.js";
+export { LONGEST_LIMIT, waitUntil } from "./errors.js";
 export type { GitHost, HostKind, HostPlace, HostRequest, NewRequest, NewText, ProposalPlace } from "./host.js";
 export { hostPlace, knownHost } from "./place.js";
 
