@@ -7,16 +7,11 @@ import { silentLogger } from "../src/common/logger.js";
 import { loadConfig } from "../src/config/index.js";
 import type { AppliedTarget } from "../src/report/index.js";
 import { aClock } from "./common/clock.js";
+import { APPLICATIONS, ARGO, KUSTOMIZATION, REPOSITORY, REVISION, SEALED } from "./fakes/api-paths.js";
 import { startFakeAPIServer } from "./fakes/api-server.js";
 
 const DIGEST = `sha256:${"1".repeat(64)}`;
-const REVISION = "/api/v1/namespaces/kyma-system/configmaps/runtime-agent-revision";
 const CANARY = "/api/v1/namespaces/kyma-system/secrets/runtime-agent-canary";
-const APPLICATIONS = "/apis/applicationconnector.kyma-project.io/v1alpha1/applications";
-const SEALED = "/apis/bitnami.com/v1alpha1/namespaces/kyma-system/sealedsecrets";
-const KUSTOMIZATION = "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations/runtime-agent";
-const REPOSITORY = "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/clusters";
-const ARGO = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/runtime-agent";
 const ANNOTATION = "runtime-agent.kyma-project.io/digest";
 
 const TARGET: AppliedTarget = {

@@ -4,14 +4,9 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { loadConfig } from "../src/config/index.js";
 import { examineAdmission, examineApplied, examineApplier, examineGitOps } from "../src/doctor-cluster.js";
 import { aClock } from "./common/clock.js";
+import { APPLICATIONS, ARGO, KUSTOMIZATION, REPOSITORY, REVISION, SEALED } from "./fakes/api-paths.js";
 import { type APIObject, startFakeAPIServer } from "./fakes/api-server.js";
 
-const KUSTOMIZATION = "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations/runtime-agent";
-const REPOSITORY = "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/clusters";
-const ARGO = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/runtime-agent";
-const REVISION = "/api/v1/namespaces/kyma-system/configmaps/runtime-agent-revision";
-const APPLICATIONS = "/apis/applicationconnector.kyma-project.io/v1alpha1/applications";
-const SEALED = "/apis/bitnami.com/v1alpha1/namespaces/kyma-system/sealedsecrets";
 const REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 const APPLIER = "system:serviceaccount:flux-system:applier";
 

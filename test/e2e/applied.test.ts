@@ -2,11 +2,9 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { APPLICATIONS, REVISION } from "../fakes/api-paths.js";
 import { startFakeAPIServer } from "../fakes/api-server.js";
 import { aWorld, parseObject, type Run } from "./world.js";
-
-const REVISION = "/api/v1/namespaces/kyma-system/configmaps/runtime-agent-revision";
-const APPLICATIONS = "/apis/applicationconnector.kyma-project.io/v1alpha1/applications";
 
 /** An agent with its state in a folder that is told to look at a cluster. */
 async function aWatchedWorld(settings: Readonly<Record<string, unknown>> = {}) {

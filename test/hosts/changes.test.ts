@@ -235,6 +235,19 @@ describe("another place for the agent's branch", () => {
   });
 });
 
+/** Two requests that people closed: the first for "1", the second for "2". */
+async function refusedTwice(kind: FakeKind) {
+  const stage = await aFakeStage(kind);
+  const cycle = cyclesOn(stage);
+  await cycle({ a: "1" });
+  await stage.close(1);
+  await cycle({ a: "2" });
+  await stage.close(2);
+  const [first] = stage.host.requests;
+  if (first === undefined) throw new TypeError("there is no request");
+  return { stage, cycle, first };
+}
+
 describe("a refusal", () => {
   it.each([
     ["known before", true],
@@ -276,14 +289,7 @@ describe("a refusal", () => {
   });
 
   it("is found behind the requests of many others: Gitea", async () => {
-    const stage = await aFakeStage("gitea");
-    const cycle = cyclesOn(stage);
-    await cycle({ a: "1" });
-    await stage.close(1);
-    await cycle({ a: "2" });
-    await stage.close(2);
-    const [first] = stage.host.requests;
-    if (first === undefined) throw new TypeError("there is no request");
+    const { stage, cycle, first } = await refusedTwice("gitea");
     for (let number = 3; number < 153; number++) {
       stage.host.requests.push({ ...first, number, branch: `feature-${number}`, body: "" });
     }
@@ -298,14 +304,7 @@ describe("a request that a person opened from the agent's branch", () => {
   it.each<FakeKind>(["github", "gitlab", "gitea"])(
     "keeps its title and words, and is gone on with: %s",
     async (kind) => {
-      const stage = await aFakeStage(kind);
-      const cycle = cyclesOn(stage);
-      await cycle({ a: "1" });
-      await stage.close(1);
-      await cycle({ a: "2" });
-      await stage.close(2);
-      const [first] = stage.host.requests;
-      if (first === undefined) throw new TypeError("there is no request");
+      const { stage, cycle, first } = await refusedTwice(kind);
       const theirs = {
         ...first,
         number: 3,
