@@ -4,7 +4,7 @@ import type { Remembered } from "../base/index.js";
 import type { Memory } from "../state/index.js";
 import { ofTheDay } from "./deletion.js";
 import type { Plan } from "./plan.js";
-import { seenOf } from "./unseen.js";
+import { seenOf, withSeenUnderway } from "./unseen.js";
 
 /** Deleted Applications whose return by a `git revert` is told from a new one. */
 const REMEMBERED_DELETIONS = 1_000;
@@ -114,9 +114,9 @@ export function learn(memory: Memory, plan: Plan, { target, isPublished, propose
   const used = usedApprovalOf(memory, plan, isPublished);
   const valid = memory.approvals.filter(({ hash, expires }) => new Date(expires) > now && hash !== used);
   const before = memoryFor(target, memory);
-  // A memory that was lost begins with what this cycle publishes.
+  // A memory that was lost begins with what this cycle publishes, and with what the one before it is seen to have published.
   const isLost = before.published.serial === 0 && isPublished;
-  const published = isLost ? before.published : seenOf(before, plan);
+  const published = isLost ? withSeenUnderway(before, plan) : seenOf(before, plan);
   // A person who closes the request takes back what it was to let go.
   const isOver = used !== null || (proposed?.result === "unchanged" && usedApproval !== null);
   const kept = isOver ? null : memory.proposedApproval;

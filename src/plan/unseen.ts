@@ -72,6 +72,12 @@ export function seenOf(memory: Memory, plan: Plan): Memory["published"] {
   return withPlanned(caughtUp({ ...memory, reverted }, found), plan);
 }
 
+/** What is published, with the commit under way where Git has come as far: also of files that a person has changed by now. */
+export function withSeenUnderway({ published, underway }: Memory, { committedSerial }: Plan): Memory["published"] {
+  if (underway === null || committedSerial < underway.serial) return published;
+  return { ...published, applications: { ...published.applications, ...underway.applications } };
+}
+
 /** What is committed as it is planned is known with what Compass says of it. */
 function withPlanned(published: Memory["published"], plan: Plan): Memory["published"] {
   if (plan.committedSerial === 0 || plan.committedSerial < published.serial) return published;

@@ -116,6 +116,24 @@ describe("a commit that was pushed by an agent that was killed then, and taken b
   });
 });
 
+describe("a memory that was lost, and of which the first commit was killed after its push", () => {
+  const underway = { commit: "c", serial: 8, deletions: [], applications: entry("mp-a", "a3") };
+  const lost: Memory = { ...noMemory, published: { ...noMemory.published, target: TARGET }, underway };
+  // A person edited it meanwhile, so that the cycle leaves it alone and publishes nothing of it.
+  const ending = (committedSerial: number) =>
+    aPlan({ committedSerial, inventory: { serial: 9, deletions: [] }, published: entry("mp-b", "b1") });
+
+  it("knows what that commit published once Git has come as far, and nothing of it before", () => {
+    const options = { target: TARGET, isPublished: true, now: noon };
+
+    const seen = learn(lost, ending(8), options);
+    const unseen = learn(lost, ending(7), options);
+
+    expect(seen.published.applications).toEqual({ ...entry("mp-a", "a3"), ...entry("mp-b", "b1") });
+    expect(unseen.published.applications).toEqual(entry("mp-b", "b1"));
+  });
+});
+
 describe("what is kept before a commit goes out", () => {
   it("is what it writes, with what a person had put back by then; the end of the cycle forgets it", () => {
     const reverted = putBack("mp-b", "");
