@@ -11,7 +11,7 @@ import { PLAIN_WARNING } from "./config/index.js";
 import type { Reached, Running } from "./cycle-options.js";
 import type { SetAside } from "./model/index.js";
 import { openDirector, recordedDirector } from "./open-director.js";
-import { begunAnew, deletedBefore, memoryFor, setOut, usedApprovalOf, withLanded } from "./plan/index.js";
+import { begunAnew, deletedBefore, memoryFor, setOut, usedApprovalOf, withAbsent, withLanded } from "./plan/index.js";
 import { planBrought } from "./plan-brought.js";
 import { changesOf, type Looks } from "./plan-cycle.js";
 import { leaveRequest, openProposing, type Proposing } from "./proposing.js";
@@ -75,16 +75,17 @@ export async function reconcile(running: Running): Promise<Reached> {
   const common = { ...running, looks, sealKey, renderer, guards, settings, sealing, nonce, admit };
 
   const onBase = async (base: Base, repository: Repository | null, proposing: Proposing | null): Promise<Reached> => {
-    const isLanded = repository !== null && (await wasTakenBack(remembered, { base, repository, proposing }));
+    const wasLanded = repository === null ? null : await wasTakenBack(remembered, { base, repository, proposing });
     const asFound = (known: Memory) => {
       // Nothing is there, or not even the branch: then what it is made from is as old as it is.
       if (isBegunAnew && (base.inventory.state === "absent" || base.expected === null)) return begunAnew(known);
       // A later attempt of this cycle may have set out with another commit meanwhile.
       const isSame = known.underway?.commit === remembered.underway?.commit;
-      return isLanded && isSame ? withLanded(known) : known;
+      if (wasLanded === null || base.expected === null || !isSame) return known;
+      return wasLanded ? withLanded(known) : withAbsent(known, base.expected);
     };
     const memory = asFound(remembered);
-    if (isLanded && !planOnly) await rememberBefore(running, asFound);
+    if (wasLanded !== null && !planOnly) await rememberBefore(running, asFound);
     const planning = { ...common, proposing, base, memory };
     const mayWrite = !planOnly && repository !== null && settings.git !== null;
     const { plan, isSuspended, notes } = await planBrought(planning, mayWrite ? clusterSecrets : null, refused);

@@ -33,4 +33,4 @@ export {
 } from "./plan.js";
 export { isHeldBack, nextBatch, type Reencryption } from "./reencryption.js";
 export { SUSPENDED_BY, suspendedNames, suspensionNote, suspensionOf } from "./suspension.js";
-export { withLanded, withUnseen } from "./unseen.js";
+export { withAbsent, withLanded, withUnseen } from "./unseen.js";

@@ -103,6 +103,7 @@ export function setOut(
             serial: plan.inventory.serial,
             deletions: plan.inventory.deletions,
             applications: Object.fromEntries(entries),
+            absentAt: null,
           },
   };
 }

@@ -33,6 +33,11 @@ export function withLanded(memory: Memory): Memory {
   return { ...memory, published: landed, reverted, underway: null, hold, proposedApproval: null };
 }
 
+/** The memory of who finds that it was not: nobody has to look again before the branch has another tip. */
+export function withAbsent(memory: Memory, tip: string): Memory {
+  return memory.underway === null ? memory : { ...memory, underway: { ...memory.underway, absentAt: tip } };
+}
+
 /** What was written again is put back no more: also where the commit that did so, and came by now, was not seen. */
 function withoutWritten({ reverted, underway }: Memory, serial: number): Memory["reverted"] {
   if (underway === null || serial < underway.serial) return reverted;

@@ -136,6 +136,7 @@ export const memorySchema = z.object({
       serial: z.number(),
       deletions: z.array(deletionSchema).default([]),
       applications: z.record(z.string(), publishedSchema),
+      absentAt: z.string().nullable().default(null),
     })
     .nullable()
     .default(null),

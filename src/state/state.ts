@@ -271,6 +271,8 @@ export interface Underway {
   readonly deletions: readonly DeletionRecord[];
   /** What it writes of them, by name; empty digests for what it deletes. */
   readonly applications: Readonly<Record<string, PublishedApplication>>;
+  /** Tip of the target branch to which it was found not to have come; null before anybody looked. */
+  readonly absentAt: string | null;
 }
 
 export interface Reverted {

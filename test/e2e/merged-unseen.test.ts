@@ -1,7 +1,7 @@
 /** A request that was merged, and the merge taken back, before the agent looked again. */
 
 import { describe, expect, it } from "vitest";
-import { git } from "../fakes/git-server.js";
+import { commitAs, git } from "../fakes/git-server.js";
 import { aHostedWorld } from "./hosted-world.js";
 
 type HostedWorld = Awaited<ReturnType<typeof aHostedWorld>>;
@@ -60,6 +60,30 @@ describe("what was merged and reverted between two cycles", () => {
 
     expect([refused.outcome.result, next.outcome.result, reasons(next)]).toEqual(["failed", "proposed", []]);
     expect(world.host.requests.map(({ state }) => state)).toEqual(["merged", "open"]);
+  });
+
+  it("is looked for once at each tip of the target, where it was refused", async () => {
+    const world = await aHostedWorld("gitea");
+    await world.sync();
+    await world.host.merge(1);
+    await world.sync();
+    await describeFirst(world, "The second one.");
+    await world.sync();
+    for (const request of world.host.requests) if (request.state === "open") request.state = "closed";
+    const asked = async () => {
+      const before = world.host.calls.length;
+      const { outcome } = await world.sync();
+      return { host: world.host.calls.length - before, git: outcome.requests.git };
+    };
+    const unmoved = [await asked(), await asked()];
+    await commitAs(world.repository, { files: { "README.md": "Hello again\n" } });
+    const first = await asked();
+
+    const later = [await asked(), await asked()];
+
+    expect(first.host).toBeGreaterThan(later[0]?.host ?? 0);
+    expect(later).toEqual([unmoved[1], unmoved[1]]);
+    expect(world.host.requests.map(({ state }) => state)).toEqual(["merged", "closed"]);
   });
 
   it("is let go by another approval only", async () => {

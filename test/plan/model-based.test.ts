@@ -372,6 +372,9 @@ class World {
         const commit = this.#commits.at(-2 - action.age);
         const inventory = commit?.tree.get(INVENTORY_PATH);
         if (commit === undefined || inventory === undefined) return;
+        // After a revert the latest may be a newer one: beside that, what it does not list is a person's.
+        const serialOf = ({ tree }: Commit) => readTree(tree, this.key).serial;
+        if (serialOf(commit) > serialOf(this.#current)) return;
         this.#write(INVENTORY_PATH, inventory.toString());
         this.#current = { ...this.#current, records: commit.records };
         return;

@@ -39,7 +39,7 @@ const reading = (serial: number, files: readonly InventoryFile[]): { inventory: 
 
 describe("the memory that a cycle begins with", () => {
   it("has what came to the branch by a later commit: written, deleted, and what Compass said where that is known", () => {
-    const underway = { commit: null, serial: 8, deletions: [], applications: entry("mp-c", "c1") };
+    const underway = { commit: null, serial: 8, deletions: [], applications: entry("mp-c", "c1"), absentAt: null };
 
     const { published } = withUnseen({ ...remembered, underway }, reading(8, [row("mp-a", "a3"), row("mp-c", "c1")]));
 
@@ -68,7 +68,7 @@ describe("the memory that a cycle begins with", () => {
 
   it("takes nothing for put back that a commit wrote again", () => {
     const reverted = { ...putBack("mp-a", treeOf("mp-a", "a1"), true), ...putBack("mp-b", "") };
-    const underway = { commit: "c", serial: 8, deletions: [], applications: entry("mp-a", "a2") };
+    const underway = { commit: "c", serial: 8, deletions: [], applications: entry("mp-a", "a2"), absentAt: null };
     const given = { ...remembered, reverted, underway };
 
     expect(withUnseen(given, reading(8, [row("mp-a", "a2")])).reverted).toEqual(putBack("mp-b", ""));
@@ -88,7 +88,7 @@ describe("the memory that a cycle begins with", () => {
 
 describe("a commit that was pushed by an agent that was killed then, and taken back", () => {
   it("counts as published, with what it let go", () => {
-    const underway = { commit: "c", serial: 8, deletions: [record], applications: entry("mp-a", "a3") };
+    const underway = { commit: "c", serial: 8, deletions: [record], applications: entry("mp-a", "a3"), absentAt: null };
 
     const memory = withLanded({ ...remembered, underway });
 
@@ -107,7 +107,7 @@ describe("a commit that was pushed by an agent that was killed then, and taken b
 
   it("uses up the approval on which the request rested: the same set is held anew", () => {
     const hold = { set: "s", nonce: "n", hash: "h", since: noon.toISOString(), units: [] };
-    const underway = { commit: "c", serial: 8, deletions: [], applications: entry("mp-a", "a3") };
+    const underway = { commit: "c", serial: 8, deletions: [], applications: entry("mp-a", "a3"), absentAt: null };
 
     const used = withLanded({ ...remembered, underway, hold, proposedApproval: "h" });
     const other = withLanded({ ...remembered, underway, hold });
@@ -117,7 +117,7 @@ describe("a commit that was pushed by an agent that was killed then, and taken b
 });
 
 describe("a memory that was lost, and of which the first commit was killed after its push", () => {
-  const underway = { commit: "c", serial: 8, deletions: [], applications: entry("mp-a", "a3") };
+  const underway = { commit: "c", serial: 8, deletions: [], applications: entry("mp-a", "a3"), absentAt: null };
   const lost: Memory = { ...noMemory, published: { ...noMemory.published, target: TARGET }, underway };
   // A person edited it meanwhile, so that the cycle leaves it alone and publishes nothing of it.
   const ending = (committedSerial: number) =>
@@ -150,7 +150,7 @@ describe("what is kept before a commit goes out", () => {
     expect(kept).toEqual({
       ...remembered,
       reverted,
-      underway: { commit: "c", serial: 8, deletions: [record], applications: entry("mp-c", "c1") },
+      underway: { commit: "c", serial: 8, deletions: [record], applications: entry("mp-c", "c1"), absentAt: null },
     });
     expect(ended.underway).toBeNull();
   });

@@ -50,6 +50,7 @@ export const aMemory: Memory = {
       { serial: 2, at: "2026-01-01T00:00:00Z", applications: 1, secrets: 0, ofApplications: 3, ofSecrets: 2 },
     ],
     applications: { "mp-a": { id: "id-1", intent: "i", tree: "t", manifest: "m" } },
+    absentAt: "0".repeat(40),
   },
   reverted: { "mp-a": { tree: "t", intent: "i", since, resumed: true } },
   labels: { runtime_consoleUrl: "https://console.example.com" },
