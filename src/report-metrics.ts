@@ -1,8 +1,8 @@
 /** Metrics of a run that ends: counted on from the run before, and left where Prometheus finds them. */
 
-import { rename, writeFile } from "node:fs/promises";
 import { createHTTPClient } from "./adapters/http/index.js";
 import { Failure, inOtherWords } from "./common/failure.js";
+import { replaceFile } from "./common/replace-file.js";
 import type { Config } from "./config/index.js";
 import type { Metrics } from "./report/index.js";
 import { type Environment, proxyOf } from "./setup.js";
@@ -31,12 +31,10 @@ export async function leaveMetrics(metrics: Metrics, options: LeavingOptions): P
   return ended.flatMap((each) => (each.status === "rejected" && each.reason instanceof Failure ? [each.reason] : []));
 }
 
-/** By a rename, so that a collector never reads half of it. */
+/** At once, so that a collector never reads half of it. */
 async function writeTextfile(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
   try {
-    await writeFile(temporary, text);
-    await rename(temporary, file);
+    await replaceFile(file, text, 0o644);
   } catch (cause) {
     throw new Failure(`the metrics cannot be written to ${file}`, {
       code: "StateUnwritable",

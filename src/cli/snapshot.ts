@@ -1,10 +1,10 @@
 /** `snapshot`: records the complete fetch as JSON. */
 
-import { open, rename, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { Failure } from "../common/failure.js";
 import { packageVersion } from "../common/package-root.js";
+import { replaceFile } from "../common/replace-file.js";
 import { recordSnapshot } from "../cycle.js";
 import { formatSnapshot } from "../fetch/index.js";
 import { count } from "../report/index.js";
@@ -57,20 +57,11 @@ async function snapshot(context: Context, { out, withSecrets = false }: Snapshot
   return 0;
 }
 
-/** A file that was there before, readable by others, must not lend its mode to secrets. */
+/** Readable by its owner alone: a file that was there before, readable by others, must not lend its mode to secrets. */
 async function writePrivate(path: string, text: string): Promise<void> {
-  const beside = `${path}.${process.pid}.new`;
   try {
-    const handle = await open(beside, "wx", 0o600);
-    try {
-      await handle.writeFile(text);
-    } finally {
-      await handle.close();
-    }
-    await rename(beside, path);
+    await replaceFile(path, text, 0o600);
   } catch (cause) {
-    // A full disk must not leave half of the secrets behind.
-    await rm(beside, { force: true });
     throw new Failure(`the file ${path} cannot be written`, {
       code: "Usage",
       stage: "fetch",

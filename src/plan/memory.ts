@@ -117,7 +117,7 @@ export function learn(memory: Memory, plan: Plan, { target, isPublished, propose
   const before = memoryFor(target, memory);
   // A memory that was lost begins with what this cycle publishes, and with what the one before it is seen to have published.
   const isLost = before.published.serial === 0 && isPublished;
-  const published = isLost ? withSeenUnderway(before, plan) : seenOf(before, plan);
+  const published = isLost ? withSeenUnderway(before, plan.committedSerial) : seenOf(before, plan);
   // A person who closes the request takes back what it was to let go.
   const isOver = used !== null || (proposed?.result === "unchanged" && usedApproval !== null);
   const kept = isOver ? null : memory.proposedApproval;

@@ -14,9 +14,10 @@ import type { Plan } from "./plan.js";
 
 /** The memory as a cycle begins with it: what came to the branch unseen counts before anything is decided. */
 export function withUnseen(memory: Memory, { inventory }: Pick<Base, "inventory">): Memory {
-  // Where nothing is remembered, nothing was ever taken back.
-  if (memory.published.serial === 0 || inventory.state !== "verified") return memory;
+  if (inventory.state !== "verified") return memory;
   const { serial } = inventory.inventory;
+  // Where nothing else is remembered, nothing else was ever taken back.
+  if (memory.published.serial === 0) return { ...memory, published: withSeenUnderway(memory, serial) };
   return { ...memory, published: caughtUp(memory, inventory.inventory), reverted: withoutWritten(memory, serial) };
 }
 
@@ -78,8 +79,8 @@ export function seenOf(memory: Memory, plan: Plan): Memory["published"] {
 }
 
 /** What is published, with the commit under way where Git has come as far: also of files that a person has changed by now. */
-export function withSeenUnderway({ published, underway }: Memory, { committedSerial }: Plan): Memory["published"] {
-  if (underway === null || committedSerial < underway.serial) return published;
+export function withSeenUnderway({ published, underway }: Memory, serial: number): Memory["published"] {
+  if (underway === null || serial < underway.serial) return published;
   return { ...published, applications: { ...published.applications, ...underway.applications } };
 }
 

@@ -545,8 +545,9 @@ class World {
     if (said.hold !== null) this.#hashes.push(said.hold.hash);
     if (!isPublished) return against;
     this.tree = result.tree;
-    // Of the day that ends now; what Git says of earlier ones stays there until the inventory is written again.
-    this.#records = records.filter(({ at }) => this.now.getTime() - at < minutes(24 * 60));
+    // Of the day that ends now; and what Git still tells, with the time when it was met first.
+    const isTold = (serial: number) => this.#current.records.some((each) => each.serial === serial);
+    this.#records = records.filter(({ at, serial }) => this.now.getTime() - at < minutes(24 * 60) || isTold(serial));
     if (plan.writes.size + plan.deletes.length > 0) this.#commit(plan.writes);
     // 5. The tree fits together.
     against.push(...faults(this.tree, this.key, this.#foreignPaths()));

@@ -132,6 +132,16 @@ describe("a memory that was lost, and of which the first commit was killed after
     expect(seen.published.applications).toEqual({ ...entry("mp-a", "a3"), ...entry("mp-b", "b1") });
     expect(unseen.published.applications).toEqual(entry("mp-b", "b1"));
   });
+
+  it("begins the next cycle with that, and with nothing else that Git has", () => {
+    const files = [row("mp-a", "edited"), row("mp-b", "b1")];
+
+    expect(withUnseen(lost, reading(8, files)).published).toEqual({
+      ...lost.published,
+      applications: entry("mp-a", "a3"),
+    });
+    expect(withUnseen(lost, reading(7, files))).toEqual(lost);
+  });
 });
 
 describe("what is kept before a commit goes out", () => {
