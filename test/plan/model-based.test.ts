@@ -241,6 +241,8 @@ class World {
   now = noon;
   settings: Settings;
   #records: readonly DeletionRecord[] = [];
+  /** When each of them was met first, by serial: the clock may be set back. */
+  #met = new Map<number, number>();
   #key = 7;
   #cycles = 0;
   /** Files of ours after each commit, the latest last. */
@@ -417,6 +419,7 @@ class World {
         this.memory = noMemory;
         this.model.loseMemory();
         this.#records = [];
+        this.#met = new Map();
         if (action.key) this.#key++;
         return;
     }
@@ -545,9 +548,8 @@ class World {
     if (said.hold !== null) this.#hashes.push(said.hold.hash);
     if (!isPublished) return against;
     this.tree = result.tree;
-    // Of the day that ends now; and what Git still tells, with the time when it was met first.
-    const isTold = (serial: number) => this.#current.records.some((each) => each.serial === serial);
-    this.#records = records.filter(({ at, serial }) => this.now.getTime() - at < minutes(24 * 60) || isTold(serial));
+    // Of the day that ends now; what Git says of earlier ones stays there until the inventory is written again.
+    this.#records = records.filter(({ at }) => this.now.getTime() - at < minutes(24 * 60));
     if (plan.writes.size + plan.deletes.length > 0) this.#commit(plan.writes);
     // 5. The tree fits together.
     against.push(...faults(this.tree, this.key, this.#foreignPaths()));
@@ -575,7 +577,11 @@ class World {
   /** What Git tells of deletions, and what is remembered, each once, as of when it was met. */
   #knownRecords(): readonly DeletionRecord[] {
     const clock = this.now.getTime();
-    const met = [...this.#current.records, ...this.#records].map((each) => ({ ...each, at: Math.min(each.at, clock) }));
+    const met = [...this.#current.records, ...this.#records].map((each) => {
+      const at = Math.min(each.at, clock, this.#met.get(each.serial) ?? clock);
+      this.#met.set(each.serial, at);
+      return { ...each, at };
+    });
     const all = met.toSorted((a, b) => a.at - b.at);
     return all.filter(({ serial }, index) => all.findIndex((each) => each.serial === serial) === index);
   }
