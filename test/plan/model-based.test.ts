@@ -506,8 +506,10 @@ class World {
       second: looks[1],
       settings: this.settings,
       now: this.now,
-      records: this.#knownRecords(),
+      records: this.#knownRecords((each) => Math.min(each.at, this.#met.get(each.serial) ?? each.at)),
+      latest: this.#knownRecords(({ at }) => at),
     };
+    for (const { serial, at } of given.records) this.#met.set(serial, at);
     const expected = this.model.failure(given);
     let result: CycleResult;
     try {
@@ -574,16 +576,12 @@ class World {
       .map((path) => `${path} is there and left the kustomization`);
   }
 
-  /** What Git tells of deletions, and what is remembered, each once, as of when it was met. */
-  #knownRecords(): readonly DeletionRecord[] {
-    const clock = this.now.getTime();
-    const met = [...this.#current.records, ...this.#records].map((each) => {
-      const at = Math.min(each.at, clock, this.#met.get(each.serial) ?? clock);
-      this.#met.set(each.serial, at);
-      return { ...each, at };
-    });
-    const all = met.toSorted((a, b) => a.at - b.at);
-    return all.filter(({ serial }, index) => all.findIndex((each) => each.serial === serial) === index);
+  /** What Git tells of deletions, and what is remembered of others, each once, none in the future. */
+  #knownRecords(metAt: (record: DeletionRecord) => number): readonly DeletionRecord[] {
+    const inGit = new Set(this.#current.records.map(({ serial }) => serial));
+    const all = [...this.#current.records, ...this.#records.filter(({ serial }) => !inGit.has(serial))];
+    const known = all.map((each) => ({ ...each, at: Math.min(metAt(each), this.now.getTime()) }));
+    return known.toSorted((a, b) => a.at - b.at);
   }
 
   #commit(writes: ReadonlyMap<string, Buffer>) {

@@ -56,8 +56,10 @@ export interface Given {
   readonly second: readonly Listed[];
   readonly settings: Settings;
   readonly now: Date;
-  /** The agent's own deletions that belong to the tree. */
+  /** The agent's own deletions that belong to the tree, each as of when it was met first. */
   readonly records: readonly DeletionRecord[];
+  /** The same, each as late as Git tells: for who forgot when it was met. */
+  readonly latest: readonly DeletionRecord[];
 }
 
 /** What a cycle says that it did. */
@@ -117,6 +119,7 @@ export const applicationPath = (name: string) => `applications/${name}/applicati
 export const secretPath = ({ name, bundle }: Pick<Listed, "name" | "bundle">) =>
   `applications/${name}/secrets/${name.slice(0, 26)}-${bundle}.yaml`;
 const textOf = (tree: Tree, path: string) => tree.get(path)?.toString("utf8") ?? "";
+const lastDay = (records: readonly DeletionRecord[], now: Date) => records.filter(({ at }) => now.getTime() - at < DAY);
 const isSecret = (path: string) => path.includes("/secrets/");
 const keyOf = ({ id, name, secret }: Unit) => `${id} ${secret ?? name}`;
 const intentOf = ({ id, bundle, name, description, host, password }: Listed) =>
@@ -547,25 +550,28 @@ export class ReferenceModel {
           against.push(`approved without ${keyOf(unit)}, which is missing as well`);
     }
     const untilNow = records.map((record) => ({ ...record, at: Math.min(record.at, now.getTime()) }));
-    const ofTheDay = untilNow.filter(({ at }) => now.getTime() - at < DAY);
+    const ofTheDay = lastDay(untilNow, now);
     const wholeApplications = folders.size;
     const wholeSecrets = [...folders.values()].flatMap(({ rows }) => rows.filter(({ path }) => isSecret(path))).length;
     const isOver = (wanted: number, spent: number, whole: number) =>
       wanted > 0 && spent + wanted > Math.max(1, Math.floor(settings.limit * whole));
     const applications = byRule.filter(({ secret }) => secret === null).length;
     const secrets = byRule.length - applications;
-    const spent = (pick: (record: DeletionRecord) => number) => ofTheDay.reduce((sum, each) => sum + pick(each), 0);
-    const overLimit = (ofApplications: number, ofSecrets: number) =>
-      isOver(
-        ofApplications,
-        spent((each) => each.applications),
-        ofTheDay[0]?.ofApplications ?? wholeApplications,
-      ) ||
-      isOver(
-        ofSecrets,
-        spent((each) => each.secrets),
-        ofTheDay[0]?.ofSecrets ?? wholeSecrets,
+    const overLimit = (ofApplications: number, ofSecrets: number, known = ofTheDay) => {
+      const spent = (pick: (record: DeletionRecord) => number) => known.reduce((sum, each) => sum + pick(each), 0);
+      return (
+        isOver(
+          ofApplications,
+          spent((each) => each.applications),
+          known[0]?.ofApplications ?? wholeApplications,
+        ) ||
+        isOver(
+          ofSecrets,
+          spent((each) => each.secrets),
+          known[0]?.ofSecrets ?? wholeSecrets,
+        )
       );
+    };
     if (overLimit(applications, secrets)) against.push(`${applications} and ${secrets} went, over the limit`);
 
     const isDrifted = new Set(drifted(before, reading, this.remembered, true));
@@ -700,7 +706,11 @@ export class ReferenceModel {
       return rows.filter((row) => isSecret(row.path) && isOthers(row));
     });
     const dueApplications = due.filter(({ secret }) => secret === null).length;
-    if (isCounted && !isSeenAgain && !overLimit(dueApplications, due.length - dueApplications + leftBehind.length)) {
+    const dueSecrets = due.length - dueApplications + leftBehind.length;
+    const isWithin = [ofTheDay, lastDay(given.latest, now)].every(
+      (each) => !overLimit(dueApplications, dueSecrets, each),
+    );
+    if (isCounted && !isSeenAgain && isWithin) {
       for (const unit of due.filter(isDue)) {
         // What an Application leaves behind under its old name goes when the new one is free.
         const now = first.find(({ id }) => id === unit.id);
