@@ -492,7 +492,7 @@ describe("a path with an inventory that does not verify", () => {
 
     it("takes what it always writes, and a canary that the kustomization lists, where the list cannot be read", async () => {
       const always = { "revision.yaml": "", ".runtime-agent/.gitattributes": "" };
-      const asked = { "canary.yaml": "mine", ".runtime-agent/.sops.yaml": "mine" };
+      const asked = { "canary.yaml": "mine", ".runtime-agent/.sops.yaml": "mine", "theirs.yaml": "mine" };
       const broken = bytes(`{"version":1,"owner":"${RUNTIME}","files":7}`);
       const ownedWith = async (resources: readonly string[]) => {
         const kustomization = { "kustomization.yaml": kustomizationOf(resources) };
@@ -502,7 +502,8 @@ describe("a path with an inventory that does not verify", () => {
       const taken = ["kustomization.yaml", ...Object.keys(always)];
 
       expect((await ownedWith([])).sort()).toEqual([...taken].sort());
-      expect((await ownedWith(["canary.yaml"])).sort()).toEqual([...taken, "canary.yaml"].sort());
+      // What has no place in the agent's layout is nobody's, whatever lists it.
+      expect((await ownedWith(["canary.yaml", "theirs.yaml"])).sort()).toEqual([...taken, "canary.yaml"].sort());
     });
 
     it("believes it where nothing is remembered, but not whose it is", async () => {

@@ -714,6 +714,8 @@ describe("an inventory that is older than the files", () => {
     const anew = anApplicationNamed("mp-shop", 7);
     await agent.sync([anew]);
     agent.edit("applications/mp-copy/application.yaml", textOf(agent.tree, application("mp-shop")));
+    const list = `${textOf(agent.tree, "kustomization.yaml")}  - applications/mp-copy/application.yaml\n`;
+    agent.edit("kustomization.yaml", list);
 
     const { summary } = await agent.sync([anew], { key: Buffer.alloc(32, 9) });
     const { inventory } = readInventory(
