@@ -3,7 +3,7 @@
 import { cp, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { git } from "../fakes/git-server.js";
-import { aWorld, GIT_PATH, type World } from "./world.js";
+import { aWorld, GIT_PATH, type World, type WorldOptions } from "./world.js";
 
 /**
  * What the branch holds: what it held before (the very commit), all that Director says, or that but for the changed
@@ -24,8 +24,9 @@ export interface Stage {
 }
 
 /** Six Applications; then Director changes one, removes one and adds one. */
-export async function aStage(): Promise<Stage> {
+export async function aStage({ asProcess = false }: Pick<WorldOptions, "asProcess"> = {}): Promise<Stage> {
   const world = await aWorld({
+    asProcess,
     sandbox: { applications: 6 },
     settings: { deletion: { mode: "sync", observations: 1, over: "0s" } },
   });

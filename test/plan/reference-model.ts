@@ -286,6 +286,8 @@ export class ReferenceModel {
   #inGit = new Map<string, string>();
   #serial = 0;
   #marks = new Map<string, Mark>();
+  /** It saw its inventory in Git, though it published nothing since its memory was lost. */
+  #hasSeen = false;
 
   get hold() {
     return this.#hold;
@@ -324,6 +326,7 @@ export class ReferenceModel {
     this.#inGit = new Map();
     this.#serial = 0;
     this.#marks = new Map();
+    this.#hasSeen = false;
     this.#lately = new Map();
   }
 
@@ -331,7 +334,7 @@ export class ReferenceModel {
   failure(given: Given): readonly string[] | null {
     const reading = readTree(given.before, given.key, this.remembered);
     // Where all of it is gone, nobody can tell a revert of everything from a branch that was made anew.
-    const isEmptied = reading.state === "new" && this.remembered !== null;
+    const isEmptied = reading.state === "new" && (this.remembered !== null || this.#hasSeen);
     if (reading.state === "unusable" || isEmptied) return ["BaseUnusable", "InventoryUnusable"];
     if (given.settings.drift !== "fail") return null;
     const known = this.#marks;
@@ -754,6 +757,7 @@ export class ReferenceModel {
     for (const unit of missing) if (alone.has(nameNow(unit, sound))) this.#lately.set(unit.name, 10);
     this.#approvals = this.#approvals.filter(({ expires }) => expires > now.getTime());
     if (!said.isPublished) {
+      this.#hasSeen ||= !said.isCut && reading.state === "verified";
       if (said.usedApproval === null && !said.isCut) this.#hold = said.hold;
       return { against, records };
     }
