@@ -57,7 +57,9 @@ function caughtUp(
   // With what a person removed: that was the agent's hand, too.
   const listed = files.filter(({ path }) => applicationOf(path) !== null);
   const folders = Map.groupBy(listed, ({ path }) => applicationOf(path) ?? "");
-  const known = new Map(Object.entries(published.applications));
+  // The commit under way may have deleted what is known to stand there and no more.
+  const landed = underway !== null && serial >= underway.serial ? underway.applications : {};
+  const known = new Map(Object.entries({ ...landed, ...published.applications }));
   // What a person put back, a commit of the agent's only carries on.
   const isPutBack = (name: string, tree: string) => own(reverted, name)?.tree === tree;
   for (const [name, entry] of known) {

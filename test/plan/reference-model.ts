@@ -286,6 +286,8 @@ export class ReferenceModel {
   #inGit = new Map<string, string>();
   #serial = 0;
   #marks = new Map<string, Mark>();
+  /** Of which the agent may know what it wrote last, or what a person made of that. */
+  #unclear = new Set<string>();
   /** It saw its inventory in Git, though it published nothing since its memory was lost. */
   #hasSeen = false;
 
@@ -327,6 +329,7 @@ export class ReferenceModel {
     this.#serial = 0;
     this.#marks = new Map();
     this.#hasSeen = false;
+    this.#unclear = new Set();
     this.#lately = new Map();
   }
 
@@ -581,7 +584,8 @@ export class ReferenceModel {
     // 2. What is left alone.
     const isChanged = (name: string) =>
       pathsOf(name).some((path) => !isSame(path)) || (pathsOf(name).length === 0 && afterFolders.has(name));
-    for (const name of alone) if (isChanged(name)) against.push(`${name} was changed, which is to be left alone`);
+    for (const name of alone)
+      if (isChanged(name) && !this.#unclear.has(name)) against.push(`${name} was changed, which is to be left alone`);
     const unsound = first.filter((each) => !sound.includes(each));
     for (const { id, name } of unsound) {
       for (const [folder, { owner }] of folders)
@@ -690,6 +694,7 @@ export class ReferenceModel {
         kept.has(owner) ||
         [...folders].some(([other, folder]) => folder.owner === id && other !== name) ||
         secretNames(after, name).includes(secretPath(each).replace(/^.*\//, "")) ||
+        (this.#unclear.has(name) && said.held.some((h) => h.name === name && h.reason === "Reverted")) ||
         (settings.destinationChange === "hold" &&
           said.held.some((h) => h.id === id && h.reason === "DestinationChanged"));
       if (!speaksAgainst) against.push(`${name} is not published, and nothing speaks against it`);
@@ -768,6 +773,7 @@ export class ReferenceModel {
     const isUnseen = said.isCut && this.#serial > 0;
     this.#serial = Math.max(this.#serial, afterReading.serial);
     this.#inGit = new Map([...afterFolders].map(([name, { owner }]) => [name, owner]));
+    for (const name of [...names, ...said.deleted]) this.#unclear.delete(name);
     for (const name of said.deleted) {
       this.#published.set(name, { id: folders.get(name)?.owner ?? "", files: "", intent: "", manifest: "" });
       this.#marks.delete(name);
@@ -786,7 +792,10 @@ export class ReferenceModel {
       const paths = rows.map(({ path }) => path);
       const [files, manifest] = [filesDigest(after, paths), manifestIn(after, name)];
       const isKnown = this.#published.get(name)?.files === files || this.#marks.get(name)?.files === files;
-      if (!isKnown && !changed.has(name)) this.#published.set(name, { id: owner, files, intent: UNSEEN, manifest });
+      if (isKnown || changed.has(name)) continue;
+      this.#published.set(name, { id: owner, files, intent: UNSEEN, manifest });
+      // Of what that commit only carried on the agent knows this when it sees it there, and not when it is taken back before.
+      if (paths.every(isSame)) this.#unclear.add(name);
     }
     const isWritten = before.get(INVENTORY_PATH)?.equals(after.get(INVENTORY_PATH) ?? Buffer.alloc(0)) !== true;
     if (!isWritten) return { against, records: untilNow };

@@ -51,6 +51,21 @@ describe("the memory that a cycle begins with", () => {
     });
   });
 
+  it("has what the commit under way deleted, where nothing but its owner was known of that", () => {
+    const underway = { commit: "c", serial: 8, deletions: [], applications: entry("mp-o", "", ""), absentAt: null };
+    const before: Memory = {
+      ...remembered,
+      underway,
+      published: { ...remembered.published, others: { "mp-o": "id of mp-o" } },
+    };
+    const files = [row("mp-a", "a2"), row("mp-b", "b1")];
+
+    expect(withUnseen(before, reading(8, files)).published.applications).toEqual({
+      ...remembered.published.applications,
+      ...entry("mp-o", "", ""),
+    });
+  });
+
   it.each([
     ["an update", row("mp-a", "a1"), treeOf("mp-a", "a1")],
     ["a creation", null, ""],
