@@ -364,7 +364,9 @@ export async function revokeIdentity(options: IdentityOptions): Promise<{ readon
     // What is on its way is all there is.
     if (pending !== null && issued === null) {
       await state.discardPending();
-      throw tokenNeeded(`${found}; the pairing that was on its way is given up`);
+      throw tokenNeeded(
+        `${found}; the ${pending.tokenDigest === null ? "renewal" : "pairing"} that was on its way is given up`,
+      );
     }
     if (pending === null || issued === null) throw tokenNeeded(found);
     checkConnection(pending.urls, config.compass.hosts);

@@ -70,6 +70,8 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["sign-fails-after-token", "ServerError", 75, "begun"],
     ["wrong-certificate", "CertificateUnusable", 1, "nothing"],
     ["future-certificate", "CertificateUnusable", 75, "issued"],
+    ["http-403", "TokenRejected", 3, "begun"],
+    ["truncated-json", "AnswerMalformed", 1, "begun"],
   ],
   "pair __typename": [
     ["slow", "TimedOut", 75, "issued"],
@@ -83,6 +85,9 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["reset", "NetworkUnreachable", 75, "issued"],
     ["redirect", "Redirected", 1, "issued"],
     ["tls-untrusted", "TlsUntrusted", 1, "issued"],
+    ["http-503", "ServerError", 75, "issued"],
+    ["http-403", "CredentialsRejected", 3, "issued"],
+    ["truncated-json", "AnswerMalformed", 75, "issued"],
   ],
   "pair runtime": [
     ["slow", "TimedOut", 75, "issued"],
@@ -101,6 +106,8 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["reset", "NetworkUnreachable", 75, "issued"],
     ["redirect", "Redirected", 1, "issued"],
     ["tls-untrusted", "TlsUntrusted", 1, "issued"],
+    ["http-500", "ServerError", 75, "issued"],
+    ["http-401", "CredentialsRejected", 3, "issued"],
   ],
   "renew configuration": [
     ["slow", "TimedOut", 75, "nothing"],
@@ -116,6 +123,9 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["reset", "NetworkUnreachable", 75, "nothing"],
     ["redirect", "Redirected", 1, "nothing"],
     ["tls-untrusted", "TlsUntrusted", 1, "nothing"],
+    ["http-500", "ServerError", 75, "nothing"],
+    ["http-403", "CredentialsRejected", 3, "nothing"],
+    ["truncated-json", "AnswerMalformed", 75, "nothing"],
   ],
   "renew signCertificateSigningRequest": [
     ["slow", "TimedOut", 75, "begun"],
@@ -133,6 +143,10 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["sign-fails-after-token", "ServerError", 75, "begun"],
     ["wrong-certificate", "CertificateUnusable", 1, "nothing"],
     ["future-certificate", "CertificateUnusable", 75, "issued"],
+    ["http-500", "ServerError", 75, "begun"],
+    ["http-401", "CredentialsRejected", 3, "begun"],
+    ["not-json", "AnswerMalformed", 75, "begun"],
+    ["partial-error", "ConnectorRejected", 1, "nothing"],
   ],
   "renew __typename": [
     ["slow", "TimedOut", 75, "issued"],
@@ -146,6 +160,9 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["not-json", "AnswerMalformed", 75, "issued"],
     ["bad-request-empty", "CredentialsRejected", 3, "issued"],
     ["reset", "NetworkUnreachable", 75, "issued"],
+    ["http-500", "ServerError", 75, "issued"],
+    ["http-401", "CredentialsRejected", 3, "issued"],
+    ["truncated-json", "AnswerMalformed", 75, "issued"],
   ],
   "renew runtime": [
     ["slow", "TimedOut", 75, "issued"],
@@ -162,6 +179,10 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["bad-request-empty", "CredentialsRejected", 3, "issued"],
     ["insufficient-scopes", "CredentialsRejected", 3, "issued"],
     ["redirect", "Redirected", 1, "issued"],
+    ["http-503", "ServerError", 75, "issued"],
+    ["http-403", "CredentialsRejected", 3, "issued"],
+    ["cut-body", "AnswerCut", 75, "issued"],
+    ["reset", "NetworkUnreachable", 75, "issued"],
   ],
   "revoke revokeCertificate": [
     ["slow", "RevocationUnconfirmed", 75, "nothing"],
@@ -176,6 +197,10 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["bad-request-empty", "RevocationUnconfirmed", 1, "nothing"],
     ["redirect", "RevocationUnconfirmed", 1, "nothing"],
     ["tls-untrusted", "RevocationUnconfirmed", 1, "nothing"],
+    ["http-503", "RevocationUnconfirmed", 75, "nothing"],
+    ["http-403", "RevocationUnconfirmed", 1, "nothing"],
+    ["not-json", "RevocationUnconfirmed", 75, "nothing"],
+    ["reset", "RevocationUnconfirmed", 75, "nothing"],
   ],
   "reconnect requestOneTimeTokenForRuntime": [
     ["slow", "TimedOut", 75, "nothing"],
@@ -191,6 +216,10 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
     ["insufficient-scopes", "CredentialsRejected", 3, "nothing"],
     ["bad-request-empty", "CredentialsRejected", 3, "nothing"],
     ["reset", "NetworkUnreachable", 75, "nothing"],
+    ["http-500", "ServerError", 75, "nothing"],
+    ["http-401", "CredentialsRejected", 3, "nothing"],
+    ["truncated-json", "AnswerMalformed", 75, "nothing"],
+    ["partial-error", "DirectorRefused", 75, "nothing"],
   ],
 };
 
@@ -243,7 +272,34 @@ async function strikeConnection(sandbox: Sandbox, operation: string, work: () =>
   await setFaults(sandbox, { name: "tls-untrusted", ...(operation === "runtime" ? { after: 1 } : {}) });
 }
 
+/** What can happen to any answer, whoever gives it. */
+const TO_ANY_ANSWER: readonly FaultName[] = [
+  "slow",
+  "unprocessable",
+  "http-500",
+  "http-503",
+  "http-401",
+  "http-403",
+  "rate-limited",
+  "cut-body",
+  "truncated-json",
+  "not-json",
+  "graphql-error",
+  "partial-error",
+  "bad-request-empty",
+  "reset",
+  "redirect",
+  "tls-untrusted",
+];
+
 describe("a fault of Compass", () => {
+  it.each(Object.entries(TABLE))("at the step %s can be every one", (step, rows) => {
+    // No resolver answers for `__typename`, so that none can fail.
+    const wanted = TO_ANY_ANSWER.filter((name) => !(step.endsWith("__typename") && name.endsWith("-error")));
+
+    expect(rows.map(([name]) => name)).toEqual(expect.arrayContaining(wanted));
+  });
+
   it.each(Object.entries(TABLE))(
     "at the step %s has its failure, its exit code, and leaves what can be gone on with",
     async (step, rows) => {

@@ -105,7 +105,7 @@ async function connectionOf(config: Config, state: State, { certificate: memory 
   if (isValid) problems.push(...certificateRemarks(config, { dates, connection }, memory, now));
   if (isValid && isCut && pending.tokenDigest !== null) {
     add(
-      "a pairing anew was cut short; the identity in use serves",
+      rejected === null ? "a pairing anew was cut short; the identity in use serves" : "a pairing anew was cut short",
       "the next sync finishes it, or `runtime-agent pair`",
     );
   }
@@ -194,9 +194,12 @@ async function status(context: Context): Promise<number> {
     ...(connection === null ? [] : [["client ID", forTerminal(connection.clientID, 100)] as const]),
   ];
   if (certificate !== null) {
-    const { notAfter, daysLeft, renewalDue: due, pending, renewedAt, nextAttempt: next } = certificate;
+    const { notAfter, daysLeft, expired, renewalDue: due, pending, renewedAt, nextAttempt: next } = certificate;
     const renewed = renewedAt === null ? "" : `, renewed ${renewedAt}`;
-    rows.push(["certificate", `until ${notAfter.toISOString()} (${daysLeft} days left)${renewed}`]);
+    rows.push([
+      "certificate",
+      `until ${notAfter.toISOString()} (${expired ? "expired" : `${daysLeft} days left`})${renewed}`,
+    ]);
     const underWay = pending ? ", under way" : "";
     const waits = next === null ? "" : `, not before ${next.toISOString()}`;
     if (isValid) rows.push(["renewal", `due ${due?.toISOString()}${underWay}${waits}`]);

@@ -87,7 +87,7 @@ export async function complete(pending: Issued, options: CompleteOptions): Promi
   } catch (thrown) {
     if (await isCulprit(thrown, options)) {
       await state.discardPending();
-      throw dropped(thrown);
+      throw dropped(thrown, tokenDigest !== null);
     }
     throw thrown;
   }
@@ -126,10 +126,12 @@ const expired = (until: Date) =>
     hint: "Check the clock of this machine: the certificate is kept and looked at again. If the clock is right, pair with a new one-time token.",
   });
 
-const dropped = (cause: unknown) =>
+const dropped = (cause: unknown, isPaired: boolean) =>
   new Failure("Compass takes the certificate in use, but not the new one, which was dropped", {
     code: "CertificateUnusable",
     stage: "connect",
-    hint: "The certificate in use stays in use, and another one is asked for. When it stays, ask the owner of Compass.",
+    hint: isPaired
+      ? "The certificate in use stays in use. The token is spent: to try again, use a new one. When it stays, ask the owner of Compass."
+      : "The certificate in use stays in use, and another one is asked for. When it stays, ask the owner of Compass.",
     cause,
   });

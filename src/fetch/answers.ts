@@ -41,11 +41,23 @@ const parameters = z
 // A recording may lack __typename: the fields tell the members apart, and an empty object is what the Go agent's
 // query gave for the one that it did not know.
 const credential = z.looseObject({ __typename: z.string().optional() }).transform((fields, context): Credential => {
-  const parsed = members.safeParse({ ...fields, __typename: fields.__typename ?? memberOf(fields) });
+  const type = fields.__typename ?? memberOf(fields);
+  const parsed = members.safeParse({ ...fields, __typename: type });
   if (parsed.success) return parsed.data;
+  // One Application with credentials of a kind to come must not stop the others.
+  if (!KNOWN.has(type) && NAME.test(type)) return { kind: "Unknown", type };
   context.addIssue({ code: "custom", message: "not a credential" });
   return z.NEVER;
 });
+
+const KNOWN: ReadonlySet<string> = new Set([
+  "BasicCredentialData",
+  "OAuthCredentialData",
+  "CertificateOAuthCredentialData",
+]);
+
+/** A name in GraphQL, of a length that can be shown. */
+const NAME = /^[A-Za-z_]\w{0,62}$/;
 
 const memberOf = (fields: Readonly<Record<string, unknown>>) => {
   if ("username" in fields) return "BasicCredentialData";

@@ -62,6 +62,8 @@ export function formatSnapshot(snapshot: Snapshot, { withSecrets = false } = {})
         };
       case "CertificateOAuth":
         return { __typename: "CertificateOAuthCredentialData" };
+      case "Unknown":
+        return { __typename: all.type };
     }
   };
   const auth = (all: Auth | null) =>

@@ -68,4 +68,6 @@ export type Credential =
   | { readonly kind: "Basic"; readonly username: Secret; readonly password: Secret }
   | { readonly kind: "OAuth"; readonly clientID: Secret; readonly clientSecret: Secret; readonly url: string }
   /** Known to exist; the gateway has no use for it, since Director does not give the private key (contract 2.8). */
-  | { readonly kind: "CertificateOAuth" };
+  | { readonly kind: "CertificateOAuth" }
+  /** Of a Compass that is newer than this version; `type` is GraphQL's name of it. */
+  | { readonly kind: "Unknown"; readonly type: string };

@@ -188,6 +188,13 @@ function credentialsOf(auth: Auth | null, bundle: Bundle, application: string, a
         "the gateway cannot use certificate credentials: they are not published",
       );
       return null;
+    case "Unknown":
+      degrade(
+        "UnsupportedCredentials",
+        bundle.id,
+        `credentials of the kind ${credential.type} are not known to this version: they are not published`,
+      );
+      return null;
     case undefined:
       if (csrfTokenEndpointURL !== null) {
         degrade(

@@ -16,6 +16,7 @@ const credentials: Record<string, unknown> = {
   "OAuth without a name of its kind": { clientId: "hidden-id", clientSecret: PASSWORD, url: "https://auth/" },
   "by certificate": { __typename: "CertificateOAuthCredentialData" },
   "of a kind that was not asked for": {},
+  "of a kind to come": { __typename: "APIKeyCredentialData" },
   none: null,
 };
 
@@ -79,7 +80,16 @@ describe("a recorded snapshot", () => {
       (credential) => authOf(parsed(documentWith(allOf(credential))))?.credential?.kind,
     );
 
-    expect(kinds).toEqual(["Basic", "Basic", "OAuth", "OAuth", "CertificateOAuth", "CertificateOAuth", undefined]);
+    expect(kinds).toEqual([
+      "Basic",
+      "Basic",
+      "OAuth",
+      "OAuth",
+      "CertificateOAuth",
+      "CertificateOAuth",
+      "Unknown",
+      undefined,
+    ]);
   });
 
   it("keeps an empty value in sight, since it is no secret", () => {
@@ -189,11 +199,14 @@ describe("a file that is no snapshot", () => {
       documentWith({ ...auth, credential: { username: "hidden", password: 5 } }),
       `at ${place}.credential`,
     ],
-    [
-      "a credential of an unknown kind",
-      documentWith({ ...auth, credential: { __typename: "hidden" } }),
-      `at ${place}.credential`,
-    ],
+    ...["hidden kind", "", "\u001b]8;;hidden", "hidden".repeat(11)].map(
+      (type) =>
+        [
+          `a credential of what is no name of a kind, ${JSON.stringify(type)}`,
+          documentWith({ ...auth, credential: { __typename: type } }),
+          `at ${place}.credential`,
+        ] as [string, unknown, string],
+    ),
     [
       "an OAuth credential without URL",
       documentWith({ ...auth, credential: { clientId: "hidden", clientSecret: "hidden" } }),

@@ -244,6 +244,7 @@ describe("credentials in an estate", () => {
 
   it.each([
     ["of kind CertificateOAuth", anAuth({ credential: { kind: "CertificateOAuth" } })],
+    ["of a kind to come", anAuth({ credential: { kind: "Unknown", type: "APIKeyCredentialData" } })],
     ["that are a CSRF endpoint alone", anAuth({ csrfTokenEndpointURL: "https://shop.example.com/csrf" })],
   ])("%s cannot be used, and are reported", (_, auth) => {
     expect(modelled(auth)).toMatchObject({

@@ -369,7 +369,8 @@ export function gitFailure(thrown: unknown, circumstances: Circumstances): Failu
         when.test(own) && (!spoken || marked.length > 0) && wanted?.test(words) !== false,
     );
   if (rule === undefined) {
-    return new Failure(`git failed on ${repository}`, {
+    const told = quote(lines.filter((line) => FATAL.test(line)).slice(-1), [], circumstances.forbidden);
+    return new Failure(told === "" ? `git failed on ${repository}` : `git failed on ${repository}: "${told}"`, {
       code: "GitFailed",
       stage,
       hint: "Check that git.url can be cloned with git on this machine.",
@@ -433,6 +434,9 @@ const unmarked = (lines: readonly string[]): string[] => {
 };
 
 const REMOTE_ERROR = "fatal: remote error: ";
+
+/** Where git says itself what it stopped at. */
+const FATAL = /^(?:fatal|error): /;
 
 /** The server's words, or the reason on git's status line when it said nothing. */
 function quote(said: readonly string[], status: readonly string[], forbidden: readonly string[]): string {

@@ -87,6 +87,19 @@ describe("git's words", () => {
     expect(classify(stderr)).toBe(expected);
   });
 
+  it("that no rule knows are shown, the last of them that tell of an end, unless they hold what was sent", () => {
+    const failing = (stderr: string, forbidden: readonly string[] = []) =>
+      gitFailure(new GitError("exit", "", stderr), { ...circumstances, forbidden }).message;
+    const end = "warning: one thing\nfatal: bad config line 1 in file /dev/\u001bnull\nhint: another\n";
+
+    expect(failing(end)).toMatch(
+      /^git failed on https:\/\/host\/fleet\.git: "fatal: bad config line 1 in file \S+null"$/,
+    );
+    expect(failing(end)).not.toContain("\u001b");
+    expect(failing(end, ["config line"])).toBe("git failed on https://host/fleet.git");
+    expect(failing("remote: fatal: what a server says\n")).toBe("git failed on https://host/fleet.git");
+  });
+
   it.each([
     ["[rejected] (non-fast-forward)", "PushRejected, retryable"],
     ["[rejected] (fetch first)", "PushRejected, retryable"],
