@@ -374,9 +374,10 @@ class World {
         const commit = this.#commits.at(-2 - action.age);
         const inventory = commit?.tree.get(INVENTORY_PATH);
         if (commit === undefined || inventory === undefined) return;
-        // After a revert the latest may be a newer one: beside that, what it does not list is a person's.
+        // After a revert the latest may be a newer one, and after a lost state one of the same number may be of another beginning:
+        // beside both, what they do not list is a person's.
         const serialOf = ({ tree }: Commit) => readTree(tree, this.key).serial;
-        if (serialOf(commit) > serialOf(this.#current)) return;
+        if (serialOf(commit) > 0 && serialOf(commit) >= serialOf(this.#current)) return;
         this.#write(INVENTORY_PATH, inventory.toString());
         this.#current = { ...this.#current, records: commit.records };
         return;
