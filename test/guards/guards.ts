@@ -594,7 +594,28 @@ export const guards: readonly Guard[] = [
     "what a person put back teaches nothing",
     instead("serial <= published.serial", "serial === published.serial"),
   ),
-  unseen("what was written again is put back no more", without(" || serial < underway.serial")),
+  unseen(
+    "what was written again is put back no more",
+    instead(
+      "if (underway === null || serial < underway.serial) return reverted;",
+      "if (underway === null) return reverted;",
+    ),
+  ),
+  unseen(
+    "what a killed commit deleted is known",
+    instead("underway !== null && serial >= underway.serial ? underway.applications : {}", "{}"),
+  ),
+  unseen(
+    "what a killed commit published is known after a lost memory, too",
+    instead(
+      "return { ...published, applications: { ...published.applications, ...underway.applications } };",
+      "return published;",
+    ),
+  ),
+  unseen(
+    "what a killed commit published is known once Git has come as far",
+    instead("serial < underway.serial) return published;", "serial === 0) return published;"),
+  ),
   unseen("what a person put back stays so in a commit unseen", instead("own(reverted, name)?.tree === tree", "false")),
   memory(
     "a deletion that waits while nobody could approve it uses no approval",
