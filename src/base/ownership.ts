@@ -356,7 +356,10 @@ async function withNewer(
     if (!isAsListed(row.path) || listed.get(row.path)?.id !== row.id)
       listed.set(row.path, shows || asLeft(name) ? row : changed(row));
   }
-  return [...listed.values()];
+  // What an older inventory lists beside that, the agent had removed since; what stands in the cluster was never a file.
+  const isGone = ({ path, cluster }: InventoryFile) =>
+    cluster === undefined && !base.listing.has(path) && asLeft(applicationOf(path));
+  return [...listed.values()].filter((row) => !isGone(row));
 }
 
 /**

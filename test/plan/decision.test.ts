@@ -695,6 +695,21 @@ describe("an inventory that is older than the files", () => {
     expect(summary).toEqual({ ...nothing, held: ["mp-erp ReconcileDisabled"] });
   });
 
+  it("misses no file that the agent has removed since", async () => {
+    const agent = anAgent({ rules: atOnce, settings: { drift: "preserve" } });
+    await agent.sync([shop]);
+    const first = agent.tree;
+    const bare = { ...shop, bundles: shop.bundles.map((bundle) => ({ ...bundle, defaultInstanceAuth: null })) };
+    const { summary: removed } = await agent.sync([bare]);
+    agent.edit(INVENTORY_PATH, textOf(first, INVENTORY_PATH));
+
+    const { summary } = await agent.sync([bare]);
+
+    expect(removed.updated).toEqual(["mp-shop"]);
+    expect(agent.tree.has(secret("mp-shop", 1))).toBe(false);
+    expect(summary).toEqual(nothing);
+  });
+
   it("goes by the Application's own file where another's Secret still lies in its folder", async () => {
     const agent = anAgent({ rules: { ...atOnce, mode: "upsert-only" } });
     await agent.sync([shop]);

@@ -207,6 +207,8 @@ function withNewer(
       const isChanged = APPLICATION.test(path) && !shows && !isAsLeft;
       all.set(path, { path, id, blob, sha256: "", ...(isChanged ? { written: "0" } : {}) });
     }
+    // Beside what is as the agent left it, an older inventory's row without a file is of one that it removed.
+    for (const { path } of isAsLeft ? rows : []) if (folderOf(path) === name && !tree.has(path)) all.delete(path);
   }
   return [...all.values()];
 }
