@@ -299,7 +299,10 @@ const commands = {
     "Without `--out` the [snapshot](snapshot.md) itself, which is JSON whatever `--output` says. With `--out`, JSON: the [Recording](outcome.md#snapshot).",
     "0; 3; 64 when the file cannot be written; 75; 78; 1.",
   ],
-  status: ["JSON: the [Status](outcome.md#status).", "0 when there is a certificate that is valid now and that Compass did not refuse last, else 3; 78; 1."],
+  status: [
+    "JSON: the [Status](outcome.md#status).",
+    "0 when there is a certificate that is valid now and that Compass did not refuse last, else 3; 78; 1.",
+  ],
   approve: [
     "JSON: the [Approval](outcome.md#approve-suspend-resume).",
     "0; 1 when that is not the hash of what is held; 64 without `--yes` where nobody can be asked, or when the answer is no; 75 when a cycle holds the state for a minute; 78.",
