@@ -1,4 +1,4 @@
-/** Writes a file that a user named. */
+/** Writes a file that others may read at any time. */
 
 import { open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 

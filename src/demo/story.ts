@@ -1,7 +1,7 @@
 /** The demo: the main job end to end, told step by step, with everything real but Compass. */
 
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
@@ -12,6 +12,7 @@ import { asFailure, Failure } from "../common/failure.js";
 import type { Logger } from "../common/logger.js";
 import { makeFolder } from "../common/make-folder.js";
 import { packageVersion } from "../common/package-root.js";
+import { replaceFile } from "../common/replace-file.js";
 import { Secret } from "../common/secret.js";
 import { type Config, loadConfig } from "../config/index.js";
 import { type CycleResult, runCycle } from "../cycle.js";
@@ -175,8 +176,7 @@ async function freshFolder(folder: string): Promise<string> {
 async function editLandscape(file: string, change: (landscape: Landscape) => string): Promise<string> {
   const landscape = JSON.parse(await readFile(file, "utf8")) as Landscape;
   const name = change(landscape);
-  await writeFile(`${file}.new`, `${JSON.stringify(landscape, null, 2)}\n`, { mode: 0o600 });
-  await rename(`${file}.new`, file);
+  await replaceFile(file, `${JSON.stringify(landscape, null, 2)}\n`, 0o600);
   return name;
 }
 

@@ -1,10 +1,11 @@
 /** What the sandbox keeps in its directory: made at the first start, found again at the next. */
 
-import { chmod, readFile, rename, writeFile } from "node:fs/promises";
+import { chmod, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Authority, createAuthority, restoreAuthority } from "../adapters/x509/index.js";
 import { Failure } from "../common/failure.js";
 import { makeFolder } from "../common/make-folder.js";
+import { replaceFile } from "../common/replace-file.js";
 import { generateLandscape } from "./landscape.js";
 
 export interface SandboxDirectory {
@@ -23,11 +24,6 @@ async function readIfThere(file: string): Promise<string | null> {
     if (thrown.code === "ENOENT") return null;
     throw thrown;
   });
-}
-
-async function writeNew(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.new`, text, { mode: 0o600 });
-  await rename(`${file}.new`, file);
 }
 
 /** Opens the directory, for its owner alone; makes it when it is not there. */
@@ -53,15 +49,15 @@ export async function openDirectory(directory: string): Promise<SandboxDirectory
       const [certificate, key] = await Promise.all([readIfThere(at("ca.pem")), readIfThere(at("ca-key.pem"))]);
       if (certificate !== null && key !== null) return restoreAuthority({ certificate, key });
       const authority = await createAuthority({ commonName: "Compass Sandbox CA", now });
-      await writeNew(at("ca-key.pem"), authority.key);
-      await writeNew(at("ca.pem"), authority.certificate);
+      await replaceFile(at("ca-key.pem"), authority.key, 0o600);
+      await replaceFile(at("ca.pem"), authority.certificate, 0o600);
       return authority;
     },
 
     async landscape(options) {
       const file = at("snapshot.json");
       if ((await readIfThere(file)) === null) {
-        await writeNew(file, `${JSON.stringify(generateLandscape(options), null, 2)}\n`);
+        await replaceFile(file, `${JSON.stringify(generateLandscape(options), null, 2)}\n`, 0o600);
       }
       return file;
     },
