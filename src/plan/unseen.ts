@@ -40,10 +40,14 @@ export function withAbsent(memory: Memory, tip: string): Memory {
 }
 
 /** What was written again is put back no more: also where the commit that did so, and came by now, was not seen. */
-function withoutWritten({ reverted, underway }: Memory, serial: number): Memory["reverted"] {
-  if (underway === null || serial < underway.serial) return reverted;
-  return Object.fromEntries(Object.entries(reverted).filter(([name]) => !Object.hasOwn(underway.applications, name)));
+function withoutWritten(memory: Memory, serial: number): Memory["reverted"] {
+  const written = writtenUnderway(memory, serial);
+  return Object.fromEntries(Object.entries(memory.reverted).filter(([name]) => !Object.hasOwn(written, name)));
 }
+
+/** What the commit under way wrote, once Git has come as far; nothing before. */
+const writtenUnderway = ({ underway }: Pick<Memory, "underway">, serial: number) =>
+  underway !== null && serial >= underway.serial ? underway.applications : {};
 
 /**
  * What Git itself tells of the agent's hand: a commit of its own can have come to the branch unseen, merged by a person or
@@ -58,8 +62,7 @@ function caughtUp(
   const listed = files.filter(({ path }) => applicationOf(path) !== null);
   const folders = Map.groupBy(listed, ({ path }) => applicationOf(path) ?? "");
   // The commit under way may have deleted what is known to stand there and no more.
-  const landed = underway !== null && serial >= underway.serial ? underway.applications : {};
-  const known = new Map(Object.entries({ ...landed, ...published.applications }));
+  const known = new Map(Object.entries({ ...writtenUnderway({ underway }, serial), ...published.applications }));
   // What a person put back, a commit of the agent's only carries on.
   const isPutBack = (name: string, tree: string) => own(reverted, name)?.tree === tree;
   for (const [name, entry] of known) {
@@ -81,9 +84,9 @@ export function seenOf(memory: Memory, plan: Plan): Memory["published"] {
 }
 
 /** What is published, with the commit under way where Git has come as far: also of files that a person has changed by now. */
-export function withSeenUnderway({ published, underway }: Memory, serial: number): Memory["published"] {
-  if (underway === null || serial < underway.serial) return published;
-  return { ...published, applications: { ...published.applications, ...underway.applications } };
+export function withSeenUnderway(memory: Memory, serial: number): Memory["published"] {
+  const { published } = memory;
+  return { ...published, applications: { ...published.applications, ...writtenUnderway(memory, serial) } };
 }
 
 /** What is committed as it is planned is known with what Compass says of it. */

@@ -14,6 +14,15 @@ async function squash({ repository, host, branch }: HostedWorld, number: number)
   for (const request of host.requests) if (request.number === number) request.state = "merged";
 }
 
+/** Its first request is merged, and seen to be. */
+async function aMergedWorld(...options: Parameters<typeof aHostedWorld>): Promise<HostedWorld> {
+  const world = await aHostedWorld(...options);
+  await world.sync();
+  await world.host.merge(1);
+  await world.sync();
+  return world;
+}
+
 const describeFirst = (world: HostedWorld, description: string) =>
   world.edit(({ applications }) => void Object.assign(applications[0] ?? {}, { description }));
 
@@ -25,10 +34,7 @@ describe("what was merged and reverted between two cycles", () => {
     ["merged", (world: HostedWorld) => world.host.merge(2)],
     ["squashed", (world: HostedWorld) => squash(world, 2)],
   ])("stays reverted, and is not proposed again: %s", async (_, merge) => {
-    const world = await aHostedWorld("gitea");
-    await world.sync();
-    await world.host.merge(1);
-    await world.sync();
+    const world = await aMergedWorld("gitea");
     await describeFirst(world, "The second one.");
     await world.sync();
     await merge(world);
@@ -45,10 +51,7 @@ describe("what was merged and reverted between two cycles", () => {
   });
 
   it("is not what a request that was never opened asks for", async () => {
-    const world = await aHostedWorld("github");
-    await world.sync();
-    await world.host.merge(1);
-    await world.sync();
+    const world = await aMergedWorld("github");
     await describeFirst(world, "The second one.");
     world.host.answers.push({ method: "POST", path: /pulls$/, status: 403, body: { message: "not now" } });
     const refused = await world.sync();
@@ -63,10 +66,7 @@ describe("what was merged and reverted between two cycles", () => {
   });
 
   it("is looked for once at each tip of the target, where it was refused", async () => {
-    const world = await aHostedWorld("gitea");
-    await world.sync();
-    await world.host.merge(1);
-    await world.sync();
+    const world = await aMergedWorld("gitea");
     await describeFirst(world, "The second one.");
     await world.sync();
     for (const request of world.host.requests) if (request.state === "open") request.state = "closed";
@@ -88,10 +88,7 @@ describe("what was merged and reverted between two cycles", () => {
 
   it("is let go by another approval only", async () => {
     const deletion = { observations: 1, over: "0s", limit: "20%", credentials: { observations: 1, over: "0s" } };
-    const world = await aHostedWorld("github", {}, { settings: { deletion } });
-    await world.sync();
-    await world.host.merge(1);
-    await world.sync();
+    const world = await aMergedWorld("github", {}, { settings: { deletion } });
     await world.edit(({ applications }) => void applications.splice(0, 3));
     const held = await world.sync();
     const { hash } = held.outcome.approval;

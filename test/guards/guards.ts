@@ -596,25 +596,16 @@ export const guards: readonly Guard[] = [
   ),
   unseen(
     "what was written again is put back no more",
-    instead(
-      "if (underway === null || serial < underway.serial) return reverted;",
-      "if (underway === null) return reverted;",
-    ),
+    instead("const written = writtenUnderway(memory, serial);", "const written = {};"),
   ),
-  unseen(
-    "what a killed commit deleted is known",
-    instead("underway !== null && serial >= underway.serial ? underway.applications : {}", "{}"),
-  ),
+  unseen("what a killed commit deleted is known", without("...writtenUnderway({ underway }, serial), ")),
   unseen(
     "what a killed commit published is known after a lost memory, too",
-    instead(
-      "return { ...published, applications: { ...published.applications, ...underway.applications } };",
-      "return published;",
-    ),
+    without(", ...writtenUnderway(memory, serial)"),
   ),
   unseen(
-    "what a killed commit published is known once Git has come as far",
-    instead("serial < underway.serial) return published;", "serial === 0) return published;"),
+    "what a killed commit wrote counts once Git has come as far",
+    instead("underway !== null && serial >= underway.serial", "underway !== null"),
   ),
   unseen("what a person put back stays so in a commit unseen", instead("own(reverted, name)?.tree === tree", "false")),
   memory(
