@@ -570,9 +570,11 @@ class World {
   #dropped(after: Tree): string[] {
     const lists = (tree: Tree, path: string) => tree.get("kustomization.yaml")?.includes(`- ${path}\n`) === true;
     const written = [...this.#versions.keys()].filter((path) => this.before.has(path) && after.has(path));
-    // Where nothing is remembered, an edited file beside an inventory that does not list it has one witness alone.
-    if (this.memory.published.serial === 0) return [];
+    // Of an Application that is not remembered, an edited file beside an inventory that does not list it has one witness alone.
+    const { applications, others } = this.memory.published;
+    const isRemembered = (path: string) => [applications, others].some((each) => (folderOf(path) ?? "") in each);
     return written
+      .filter(isRemembered)
       .filter((path) => lists(this.before, path) && !lists(after, path))
       .map((path) => `${path} is there and left the kustomization`);
   }
