@@ -78,8 +78,9 @@ function caughtUp(
 
 /** What is published, by what the plan found in Git. */
 export function seenOf(memory: Memory, plan: Plan): Memory["published"] {
-  const { reverted } = plan.decision;
   const found = { files: plan.committedFiles, serial: plan.committedSerial };
+  // What was put back is no work of the agent's, also where Compass has made up its mind by now and the mark is gone.
+  const reverted = { ...withoutWritten(memory, found.serial), ...plan.decision.reverted };
   return withPlanned(caughtUp({ ...memory, reverted }, found), plan);
 }
 
