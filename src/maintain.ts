@@ -14,6 +14,7 @@ import {
   inspectIdentity,
   isPastTokenLife,
   nextAttempt,
+  parseSubject,
   type RenewalReason,
   readToken,
   renewalReason,
@@ -202,10 +203,12 @@ export function renewalOf(
   },
   now: Date,
 ): RenewalReason | null {
+  // What Compass named may have been for an identity that another agent has replaced since.
+  const isOurs = memory.subject !== null && parseSubject(memory.subject).commonName === connection.clientID;
   const reason = renewalReason({
     identity,
     inspected: inspectIdentity(identity),
-    subject: memory.subject ?? connection.subject,
+    subject: isOurs ? memory.subject : connection.subject,
     memory,
     requested,
     timing: { renewAt: certificate.renewAt, every: schedule.every },

@@ -54,10 +54,12 @@ export interface RunningAgentOptions {
   readonly folder: string;
   readonly kubeconfig?: string;
   readonly clock: Clock;
+  /** Of `run`, beside the format of the log. @default none */
+  readonly flags?: readonly string[];
 }
 
 /** Works in the folder, where its agent.yaml is. */
-export function startAgent({ folder, kubeconfig = "", clock }: RunningAgentOptions) {
+export function startAgent({ folder, kubeconfig = "", clock, flags = [] }: RunningAgentOptions) {
   let log = "";
   const sink = () =>
     new Writable({
@@ -67,7 +69,7 @@ export function startAgent({ folder, kubeconfig = "", clock }: RunningAgentOptio
       },
     });
   const stop = new AbortController();
-  const ended = run(["run", "--log-format", "json"], {
+  const ended = run(["run", "--log-format", "json", ...flags], {
     stdout: sink(),
     stderr: sink(),
     stdin: new PassThrough(),

@@ -335,6 +335,20 @@ describe("another subject that Compass names in a renewal that fails", () => {
   });
 });
 
+it("another subject that Compass named for an identity that was replaced since has nothing renewed", async () => {
+  const { clock, sandbox, state, maintain } = await paired();
+  const [identity, connection, memory] = [await state.identity(), await state.connection(), await state.memory()];
+  if (identity === null || connection === null) throw new Error("not paired");
+  const subject = connection.subject?.replace("OU=OrgUnit", "OU=New") ?? "";
+  await state.saveMemory({ ...memory, certificate: { ...memory.certificate, subject } });
+  const other = issuedBy(sandbox, identity, "another-client", "OrgUnit", clock.now());
+  await state.promote({ ...identity, ...other }, { ...connection, clientID: "another-client", subject: null });
+
+  const { renewed, notes } = await maintain();
+
+  expect([renewed, notes]).toEqual([false, []]);
+});
+
 describe("a runtime without a usable certificate", () => {
   it("pairs with the configured token, and never with one that is spent", async () => {
     const { clock, sandbox, state, maintain, giveToken } = await paired();

@@ -310,6 +310,20 @@ it("run takes up at once a token that is put into the Secret of its configuratio
   expect(triggersOf(agent.told())).toEqual(["start", "token"]);
 }, 120_000);
 
+it.each([["--quiet"], ["--log-level", "error"]])(
+  "run warns of an unverified Compass with %s, too",
+  async (...flags) => {
+    const place = await aPlace({ certificateLife: 2 * HOUR });
+    place.write({ compass: { ...place.document.compass, insecureSkipVerify: true } });
+
+    const agent = startAgent({ ...place, flags });
+
+    await agent.line("compass.insecureSkipVerify is on");
+    expect(agent.told()).not.toContain('"level":"info"');
+  },
+  120_000,
+);
+
 it("run logs what sync prints as notes and warnings, once until they change", async () => {
   const place = await aPlace({ certificateLife: 2 * HOUR });
   const compass = { ...place.document.compass, insecureSkipVerify: true };

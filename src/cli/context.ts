@@ -72,6 +72,8 @@ export interface Context extends World {
   answer(data: unknown, text: string): void;
   /** A line for people on stderr, unless they asked for quiet. */
   tell(line: string): void;
+  /** The warnings on stderr, also for who asked for quiet: for an answer that cannot carry them. */
+  tellWarnings(): void;
 }
 
 const UNVERIFIED =
@@ -151,6 +153,9 @@ export function createContext(world: World, options: GlobalOptions): Context {
     },
     tell: (line) => {
       if (!quiet) stderr.write(`${forTerminal(line)}\n`);
+    },
+    tellWarnings: () => {
+      for (const warning of warnings) stderr.write(`Warning: ${warning}\n`);
     },
   };
 }

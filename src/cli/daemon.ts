@@ -113,7 +113,7 @@ async function run(context: Context): Promise<number> {
   const cycle = async (_trigger: Trigger, signal: AbortSignal, end: AbortSignal) => {
     await readConfiguration();
     if (stop.aborted) return;
-    for (const warning of context.warnings) if (said(warning, warning)) log.warn(warning);
+    for (const warning of context.warnings) if (said(warning, warning)) log.insist(warning);
     token = await tokenOf(config, env, stop);
     const onHost = (host: string) => log.info("pairing", { host });
     const ended = await runCycle({

@@ -69,7 +69,7 @@ async function install(context: Context, { as, gitops, takeOver = false, image, 
     context.answer({ kind: "InstallManifests", version: 1, manifests, next }, "");
   } else {
     if (out === undefined) context.stdout.write(streamText(manifests));
-    for (const warning of context.warnings) context.tell(`Warning: ${warning}`);
+    context.tellWarnings();
   }
   context.tell("Next:");
   for (const [index, step] of next.entries()) context.tell(`${index + 1}. ${step}`);

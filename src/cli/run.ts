@@ -137,6 +137,6 @@ function tellFailure(thrown: unknown, world: World, context: Context | null): nu
       color: world.stderr.isTTY === true && !world.env.NO_COLOR && context?.options.color !== false,
     }),
   );
-  if (context !== null) for (const warning of context.warnings) world.stderr.write(`Warning: ${warning}\n`);
+  context?.tellWarnings();
   return exitCodeOfFailure(failure);
 }

@@ -44,7 +44,7 @@ async function snapshot(context: Context, { out, withSecrets = false }: Snapshot
   }
   if (out === undefined) {
     context.stdout.write(text);
-    for (const warning of context.warnings) context.tell(`Warning: ${warning}`);
+    context.tellWarnings();
     return 0;
   }
   const path = resolve(cwd, out);

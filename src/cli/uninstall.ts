@@ -63,7 +63,7 @@ async function uninstall(context: Context, flags: UninstallFlags): Promise<numbe
     if (outcome.failure !== null && !isGone) {
       if (context.options.output !== "text") context.answer({ ...EMPTY, failure: outcome.failure }, "");
       context.stderr.write(failureText(outcome.failure, context.text));
-      if (context.options.output === "text") warn(context);
+      if (context.options.output === "text") context.tellWarnings();
       return exitCodeOfFailure(outcome.failure);
     }
     const { state, git } = loaded.config;
@@ -152,16 +152,12 @@ const EMPTY: Answer = {
   failure: null,
 };
 
-function warn({ warnings, tell }: Context): void {
-  for (const warning of warnings) tell(`Warning: ${warning}`);
-}
-
 function answer(context: Context, given: Answer): void {
   const { manifests, next } = given;
   if (context.options.output === "text") {
     context.stdout.write(streamText(manifests));
     // What is on stdout is for kubectl.
-    warn(context);
+    context.tellWarnings();
   } else context.answer(given, "");
   context.tell("Next:");
   for (const [index, step] of next.entries()) context.tell(`${index + 1}. ${step}`);

@@ -12,6 +12,8 @@ export interface Logger {
   info(message: string, fields?: Fields): void;
   warn(message: string, fields?: Fields): void;
   error(message: string, fields?: Fields): void;
+  /** A warning that every output carries, also where only errors are told. */
+  insist(message: string): void;
   /** How far long work has come: one line that replaces the last on a terminal, nothing elsewhere. */
   progress(stage: string, text: string): void;
   /** Takes the progress line away, before anything else is written to the terminal. */
@@ -62,7 +64,9 @@ export function createLogger({ level, format, write, terminal }: LoggerOptions):
       (message: string, fields: Fields = {}) =>
         log[name](fields, message);
     const levels = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
-    return { ...levels, progress, endProgress, with: (fields) => by(log.child(fields)) };
+    const atLeastWarnings = level === "error" ? log.child({}, { level: "warn" }) : log;
+    const insist = (message: string) => atLeastWarnings.warn(message);
+    return { ...levels, insist, progress, endProgress, with: (fields) => by(log.child(fields)) };
   };
   const progress: Logger["progress"] = (stage, text) => {
     if (!terminal || format === "json" || level === "silent" || level === "error") return;
@@ -87,6 +91,7 @@ export const silentLogger: Logger = {
   info: () => undefined,
   warn: () => undefined,
   error: () => undefined,
+  insist: () => undefined,
   progress: () => undefined,
   endProgress: () => undefined,
   with: () => silentLogger,

@@ -1,7 +1,7 @@
 /** The last steps of a new identity, however it came: checked, proven, put in use. */
 
 import type { Clock } from "../common/clock.js";
-import { Failure } from "../common/failure.js";
+import { Failure, inOtherWords } from "../common/failure.js";
 import type { Connection, Identity, PendingIdentity, State } from "../state/index.js";
 import { type CertificateDates, checkIssued, hasSubject, readCertificate } from "./certificate.js";
 import type { Prove } from "./prove.js";
@@ -77,8 +77,10 @@ export async function complete(pending: Issued, options: CompleteOptions): Promi
     dates = checkIssued(identity, subject.commonName, clock.now());
   } catch (thrown) {
     // One that time alone makes usable is kept.
-    if (!(thrown instanceof Failure && thrown.retryable)) await state.discardPending();
-    throw thrown;
+    if (thrown instanceof Failure && thrown.retryable) throw thrown;
+    await state.discardPending();
+    if (former === null || !(thrown instanceof Failure)) throw thrown;
+    throw inOtherWords(thrown, `the new certificate was dropped: ${thrown.message}`, afterDropped(tokenDigest !== null));
   }
   // Whatever is put in use is held against this before each call: it would replace what works, and serve nobody.
   checkConnection(urls, hosts);
@@ -130,8 +132,11 @@ const dropped = (cause: unknown, isPaired: boolean) =>
   new Failure("Compass takes the certificate in use, but not the new one, which was dropped", {
     code: "CertificateUnusable",
     stage: "connect",
-    hint: isPaired
-      ? "The certificate in use stays in use. The token is spent: to try again, use a new one. When it stays, ask the owner of Compass."
-      : "The certificate in use stays in use, and another one is asked for. When it stays, ask the owner of Compass.",
+    hint: afterDropped(isPaired),
     cause,
   });
+
+const afterDropped = (isPaired: boolean) =>
+  isPaired
+    ? "The certificate in use stays in use. The token is spent: to try again, use a new one. When it stays, ask the owner of Compass."
+    : "The certificate in use stays in use, and another one is asked for. When it stays, ask the owner of Compass.";

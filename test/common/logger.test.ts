@@ -110,6 +110,20 @@ describe.each(["text", "json"] as const)("a log in %s keeps back", (format) => {
   });
 });
 
+it.each([
+  ["info", 1],
+  ["error", 1],
+  ["silent", 0],
+] as const)("insists on a warning at the level %s", (level, times) => {
+  const { log, text } = aLogger({ level });
+
+  log.with({ cycle: "1" }).insist("nobody is verified");
+  log.warn("less");
+
+  expect(text().match(/warn {2}nobody is verified\n/g) ?? []).toHaveLength(times);
+  expect(text().includes("less")).toBe(level === "info");
+});
+
 it("names the kind of a cause", () => {
   const { log, text } = aLogger();
 
@@ -169,7 +183,8 @@ it("the silent logger takes everything and says nothing", () => {
     silentLogger.info("m", { a: 1 }),
     silentLogger.warn("m"),
     silentLogger.error("m"),
+    silentLogger.insist("m"),
     silentLogger.progress("s", "t"),
     silentLogger.endProgress(),
-  ]).toEqual([undefined, undefined, undefined, undefined, undefined, undefined]);
+  ]).toEqual([undefined, undefined, undefined, undefined, undefined, undefined, undefined]);
 });

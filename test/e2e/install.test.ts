@@ -114,12 +114,12 @@ describe("install", () => {
   });
 });
 
-it.each(["install", "uninstall"])(
-  "%s warns of an unverified Compass, beside the documents for kubectl",
-  async (command) => {
+it.each([["install"], ["uninstall"], ["install", "--quiet"], ["uninstall", "--quiet"]])(
+  "%s %s warns of an unverified Compass, beside the documents for kubectl",
+  async (...command) => {
     const { cwd } = await aPlace();
 
-    const { stdout, stderr } = await agent([command], {
+    const { stdout, stderr } = await agent(command, {
       cwd,
       env: { RUNTIME_AGENT_COMPASS_INSECURE_SKIP_VERIFY: "true" },
     });

@@ -504,6 +504,8 @@ export class ReferenceModel {
         for (const row of lost) if (isSecret(row.path) && row.id === owner) takeSecret(row.path);
       // Beside a rebuilt inventory what a person brought may count as that person's: it did not go.
       if (heir === undefined && lost.length === 0 && reading.state === "rebuilt") continue;
+      // Whose it was before, the agent may not know: it is as it was.
+      if (this.#unclear.has(name) && rows.every(({ path }) => isSame(path))) continue;
       if (heir === undefined) {
         const unit = { name, id: owner, secret: null };
         gone.push(unit);
