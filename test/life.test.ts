@@ -67,6 +67,7 @@ async function live({ life, runs, every, outage = life / 3, outages = EACH }: Li
   let wasUnusable = false;
   let down: { readonly from: number; readonly until: number; readonly by: Outage } | null = null;
   let isDown = false;
+  const met = new Set<Outage>();
 
   /** Every second certificate meets an outage, which begins when it is due. */
   const next = async () => {
@@ -85,6 +86,7 @@ async function live({ life, runs, every, outage = life / 3, outages = EACH }: Li
     const isWanted = down !== null && now >= down.from && now < down.until;
     if (isWanted === isDown) return;
     isDown = isWanted;
+    if (isDown && down !== null) met.add(down.by);
     const { name, operations } = down?.by ?? { name: "reset" as const, operations: [] };
     await setFaults(sandbox, ...(isDown ? operations.map((match) => ({ name, match })) : []));
   };
@@ -131,13 +133,16 @@ async function live({ life, runs, every, outage = life / 3, outages = EACH }: Li
     lookEvery: Math.max(5_000, life / 2_000),
   });
   const log = await requests(sandbox);
-  return { renewals, issuances, tries, cycles, wasUnusable, log };
+  return { renewals, issuances, tries, cycles, wasUnusable, met, log };
 }
 
 describe("the life of a certificate, in one process and by one clock", () => {
   it.each<[string, string, Life]>([
-    ["90 days", "6 hours", { life: 90 * DAY, runs: 190 * DAY, every: 6 * HOUR }],
-    ["90 days", "a week", { life: 90 * DAY, runs: 190 * DAY, every: 7 * DAY }],
+    // Each meets two outages: by three of them the Connector is away in every way.
+    ["90 days", "6 hours", { life: 90 * DAY, runs: 280 * DAY, every: 6 * HOUR, outages: EACH.slice(0, 2) }],
+    ["90 days", "6 hours", { life: 90 * DAY, runs: 280 * DAY, every: 6 * HOUR, outages: EACH.slice(2, 4) }],
+    ["90 days", "6 hours", { life: 90 * DAY, runs: 280 * DAY, every: 6 * HOUR, outages: EACH.slice(4) }],
+    ["90 days", "a week", { life: 90 * DAY, runs: 280 * DAY, every: 7 * DAY }],
     ["24 hours", "10 minutes", { life: DAY, runs: 3 * DAY, every: 10 * MINUTE }],
     ["24 hours", "9 hours", { life: DAY, runs: 3 * DAY, every: 9 * HOUR }],
     ["24 hours", "12 hours", { life: DAY, runs: 3 * DAY, every: 12 * HOUR }],
@@ -146,9 +151,11 @@ describe("the life of a certificate, in one process and by one clock", () => {
   ])(
     "of %s goes on with a cycle in %s, with the Connector down for a third of it when a renewal is due",
     async (_, __, life) => {
-      const { renewals, issuances, wasUnusable, log } = await live(life);
+      const { renewals, issuances, wasUnusable, met, log } = await live(life);
 
       expect(wasUnusable).toBe(false);
+      expect([...met]).toEqual(life.outages ?? EACH.slice(0, met.size));
+      expect(met.size).toBeGreaterThan(1);
       expect(renewals.length).toBeGreaterThanOrEqual(Math.floor(life.runs / life.life));
       for (const [index, moment] of issuances.entries()) {
         const before = issuances[index - 1];
