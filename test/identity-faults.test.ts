@@ -247,7 +247,8 @@ const TABLE: Readonly<Record<Step, readonly Row[]>> = {
   "reconnect signCertificateSigningRequest": [
     ["slow", "TimedOut", 75, "begun"],
     ["unprocessable", "ConnectorRejected", 1, "nothing"],
-    ["tls-untrusted", "TlsUntrusted", 1, "begun"],
+    // One connection serves this step and the one before: it is struck there.
+    ["tls-untrusted", "TlsUntrusted", 1, "nothing"],
     ["http-500", "ServerError", 75, "begun"],
     ["http-503", "ServerError", 75, "begun"],
     ["http-401", "TokenRejected", 3, "begun"],
@@ -344,14 +345,29 @@ const onHost = () => undefined;
 /** Where each step begins a connection of its own when the work goes on from there; others begin with one. */
 const RESUMED = ["signCertificateSigningRequest", "__typename", "runtime"];
 
+/** Connections that a reconnection opens before the one of this step, when it goes on from there. */
+const BEFORE_IN_RECONNECT: Readonly<Record<string, number>> = {
+  requestOneTimeTokenForRuntime: 0,
+  configuration: 1,
+  signCertificateSigningRequest: 1,
+  __typename: 2,
+  runtime: 3,
+};
+
 /** `tls-untrusted` strikes connections, whatever is asked on them: the work is brought to the step that opens this one. */
-async function strikeConnection(sandbox: Sandbox, operation: string, work: () => Promise<unknown>): Promise<void> {
-  if (RESUMED.includes(operation)) {
+async function strikeConnection(
+  sandbox: Sandbox,
+  [command, operation]: readonly [string, string],
+  work: () => Promise<unknown>,
+): Promise<void> {
+  const isReconnect = command === "reconnect";
+  if (RESUMED.includes(operation) && !isReconnect) {
     await setFaults(sandbox, { name: "http-503", match: operation });
     await work().catch(() => undefined);
   }
   // Director is asked on the second connection of a proof, after the Connector.
-  await setFaults(sandbox, { name: "tls-untrusted", ...(operation === "runtime" ? { after: 1 } : {}) });
+  const after = isReconnect ? BEFORE_IN_RECONNECT[operation] : operation === "runtime" ? 1 : 0;
+  await setFaults(sandbox, { name: "tls-untrusted", ...(after ? { after } : {}) });
 }
 
 /** What can happen to any answer, whoever gives it. */
@@ -410,7 +426,8 @@ describe("a fault of Compass", () => {
           revoke: () => revokeIdentity(options),
           reconnect: () => reconnectIdentity({ ...options, token: null, onHost }),
         };
-        if (name === "tls-untrusted") await strikeConnection(sandbox, operation, async () => commands[command]?.());
+        if (name === "tls-untrusted")
+          await strikeConnection(sandbox, [command, operation], async () => commands[command]?.());
         else await setFaults(sandbox, { name, match: operation, ...(name === "slow" ? { delay: "PT60S" } : {}) });
 
         const failure = asFailure(await commands[command]?.().catch((thrown: unknown) => thrown), "connect");
