@@ -244,6 +244,8 @@ class World {
   #records: readonly DeletionRecord[] = [];
   /** When each of them was met first, by serial: the clock may be set back. */
   #met = new Map<number, number>();
+  /** Each as it was told first, by serial: while the clock is set back Git goes on to tell it so. */
+  #told = new Map<number, DeletionRecord>();
   #key = 7;
   #cycles = 0;
   /** Files of ours after each commit, the latest last. */
@@ -422,6 +424,7 @@ class World {
         this.model.loseMemory();
         this.#records = [];
         this.#met = new Map();
+        this.#told = new Map();
         if (action.key) this.#key++;
         return;
     }
@@ -509,7 +512,7 @@ class World {
       settings: this.settings,
       now: this.now,
       records: this.#knownRecords((each) => Math.min(each.at, this.#met.get(each.serial) ?? each.at)),
-      latest: this.#knownRecords(({ at }) => at),
+      latest: this.#withTold(this.#knownRecords(({ at }) => at)),
     };
     for (const { serial, at } of given.records) this.#met.set(serial, at);
     const expected = this.model.failure(given);
@@ -543,6 +546,7 @@ class World {
       isCut,
     };
     const { against, records } = this.model.judge(given, said);
+    for (const each of records) if (!this.#told.has(each.serial)) this.#told.set(each.serial, each);
     const isIdle = !isPublished || plan.writes.size + plan.deletes.length === 0;
     if (isCut) this.memory = isIdle ? this.memory : result.unseen;
     else
@@ -586,6 +590,13 @@ class World {
     const all = [...this.#current.records, ...this.#records.filter(({ serial }) => !inGit.has(serial))];
     const known = all.map((each) => ({ ...each, at: Math.min(metAt(each), this.now.getTime()) }));
     return known.toSorted((a, b) => a.at - b.at);
+  }
+
+  #withTold(known: readonly DeletionRecord[]): readonly DeletionRecord[] {
+    const serials = new Set(known.map(({ serial }) => serial));
+    const others = [...this.#told.values()].filter(({ serial }) => !serials.has(serial));
+    const told = others.map((each) => ({ ...each, at: Math.min(each.at, this.now.getTime()) }));
+    return [...known, ...told].toSorted((a, b) => a.at - b.at);
   }
 
   #commit(writes: ReadonlyMap<string, Buffer>) {
