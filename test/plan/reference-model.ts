@@ -787,8 +787,12 @@ export class ReferenceModel {
       if (listed === undefined) continue;
       const paths = (afterFolders.get(name)?.rows ?? []).map(({ path }) => path);
       const [files, manifest] = [filesDigest(after, paths), manifestIn(after, name)];
-      this.#published.set(name, { id: listed.id, files, intent: intentOf(listed), manifest });
+      const intent = intentOf(listed);
+      // Of what it did not write, who was killed knows what Compass said of it before.
+      const isForgotten = said.isCut && said.unchanged.includes(name) && this.#published.get(name)?.intent !== intent;
+      this.#published.set(name, { id: listed.id, files, intent, manifest });
       this.#marks.delete(name);
+      if (isForgotten) this.#unclear.add(name);
     }
     // What a person changed is known as the agent wrote it, which is not what is there.
     const changed = new Set(drifted(after, afterReading, this.remembered, true));
