@@ -80,7 +80,11 @@ export async function complete(pending: Issued, options: CompleteOptions): Promi
     if (thrown instanceof Failure && thrown.retryable) throw thrown;
     await state.discardPending();
     if (former === null || !(thrown instanceof Failure)) throw thrown;
-    throw inOtherWords(thrown, `the new certificate was dropped: ${thrown.message}`, afterDropped(tokenDigest !== null));
+    throw inOtherWords(
+      thrown,
+      `the new certificate was dropped: ${thrown.message}`,
+      afterDropped(tokenDigest !== null),
+    );
   }
   // Whatever is put in use is held against this before each call: it would replace what works, and serve nobody.
   checkConnection(urls, hosts);

@@ -2,7 +2,6 @@
 
 import { setImmediate } from "node:timers/promises";
 import { readPlaceholder } from "../../templates/index.js";
-import { parseYaml } from "../adapters/yaml/index.js";
 import { applicationPath, type Base, DIGEST_ANNOTATION, type InventoryFile } from "../base/index.js";
 import { Failure } from "../common/failure.js";
 import { forTerminal } from "../common/quote.js";
@@ -318,16 +317,11 @@ function secretOf(name: string, places: Places, { secrets }: ApplicationModel) {
 }
 
 /**
- * What can be read of a Secret's file; nothing in a mode in which all of it is meant to be. Beside the bytes its strings as a
- * reader of YAML has them.
+ * What can be read of a Secret's file; nothing in a mode in which all of it is meant to be. Beside the bytes the strings of
+ * its manifest, which has placeholders for values.
  */
-function readableOf({ object }: Manifest, { content }: SealedFile, { readable, sealer }: SealOptions): string {
-  if (content === null || readable) return "";
-  const text = content.toString("utf8");
-  // What stands for a Secret in the cluster is no file: then its manifest with placeholders is what is told of it.
-  const read =
-    sealer === null ? object : parseYaml(text, { file: object.metadata.name, stage: "seal", code: "Internal" });
-  return [text, ...textsOf(read)].join("\0");
+function readableOf({ object }: Manifest, { content }: SealedFile, { readable }: SealOptions): string {
+  return content === null || readable ? "" : [content.toString("utf8"), ...textsOf(object)].join("\0");
 }
 
 /** Of all files, and as Compass has them: the files' are those in small letters, with dashes for what no name may have. */

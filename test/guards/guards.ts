@@ -1036,10 +1036,7 @@ export const guards: readonly Guard[] = [
     "an approval that was used by what was taken back does not count again",
     instead("proposedApproval === null ? memory.hold : null", "memory.hold"),
   ),
-  sealing(
-    "the strings of a Secret are looked through as a reader has them",
-    instead("[text, ...textsOf(read)]", "[text]"),
-  ),
+  sealing("the strings of a Secret are looked through as a reader has them", without(", ...textsOf(object)")),
   told("what is told holds no secret value", instead("options.tell?.(outcome, plan) ?? outcome", "outcome")),
   sops(
     "a SOPS file is opened again before the commit",

@@ -561,7 +561,7 @@ class World {
     if (plan.writes.size + plan.deletes.length > 0) this.#commit(plan.writes);
     // 5. The tree fits together.
     against.push(...faults(this.tree, this.key, this.#foreignPaths()));
-    return [...against, ...dropped, ...(await this.#unquiet(result, looks))];
+    return [...against, ...dropped, ...(await this.#unquiet(result, looks, isCut))];
   }
 
   /** A commit of which the agent saw no end, and that is not there any more: the server tells that it had it. */
@@ -622,8 +622,10 @@ class World {
   }
 
   /** 3. The same once more makes nothing, but for what the next cycle may let pass. */
-  async #unquiet({ plan }: CycleResult, looks: readonly [Listed[], Listed[]]): Promise<string[]> {
+  async #unquiet({ plan }: CycleResult, looks: readonly [Listed[], Listed[]], isCut: boolean): Promise<string[]> {
+    // Who was killed learns from Git what it did.
     const maySettle =
+      isCut ||
       readTree(this.before, this.key).state === "rebuilt" ||
       plan.held.some(({ reason }) =>
         ["SeenAgain", "MissingTooBriefly", "OverLimit", "CredentialsVanished"].includes(reason),

@@ -215,7 +215,7 @@ function withNewer(
 
 /**
  * Paths that are the agent's to change: what a verified inventory lists. Of one that does not verify, what shows by itself
- * that the agent wrote it, and what it lists of Applications that the agent remembers, or of all where it remembers none.
+ * that the agent wrote it, where anything else speaks for it, and what it lists of Applications that the agent remembers, or of all where it remembers none.
  */
 export function ownPaths(
   tree: Tree,
@@ -226,10 +226,10 @@ export function ownPaths(
     const isOwn = (path: string) => {
       const name = folderOf(path);
       if (name === null) return listed === null || listed.has(path);
-      if (showsItself(tree, path)) return true;
       const isListed = listed?.has(path) === true;
-      if (remembered === null) return isListed;
       const isNamed = isInKustomization(tree, path);
+      if (showsItself(tree, path)) return isListed || isNamed || remembered?.ids.has(name) === true;
+      if (remembered === null) return isListed;
       return remembered.ids.has(name) ? isListed || isNamed : isListed && isNamed;
     };
     return new Set([...tree.keys()].filter((path) => OURS.test(path) && isOwn(path)));

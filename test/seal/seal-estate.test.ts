@@ -206,6 +206,7 @@ describe("sealing an estate", () => {
 });
 
 describe("the gate over what is written", () => {
+  const inJSON = (value: string) => JSON.stringify({ p: value });
   const PASSWORD = 'correct horse: "battery\'s" staple\\';
   const withDescription = (description: string, password = PASSWORD) => shop(password, { description });
   const gated = async (planted: Application, mode: SealMode = sops) => {
@@ -363,25 +364,29 @@ describe("the gate over what is written", () => {
     ["a key of several lines", "-----BEGIN KEY-----\n  indented\n\nlast line\n-----END KEY-----\n"],
     ["the account of a service", '{"type": "service_account",\n "private_key": "-----BEGIN\\nKEY"}'],
     ["quotes and colons", "tr0ub4dor: \"x\\y\" & 'horse'"],
-  ])("finds %s that a template puts into the annotation of a Secret", async (_, value) => {
-    const renderer = await templates(`import { application, secrets } from "runtime-agent/templates";
+    ["quotes in JSON in JSON", "'tr0ub4dor' & \"horse\"", (value: string) => inJSON(inJSON(inJSON(value)))],
+  ])(
+    "finds %s that a template puts into the annotation of a Secret",
+    async (_, value, written = (text: string) => text) => {
+      const renderer = await templates(`import { application, secrets } from "runtime-agent/templates";
       export const template = (chart, input) => {
         application(chart, input);
-        const note = "about: " + ${JSON.stringify(value)} + " end";
+        const note = "about: " + ${JSON.stringify(written(value))} + " end";
         for (const secret of secrets(chart, input)) secret.metadata.addAnnotation("note", note);
       };`);
-    const modes: SealMode[] = [sops, { mode: "cluster" }];
+      const modes: SealMode[] = [sops, { mode: "cluster" }];
 
-    const plans = await Promise.all(
-      modes.map(async (mode) => (await cycle(new Map(), aSnapshot([shop(value)]), { mode, renderer })).plan),
-    );
+      const plans = await Promise.all(
+        modes.map(async (mode) => (await cycle(new Map(), aSnapshot([shop(value)]), { mode, renderer })).plan),
+      );
 
-    for (const plan of plans) {
-      expect(plan.setAside.map(({ reason, message }) => [reason, message])).toEqual([
-        ["ReadableSecret", expect.stringContaining("/secrets/")],
-      ]);
-    }
-  });
+      for (const plan of plans) {
+        expect(plan.setAside.map(({ reason, message }) => [reason, message])).toEqual([
+          ["ReadableSecret", expect.stringContaining("/secrets/")],
+        ]);
+      }
+    },
+  );
 
   it("sets an Application aside whose Secret is larger than Kubernetes stores", async () => {
     const large = { ...shop("x".repeat(1024 * 1024)), description: null };
