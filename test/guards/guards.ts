@@ -607,6 +607,10 @@ export const guards: readonly Guard[] = [
     "what a killed commit wrote counts once Git has come as far",
     instead("underway !== null && serial >= underway.serial", "underway !== null"),
   ),
+  unseen(
+    "what a person had put back is no deletion of the agent's, whatever Compass says by now",
+    without("...withoutWritten(memory, found.serial), "),
+  ),
   unseen("what a person put back stays so in a commit unseen", instead("own(reverted, name)?.tree === tree", "false")),
   memory(
     "a deletion that waits while nobody could approve it uses no approval",
@@ -900,6 +904,16 @@ export const guards: readonly Guard[] = [
     "what time alone makes usable is kept",
     instead("if (!(thrown instanceof Failure && thrown.retryable)) await", "await"),
   ),
+  maintain(
+    "a subject that was named for another identity has nothing renewed",
+    instead("isOurs ? memory.subject : connection.subject", "memory.subject ?? connection.subject"),
+  ),
+  complete(
+    "who has an identity that works is not told to pair again",
+    instead("if (former === null || !(thrown instanceof Failure)) throw thrown;", "throw thrown;"),
+    "test/identity-faults.test.ts",
+  ),
+  daemonCommand("a security warning is told whatever is left out of the log", instead("log.insist(", "log.warn(")),
   maintain(
     "a token is not touched while the certificate works",
     instead("usable === null || isRejected || hasMoved", "true"),

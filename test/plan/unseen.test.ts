@@ -181,6 +181,21 @@ describe("what is kept before a commit goes out", () => {
   });
 });
 
+describe("a cycle in which Compass has made up its mind about what a person put back", () => {
+  it("takes that for no deletion by the agent, where a commit that nobody saw had carried it on", () => {
+    const given = { ...remembered, reverted: putBack("mp-b", "") };
+    const plan = aPlan({
+      committedSerial: 8,
+      committedFiles: [row("mp-a", "a2")],
+      decision: aDecision({ reverted: {} }),
+    });
+
+    const { published } = learn(given, plan, { target: TARGET, isPublished: true, now: noon });
+
+    expect(published.applications).toMatchObject(entry("mp-b", "b1"));
+  });
+});
+
 describe("an approval on which a request rests", () => {
   const unit = { name: "mp-a", id: "id of mp-a", secret: null };
   const hold: HeldSet = { set: "set", nonce: "n", hash: "held", since: noon.toISOString(), units: [unit] };
