@@ -290,6 +290,8 @@ export class ReferenceModel {
   #marks = new Map<string, Mark>();
   /** Of which the agent may know what it wrote last, or what a person made of that. */
   #unclear = new Set<string>();
+  /** Names in Git with a commit whose end the agent did not see. */
+  #carried = new Set<string>();
   /** It saw its inventory in Git, though it published nothing since its memory was lost. */
   #hasSeen = false;
 
@@ -332,6 +334,7 @@ export class ReferenceModel {
     this.#marks = new Map();
     this.#hasSeen = false;
     this.#unclear = new Set();
+    this.#carried = new Set();
     this.#lately = new Map();
   }
 
@@ -437,6 +440,11 @@ export class ReferenceModel {
     const isSame = (path: string) => before.get(path)?.equals(after.get(path) ?? Buffer.from("\0")) === true;
     const pathsOf = (name: string) => [...own].filter((path) => folderOf(path) === name);
     const second = said.lookedAgain ? given.second : null;
+    // Beside an older inventory nothing tells the agent what a commit carried whose end it did not see.
+    const isUnclear = (name: string) =>
+      this.#unclear.has(name) || (reading.serial < this.#serial && this.#carried.has(name));
+    const isTakenForReverted = (name: string) =>
+      isUnclear(name) && said.held.some((each) => each.name === name && each.reason === "Reverted");
     // Who is listed under another name is not missing: what is counted for the old name is another thing.
     const countOf = (unit: Unit) =>
       `${keyOf(unit)}${unit.secret === null && first.some(({ id }) => id === unit.id) ? " renamed" : ""}`;
@@ -505,7 +513,7 @@ export class ReferenceModel {
       // Beside a rebuilt inventory what a person brought may count as that person's: it did not go.
       if (heir === undefined && lost.length === 0 && reading.state === "rebuilt") continue;
       // Whose it was before, the agent may not know: it is as it was.
-      if (this.#unclear.has(name) && rows.every(({ path }) => isSame(path))) continue;
+      if (isUnclear(name) && rows.every(({ path }) => isSame(path))) continue;
       if (heir === undefined) {
         const unit = { name, id: owner, secret: null };
         gone.push(unit);
@@ -589,7 +597,7 @@ export class ReferenceModel {
     const isChanged = (name: string) =>
       pathsOf(name).some((path) => !isSame(path)) || (pathsOf(name).length === 0 && afterFolders.has(name));
     for (const name of alone)
-      if (isChanged(name) && !this.#unclear.has(name)) against.push(`${name} was changed, which is to be left alone`);
+      if (isChanged(name) && !isUnclear(name)) against.push(`${name} was changed, which is to be left alone`);
     const unsound = first.filter((each) => !sound.includes(each));
     for (const { id, name } of unsound) {
       for (const [folder, { owner }] of folders)
@@ -600,7 +608,8 @@ export class ReferenceModel {
           isChanged(folder)
         )
           against.push(`${folder} was changed though ${name} is set aside`);
-      if (!said.setAside.some((each) => each.id === id)) against.push(`${name} is not set aside`);
+      if (!said.setAside.some((each) => each.id === id) && !isTakenForReverted(name))
+        against.push(`${name} is not set aside`);
     }
     for (const path of before.keys()) {
       if (own.has(path) || path === INVENTORY_PATH || (path === APPROVE && said.usedApproval !== null)) continue;
@@ -698,7 +707,7 @@ export class ReferenceModel {
         kept.has(owner) ||
         [...folders].some(([other, folder]) => folder.owner === id && other !== name) ||
         secretNames(after, name).includes(secretPath(each).replace(/^.*\//, "")) ||
-        (this.#unclear.has(name) && said.held.some((h) => h.name === name && h.reason === "Reverted")) ||
+        isTakenForReverted(name) ||
         (settings.destinationChange === "hold" &&
           said.held.some((h) => h.id === id && h.reason === "DestinationChanged"));
       if (!speaksAgainst) against.push(`${name} is not published, and nothing speaks against it`);
@@ -736,7 +745,8 @@ export class ReferenceModel {
         // What a former owner had goes with the name, once the one that has it now need not wait itself.
         const heir = sound.find(({ name }) => name === unit.name);
         const isWaiting = heir !== undefined && heir.id !== unit.id && !names.includes(heir.name);
-        if (!isListed && !wasAlone && !isHeld && !isSetAside && !isWaiting && said.isPublished && isThere)
+        const isBack = isTakenForReverted(unit.name);
+        if (!isListed && !wasAlone && !isHeld && !isBack && !isSetAside && !isWaiting && said.isPublished && isThere)
           against.push(`${keyOf(unit)} is due and did not go`);
       }
     }
@@ -777,7 +787,11 @@ export class ReferenceModel {
     const isUnseen = said.isCut && this.#serial > 0;
     this.#serial = Math.max(this.#serial, afterReading.serial);
     this.#inGit = new Map([...afterFolders].map(([name, { owner }]) => [name, owner]));
-    for (const name of [...names, ...said.deleted]) this.#unclear.delete(name);
+    for (const name of [...names, ...said.deleted]) {
+      this.#unclear.delete(name);
+      this.#carried.delete(name);
+    }
+    for (const name of isUnseen ? [...folders.keys(), ...afterFolders.keys()] : []) this.#carried.add(name);
     for (const name of said.deleted) {
       this.#published.set(name, { id: folders.get(name)?.owner ?? "", files: "", intent: "", manifest: "" });
       this.#marks.delete(name);
