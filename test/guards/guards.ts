@@ -911,7 +911,6 @@ export const guards: readonly Guard[] = [
   complete(
     "who has an identity that works is not told to pair again",
     instead("if (former === null || !(thrown instanceof Failure)) throw thrown;", "throw thrown;"),
-    "test/identity-faults.test.ts",
   ),
   daemonCommand("a security warning is told whatever is left out of the log", instead("log.insist(", "log.warn(")),
   maintain(

@@ -349,7 +349,8 @@ class World {
       }
       case "bring back": {
         // What was removed of one folder, as a commit of ours had it; what the agent deleted comes back by a revert.
-        if (this.memory.published.applications[action.name]?.tree === "") return;
+        const { published, underway } = this.memory;
+        if ([published, underway].some((each) => each?.applications[action.name]?.tree === "")) return;
         const files = [...(this.#commits.at(-1 - action.age)?.tree ?? [])];
         const listed = this.compass.find(({ name }) => name === action.name);
         const isOver = (path: string) =>
