@@ -1,7 +1,7 @@
 /** Keeps the identity alive at the start of a cycle, so that nobody has to think of it. */
 
 import { lastingRemarks } from "./certificate-remarks.js";
-import { asFailure, Failure } from "./common/failure.js";
+import { asFailure, Failure, inOtherWords } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
 import type { Secret } from "./common/secret.js";
 import { SecretMissing } from "./common/secret-missing.js";
@@ -47,6 +47,8 @@ export interface MaintainOptions extends IdentityOptions {
   readonly takeRenewalRequest?: () => Promise<boolean>;
   /** A token that was not used yet pairs anew, although the identity works; it stays until the new one does. @default false */
   readonly mayPairAnew?: boolean;
+  /** Why the configuration lacks what it refers to, as a token. @default it lacks nothing */
+  readonly unresolved?: Failure | null;
 }
 
 export interface Maintenance {
@@ -229,18 +231,21 @@ const withoutToken = (found: Usable | string, thrown: unknown): unknown =>
 async function noIdentity(
   why: string,
   pending: PendingIdentity | null,
-  { config, env, clock, signal }: IdentityOptions,
+  { config, env, clock, signal, unresolved = null }: MaintainOptions,
 ): Promise<Failure> {
   const ended = endedBy(pending, clock.now());
+  const words = ended === null ? why : `${why}; ${endedWords(ended)}`;
+  // A token may be there, and nobody can tell.
+  if (unresolved !== null) return inOtherWords(tokenNeeded(words), `${words}; ${unresolved.message}`, unresolved.hint);
   const place = config.runtime.configuration?.secret;
-  const words = await configuredToken(config, env, signal).then(
+  const lack = await configuredToken(config, env, signal).then(
     (token) => {
-      if (token !== null) return `${why}, and the configured token is spent or too old`;
-      return place === undefined ? why : `${why}; the Secret ${place.namespace}/${place.name} has no TOKEN`;
+      if (token !== null) return ", and the configured token is spent or too old";
+      return place === undefined ? "" : `; the Secret ${place.namespace}/${place.name} has no TOKEN`;
     },
-    (thrown: unknown) => (thrown instanceof SecretMissing ? `${why}; ${thrown.message}` : why),
+    (thrown: unknown) => (thrown instanceof SecretMissing ? `; ${thrown.message}` : ""),
   );
-  return tokenNeeded(ended === null ? words : `${words}; ${endedWords(ended)}`);
+  return tokenNeeded(`${why}${lack}${ended === null ? "" : `; ${endedWords(ended)}`}`);
 }
 
 /** The configured token, when it is worth sending: neither known to be spent, nor older than tokens live. */

@@ -352,6 +352,23 @@ it("another subject that Compass named for an identity that was replaced since h
 });
 
 describe("a runtime without a usable certificate", () => {
+  it("says what keeps the configuration from being read: there may be a token in it", async () => {
+    const { clock, options, maintain } = await paired();
+    const hint = "Put the runtime's UUID into RUNTIME_ID.";
+    const unresolved = new Failure("it has no usable RUNTIME_ID", {
+      code: "ConfigurationInvalid",
+      stage: "config",
+      hint,
+    });
+    const config = { ...options.config, compass: { ...options.config.compass, token: null } };
+    clock.move(91 * DAY);
+
+    const failure = await failureOf(maintain({ config, unresolved }));
+
+    expect([failure.code, failure.stage, failure.hint]).toEqual(["TokenNeeded", "connect", hint]);
+    expect(failure.message).toMatch(/^the client certificate expired on .*; it has no usable RUNTIME_ID$/);
+  });
+
   it("pairs with the configured token, and never with one that is spent", async () => {
     const { clock, sandbox, state, maintain, giveToken } = await paired();
     clock.move(91 * DAY);

@@ -73,11 +73,12 @@ const renewed: Rule = ({ report: { work, failure }, before }) =>
     ? { state: BEFORE_SYNC.has(before) ? "Connected" : null, connectionError: null }
     : null;
 
+const isConnected = ({ connection, certificate, now }: ConnectionReport): boolean =>
+  connection !== null && certificate !== null && certificate.notAfter > now;
+
 // What a command could not do changes nothing while the identity in use serves.
-const inVain: Rule = ({ report: { work, connection, certificate, now }, before }) =>
-  work !== "cycle" && connection !== null && certificate !== null && certificate.notAfter > now
-    ? { state: before === "" ? "Connected" : null }
-    : null;
+const inVain: Rule = ({ report, before }) =>
+  report.work !== "cycle" && isConnected(report) ? { state: before === "" ? "Connected" : null } : null;
 
 const disconnected: Rule = ({ report: { work, failure }, wasPaired }) => {
   if (failure === null || (work === "cycle" && failure.stage !== "connect")) return null;
@@ -85,8 +86,18 @@ const disconnected: Rule = ({ report: { work, failure }, wasPaired }) => {
   return { state: isLost ? "ConnectionMaintenanceFailed" : "ConnectionFailed", connectionError: told(failure) };
 };
 
+// Of a cycle that came not as far as Compass: what was said of the connection holds.
+const unconfigured: Rule = ({ report, before, wasPaired }) => {
+  const { failure } = report;
+  if (failure?.stage !== "config") return null;
+  if (isConnected(report)) return { state: "SynchronizationFailed", synchronizationError: told(failure) };
+  if (wasPaired && before !== "" && BEFORE_SYNC.has(before))
+    return { state: null, synchronizationError: told(failure) };
+  return { state: wasPaired ? "ConnectionMaintenanceFailed" : "ConnectionFailed", connectionError: told(failure) };
+};
+
 const notFetched: Rule = ({ report: { failure } }) =>
-  failure !== null && (failure.stage === "config" || failure.stage === "fetch")
+  failure?.stage === "fetch"
     ? { state: "SynchronizationFailed", connectionError: null, synchronizationError: told(failure) }
     : null;
 
@@ -118,6 +129,7 @@ const rules: readonly Rule[] = [
   renewed,
   inVain,
   disconnected,
+  unconfigured,
   notFetched,
   notWritten,
   inPart,

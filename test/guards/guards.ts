@@ -905,6 +905,10 @@ export const guards: readonly Guard[] = [
     instead("if (!(thrown instanceof Failure && thrown.retryable)) await", "await"),
   ),
   maintain(
+    "who cannot read the configuration asks for no token",
+    instead("  if (unresolved !== null) return inOtherWords", "  if (unresolved === undefined) return inOtherWords"),
+  ),
+  maintain(
     "a subject that was named for another identity has nothing renewed",
     instead("isOurs ? memory.subject : connection.subject", "memory.subject ?? connection.subject"),
   ),

@@ -100,6 +100,12 @@ describe("the state of the CompassConnection", () => {
       "synchronizationStatus",
     ],
     [
+      "a configuration without a runtime, where the certificate is gone",
+      { ...failed("config", "ConfigurationInvalid"), ...unpaired },
+      "ConnectionMaintenanceFailed",
+      "connectionStatus",
+    ],
+    [
       "a Connector that is away",
       failed("connect", "NetworkUnreachable"),
       "ConnectionMaintenanceFailed",
@@ -157,6 +163,7 @@ describe("the state of the CompassConnection", () => {
     ],
     ["a cycle without a token", { ...failed("connect", "TokenNeeded"), ...unpaired }, "ConnectionFailed"],
     ["a cycle whose pairing fails", { ...failed("connect", "ServerError"), ...unpaired }, "ConnectionFailed"],
+    ["a cycle without a configuration", { ...failed("config", "SecretUnreadable"), ...unpaired }, "ConnectionFailed"],
     ["a pairing", { work: "pairing" }, "Connected"],
     ["a renewal", { work: "renewal" }, "Connected"],
     ["a first cycle", {}, "Synchronized"],
@@ -171,6 +178,18 @@ describe("the state of the CompassConnection", () => {
 
     expect(status.connectionState).toBe("Connected");
     expect(status.connectionStatus).not.toHaveProperty("error");
+  });
+
+  it("keeps why the connection is down while the configuration lets no cycle begin", () => {
+    const down = next(left, { work: "revocation", ...unpaired });
+
+    const { status } = next(down, { ...failed("config", "ConfigurationInvalid"), ...unpaired });
+
+    expect(status).toMatchObject({
+      connectionState: "ConnectionMaintenanceFailed",
+      connectionStatus: { error: "TokenNeeded: the certificate was revoked by command" },
+      synchronizationStatus: { error: "ConfigurationInvalid: why" },
+    });
   });
 
   it("keeps its errors after a command that could not do its work", () => {
