@@ -785,13 +785,17 @@ export class ReferenceModel {
       this.#approvals = this.#approvals.filter(({ hash }) => hash !== said.usedApproval);
     }
     const isUnseen = said.isCut && this.#serial > 0;
+    const wasOlder = reading.serial < this.#serial;
     this.#serial = Math.max(this.#serial, afterReading.serial);
     this.#inGit = new Map([...afterFolders].map(([name, { owner }]) => [name, owner]));
     for (const name of [...names, ...said.deleted]) {
       this.#unclear.delete(name);
       this.#carried.delete(name);
     }
-    for (const name of isUnseen ? [...folders.keys(), ...afterFolders.keys()] : []) this.#carried.add(name);
+    for (const name of isUnseen ? [...folders.keys(), ...afterFolders.keys()] : []) {
+      this.#carried.add(name);
+      if (wasOlder && !names.includes(name)) this.#unclear.add(name);
+    }
     for (const name of said.deleted) {
       this.#published.set(name, { id: folders.get(name)?.owner ?? "", files: "", intent: "", manifest: "" });
       this.#marks.delete(name);
