@@ -796,6 +796,9 @@ export class ReferenceModel {
       this.#carried.add(name);
       if (wasOlder && !names.includes(name)) this.#unclear.add(name);
     }
+    // What a person had removed before a commit unseen, that commit may have removed, as far as the agent can tell.
+    for (const name of isUnseen ? this.#published.keys() : [])
+      if (!afterFolders.has(name) && !said.deleted.includes(name)) this.#unclear.add(name);
     for (const name of said.deleted) {
       this.#published.set(name, { id: folders.get(name)?.owner ?? "", files: "", intent: "", manifest: "" });
       this.#marks.delete(name);
