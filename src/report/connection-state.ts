@@ -86,11 +86,14 @@ const disconnected: Rule = ({ report: { work, failure }, wasPaired }) => {
   return { state: isLost ? "ConnectionMaintenanceFailed" : "ConnectionFailed", connectionError: told(failure) };
 };
 
-// Of a cycle that came not as far as Compass: what was said of the connection holds.
+// Of a cycle that came not as far as Director: what was said of the connection holds, unless a new certificate was proven.
 const unconfigured: Rule = ({ report, before, wasPaired }) => {
-  const { failure } = report;
+  const { failure, isProven = false } = report;
   if (failure?.stage !== "config") return null;
-  if (isConnected(report)) return { state: "SynchronizationFailed", synchronizationError: told(failure) };
+  if (isConnected(report)) {
+    const proven = isProven ? { connectionError: null } : {};
+    return { state: "SynchronizationFailed", ...proven, synchronizationError: told(failure) };
+  }
   if (wasPaired && before !== "" && BEFORE_SYNC.has(before))
     return { state: null, synchronizationError: told(failure) };
   return { state: wasPaired ? "ConnectionMaintenanceFailed" : "ConnectionFailed", connectionError: told(failure) };

@@ -180,6 +180,18 @@ describe("the state of the CompassConnection", () => {
     expect(status.connectionStatus).not.toHaveProperty("error");
   });
 
+  it.each([
+    [true, false],
+    [false, true],
+  ])("has an error of the connection after a cycle that ends by the configuration: proven %s, %s", (isProven, has) => {
+    const broken = next(left, failed("connect", "ServerError"));
+
+    const { status } = next(broken, { ...failed("config", "ConfigurationInvalid"), isProven });
+
+    expect(status.connectionState).toBe("SynchronizationFailed");
+    expect("error" in status.connectionStatus).toBe(has);
+  });
+
   it("keeps why the connection is down while the configuration lets no cycle begin", () => {
     const down = next(left, { work: "revocation", ...unpaired });
 
