@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { Failure } from "../common/failure.js";
 import { own } from "../common/own.js";
 import { forTerminal } from "../common/quote.js";
+import { SUSPENDED_BY } from "../plan/index.js";
 import { EXIT, paint } from "../report/index.js";
 import type { Memory, Suspension } from "../state/index.js";
 import { changeMemory } from "./change-memory.js";
@@ -72,7 +73,7 @@ function resumeEverything(memory: Memory): Memory {
   if (everything === null) {
     throw nothing(
       "nothing is suspended as a whole",
-      "What the setting `suspend` or the file .runtime-agent/suspend in Git suspends is resumed there.",
+      `What ${SUSPENDED_BY.setting}, ${SUSPENDED_BY.file} or ${SUSPENDED_BY.annotation} suspends is resumed there.`,
     );
   }
   return { ...memory, suspended: { everything: null, applications } };

@@ -91,6 +91,15 @@ describe("pairing", () => {
     expect(certificate.asymmetricKeyDetails?.modulusLength).toBe(3072);
   });
 
+  it("spends no token before it has its key, so that nothing slow comes between the answer and the disk", async () => {
+    const sandbox = await aSandbox();
+    const { state } = aState();
+
+    await expect(pairing(sandbox, state, { keySize: 1 }).run()).rejects.toThrow();
+
+    expect(await asked(sandbox)).toEqual([]);
+  });
+
   it("names the host before it sends the token", async () => {
     const sandbox = await aSandbox();
     const { state } = aState();

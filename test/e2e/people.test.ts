@@ -174,6 +174,17 @@ describe("suspending", () => {
     expect(JSON.parse(stdout)).toMatchObject({ result: "planned", suspended: true });
     expect(await world.commits()).toBe(commits);
   });
+
+  it("ends where it was made: resume names every place but the command", async () => {
+    const { world } = await aPairedWorld();
+
+    const { code, stderr } = await world.run(["resume"]);
+
+    expect(code).toBe(1);
+    expect(stderr).toContain("Error [NothingHeld]");
+    for (const place of ["`suspend`", ".runtime-agent/suspend", "runtime-agent.kyma-project.io/suspend"])
+      expect(stderr).toContain(place);
+  });
 });
 
 describe("a git revert of the agent's commit", () => {

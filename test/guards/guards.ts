@@ -904,6 +904,10 @@ export const guards: readonly Guard[] = [
     "what time alone makes usable is kept",
     instead("if (!(thrown instanceof Failure && thrown.retryable)) await", "await"),
   ),
+  pairing(
+    "no token is sent before its key is there",
+    instead("const key = await generateKey(", "const key = generateKey("),
+  ),
   maintain(
     "who cannot read the configuration asks for no token",
     instead("  if (unresolved !== null) return inOtherWords", "  if (unresolved === undefined) return inOtherWords"),
