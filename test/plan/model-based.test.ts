@@ -425,7 +425,6 @@ class World {
         this.model.loseMemory();
         this.#records = [];
         this.#met = new Map();
-        this.#told = new Map();
         if (action.key) this.#key++;
         return;
     }
