@@ -902,7 +902,7 @@ export const guards: readonly Guard[] = [
   ),
   complete(
     "what time alone makes usable is kept",
-    instead("if (!(thrown instanceof Failure && thrown.retryable)) await", "await"),
+    without("    if (thrown instanceof Failure && thrown.retryable) throw thrown;\n"),
   ),
   pairing(
     "no token is sent before its key is there",
