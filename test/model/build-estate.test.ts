@@ -66,6 +66,38 @@ describe("two Secrets of one Application that would have one name", () => {
   });
 });
 
+describe("Secrets of two Applications that would have one name", () => {
+  // Cut to 26 characters they are the same, and so is the bundle's id.
+  const alike = (number: number, name: string, targetURL: string) =>
+    anApplication({
+      id: uuid(number),
+      name,
+      bundles: [
+        aBundle({
+          id: uuid(101),
+          apiDefinitions: [anAPI({ targetURL })],
+          defaultInstanceAuth: anAuth({ credential: basic() }),
+        }),
+      ],
+    });
+  const one = alike(1, "mp-sap-commerce-cloud-production-eu", "");
+  const other = alike(2, "mp-sap-commerce-cloud-production-us", "https://shop.example.com/orders");
+
+  it("set both aside, and nothing is told of what they lack beside that", () => {
+    const { applications, setAside, degraded } = anEstate([one, other, anApplicationNamed("mp-good", 9)]);
+
+    expect(applications.map(({ name }) => name)).toEqual(["mp-good"]);
+    const message = expect.stringContaining("the name of one of another Application");
+    expect(setAside).toEqual([one, other].map(({ id, name }) => ({ id, name, reason: "InvalidName", message })));
+    expect(degraded).toEqual([]);
+  });
+
+  it("are none where one of the two is there alone", () => {
+    expect(anEstate([one]).degraded.map(({ reason }) => reason)).toEqual(["NoTarget"]);
+    expect(anEstate([other]).setAside).toEqual([]);
+  });
+});
+
 describe("names in an estate", () => {
   it("stand as Director gave them when the label isNormalized is the text true", () => {
     const { applications, setAside } = anEstate([anApplication({ name: "sap-commerce" })], { isNormalized: "true" });
@@ -362,6 +394,25 @@ describe("an Application set aside", () => {
     const bad = anApplication(changes);
 
     expect(setAside([bad, good])).toEqual({ aside: [[bad.id, reason]], proceeding: ["mp-good"] });
+  });
+
+  it.each<[string, Partial<Application>]>([
+    ["a system auth's id", { auths: [text] }],
+    ["a bundle's name", { bundles: [aBundle({ name: text })] }],
+    ["an API's name", { bundles: [aBundle({ apiDefinitions: [anAPI({ name: text })] })] }],
+    ["an API's id", { bundles: [aBundle({ apiDefinitions: [anAPI({ id: text })] })] }],
+    ["a target URL", { bundles: [aBundle({ apiDefinitions: [anAPI({ targetURL: text })] })] }],
+    ["an event's name", { bundles: [aBundle({ eventDefinitions: [anEvent({ name: text })] })] }],
+    ["an event's id", { bundles: [aBundle({ eventDefinitions: [anEvent({ id: text })] })] }],
+    [
+      "a token endpoint",
+      { bundles: [aBundle({ defaultInstanceAuth: anAuth({ credential: { ...oauth(), url: text } }) })] },
+    ],
+    ["a token endpoint", { bundles: [aBundle({ defaultInstanceAuth: anAuth({ csrfTokenEndpointURL: text }) })] }],
+  ])("is told where its control character stands: in %s", (place, changes) => {
+    const [{ message } = { message: "" }] = anEstate([anApplication(changes)]).setAside;
+
+    expect(message).toBe(`a control character stands in ${place}, which would stop every consumer; mend it in Compass`);
   });
 
   it("is each of those that share a name, after it was normalised", () => {
