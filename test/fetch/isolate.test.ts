@@ -170,6 +170,15 @@ describe("narrowing", () => {
     expect(asked).toBe(11);
   });
 
+  it("looks for none where one before them could be written", async () => {
+    const bad = new Set(Array.from({ length: 20 }, (_, index) => index + 10));
+
+    const { asked, unreadable } = await reading(110, bad, 10);
+
+    expect(unreadable).toEqual([...bad]);
+    expect(asked.filter((each) => each.includes("skeleton"))).toHaveLength(20);
+  });
+
   it("goes on when nine cannot be written and the tenth can", async () => {
     expect((await reading(40, firstOnes(9), 8)).unreadable).toHaveLength(9);
   });

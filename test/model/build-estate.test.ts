@@ -519,6 +519,35 @@ describe("an Application that is degraded", () => {
     ]);
   });
 
+  it.each<[string, Partial<Parameters<typeof aBundle>[0]>]>([
+    ["control characters in a text were replaced by U+FFFD", { description: "a\u0007b" }],
+    ["an API has no target URL, so calls of it fail", { apiDefinitions: [anAPI({ targetURL: "" })] }],
+    [
+      "a bundle or API name has no letter or digit of A to Z and 0 to 9, so the gateway has no path for it",
+      { name: "日本語" },
+    ],
+    [
+      "a value of the Basic credentials is empty: they are not published",
+      { defaultInstanceAuth: anAuth({ credential: basic("user", "") }) },
+    ],
+    [
+      "the gateway cannot use certificate credentials: they are not published",
+      { defaultInstanceAuth: anAuth({ credential: { kind: "CertificateOAuth" } }) },
+    ],
+    [
+      "credentials of the kind APIKeyCredentialData are not known to this version: they are not published",
+      { defaultInstanceAuth: anAuth({ credential: { kind: "Unknown", type: "APIKeyCredentialData" } }) },
+    ],
+    [
+      "a CSRF token without credentials cannot be fetched: it is not published",
+      { defaultInstanceAuth: anAuth({ csrfTokenEndpointURL: "https://shop.example.com/token" }) },
+    ],
+  ])("says what is the matter: %s", (message, changes) => {
+    const { degraded: told } = anEstate([anApplication({ bundles: [aBundle(changes)] })]);
+
+    expect(told.map((each) => each.message)).toEqual([message]);
+  });
+
   it("has an API without a target, reported once for its bundle", () => {
     const apiDefinitions = [anAPI({ id: "1", name: "A", targetURL: "" }), anAPI({ id: "2", name: "B", targetURL: "" })];
 

@@ -71,6 +71,17 @@ describe("a Secret in Git", () => {
 });
 
 describe("the references to Secrets that stay", () => {
+  it.each([
+    ["first", (one: InventoryFile, other: InventoryFile) => [one, other]],
+    ["last", (one: InventoryFile, other: InventoryFile) => [other, one]],
+  ])("are of credentials and of parameters, each for what it is, with the parameters %s", (_, inOrder) => {
+    const rows = inOrder(aRow("kept-params", aReference({ type: "Parameters" })), aRow("kept", aReference()));
+
+    const [entry] = entriesOf(withReferences(modelWith(null), rows)).filter(({ type }) => type === "API");
+
+    expect(entry).toMatchObject({ credentials: { secretName: "kept" }, requestParametersSecretName: "kept-params" });
+  });
+
   const kept = aReference({
     type: "OAuth",
     authenticationURL: "https://auth.example.com/token",
