@@ -49,6 +49,16 @@ describe("what is left behind in the cluster", () => {
     expect(dueIn(4, [found("a")], { by: patient })).toEqual([[], [], ["a"], ["a"]]);
   });
 
+  it("is not told as waiting any more when it goes", () => {
+    const given = { found: [found("a"), found("b", "listed")], plan: aPlan({ decision }), now: later(minutes(1)) };
+    const by = { ...atOnce, credentials: { observations: 3, over: 0 } };
+    const before = leftovers({ ...given, rules: by, missing: {}, now: noon });
+
+    const { due, waiting } = leftovers({ ...given, rules: by, missing: before.missing });
+
+    expect([due, waiting].map((secrets) => secrets.map(({ name }) => name))).toEqual([["a"], ["b"]]);
+  });
+
   it("goes by the rule for credentials where its Application is listed", () => {
     const by = { ...atOnce, credentials: { observations: 3, over: 0 } };
 
@@ -78,6 +88,7 @@ describe("what is left behind in the cluster", () => {
     });
 
     expect(result.waiting.map(({ namespace, name }) => `${namespace}/${name}`)).toEqual(["other/in-cluster"]);
+    expect(Object.keys(result.missing)).toEqual(["cluster other/in-cluster"]);
   });
 
   const held: Hold = { name: "mp-a", id: "listed", secret: null, reason: "Suspended", until: null };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { InventoryFile } from "../../src/base/index.js";
-import { learn, memoryFor, publishedBefore, usedApprovalOf } from "../../src/plan/index.js";
+import { begunAnew, deletedBefore, learn, memoryFor, publishedBefore, usedApprovalOf } from "../../src/plan/index.js";
 import { type HeldSet, type Memory, type Missing, UNKNOWN_INTENT } from "../../src/state/index.js";
 import { later, minutes, noMemory, noon, TARGET } from "../builders.js";
 import { aDecision, aPlan } from "../report/an-outcome.js";
@@ -47,6 +47,25 @@ describe("the memory for a target", () => {
       proposedApproval: null,
     });
   });
+});
+
+it("the memory of who begins anew knows the day's deletions, and nothing else of what was there", () => {
+  const underway = { commit: "c", serial: 8, deletions: [], applications: published("mp-c"), absentAt: null };
+
+  expect(begunAnew({ ...remembered, underway })).toEqual({
+    ...remembered,
+    published: { ...remembered.published, serial: 0, applications: {}, others: {} },
+    underway: null,
+    reverted: {},
+  });
+});
+
+it("what the agent deleted is known by its name and id, and nothing that is there", () => {
+  const applications = { ...published("mp-a"), ...published("mp-b", "") };
+
+  const deleted = deletedBefore({ ...remembered, published: { ...remembered.published, applications } });
+
+  expect([...deleted]).toEqual([["mp-b", "id of mp-b"]]);
 });
 
 describe("an approval on which a request rests", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type InventoryFile, type InventoryReading, treeDigest } from "../../src/base/index.js";
-import { learn, setOut, usedApprovalOf, withLanded, withUnseen } from "../../src/plan/index.js";
+import { learn, setOut, usedApprovalOf, withAbsent, withLanded, withUnseen } from "../../src/plan/index.js";
 import { type HeldSet, type Memory, type PublishedApplication, UNKNOWN_INTENT } from "../../src/state/index.js";
 import { noMemory, noon, TARGET } from "../builders.js";
 import { aDecision, aPlan } from "../report/an-outcome.js";
@@ -128,6 +128,18 @@ describe("a commit that was pushed by an agent that was killed then, and taken b
     const other = withLanded({ ...remembered, underway, hold });
 
     expect([used.hold, used.proposedApproval, other.hold]).toEqual([null, null, hold]);
+  });
+});
+
+describe("a commit that is not there", () => {
+  it("is not looked for again before the branch has another tip", () => {
+    const underway = { commit: "c", serial: 8, deletions: [], applications: {}, absentAt: null };
+
+    expect(withAbsent({ ...remembered, underway }, "tip")).toEqual({
+      ...remembered,
+      underway: { ...underway, absentAt: "tip" },
+    });
+    expect(withAbsent(remembered, "tip")).toBe(remembered);
   });
 });
 
