@@ -215,7 +215,8 @@ function withNewer(
 
 /**
  * Paths that are the agent's to change: what a verified inventory lists. Of one that does not verify, what shows by itself
- * that the agent wrote it, where anything else speaks for it, and what it lists of Applications that the agent remembers, or of all where it remembers none.
+ * that the agent wrote it, where anything else speaks for it, and what it lists of Applications that the agent remembers, or
+ * of all where it remembers none.
  */
 export function ownPaths(
   tree: Tree,
