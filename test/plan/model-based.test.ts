@@ -558,7 +558,8 @@ class World {
     if (!isPublished) return against;
     this.tree = result.tree;
     // Of the day that ends now; what Git says of earlier ones stays there until the inventory is written again.
-    this.#records = records.filter(({ at }) => this.now.getTime() - at < minutes(24 * 60));
+    // Who was killed when nothing went out remembers nothing of what it read there.
+    if (!isCut || !isIdle) this.#records = records.filter(({ at }) => this.now.getTime() - at < minutes(24 * 60));
     if (plan.writes.size + plan.deletes.length > 0) this.#commit(plan.writes);
     // 5. The tree fits together.
     against.push(...faults(this.tree, this.key, this.#foreignPaths()));
