@@ -517,7 +517,8 @@ class World {
     for (const { serial, at } of given.records) this.#met.set(serial, at);
     const expected = this.model.failure(given);
     // What stands in the place of the agent's files is a change of theirs for as long as it stands there, and hides what was.
-    const mayDrift = this.settings.drift === "fail" && BLOCKING.some((path) => this.tree.has(path));
+    const isBlocked = this.settings.drift === "fail" && BLOCKING.some((path) => this.tree.has(path));
+    const mayDrift = isBlocked || this.model.mayDrift(given);
     let result: CycleResult;
     try {
       result = await this.#cycle(this.tree, this.memory, looks);

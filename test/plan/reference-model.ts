@@ -357,6 +357,18 @@ export class ReferenceModel {
     return changed.length > 0 ? ["Drifted"] : null;
   }
 
+  /** The agent may take for drift what a person put back, of which it does not know that it wrote it. */
+  mayDrift({ before, key, settings }: Given): boolean {
+    const reading = readTree(before, key, this.remembered);
+    const changed = settings.drift === "fail" ? drifted(before, reading, this.remembered) : [];
+    return changed.some((name) => this.#isUnclear(name, reading));
+  }
+
+  /** Beside an older inventory nothing tells the agent what a commit carried whose end it did not see. */
+  #isUnclear(name: string, { serial }: ReturnType<typeof readTree>): boolean {
+    return this.#unclear.has(name) || (serial < this.#serial && this.#carried.has(name));
+  }
+
   /** Applications by name that nothing is written of; marks what a person put back. */
   #leftAlone({ before, key, first, settings }: Given): Set<string> {
     const reading = readTree(before, key, this.remembered);
@@ -441,9 +453,7 @@ export class ReferenceModel {
     const isSame = (path: string) => before.get(path)?.equals(after.get(path) ?? Buffer.from("\0")) === true;
     const pathsOf = (name: string) => [...own].filter((path) => folderOf(path) === name);
     const second = said.lookedAgain ? given.second : null;
-    // Beside an older inventory nothing tells the agent what a commit carried whose end it did not see.
-    const isUnclear = (name: string) =>
-      this.#unclear.has(name) || (reading.serial < this.#serial && this.#carried.has(name));
+    const isUnclear = (name: string) => this.#isUnclear(name, reading);
     const isTakenForReverted = (name: string) =>
       isUnclear(name) && said.held.some((each) => each.name === name && each.reason === "Reverted");
     // Who is listed under another name is not missing: what is counted for the old name is another thing.
