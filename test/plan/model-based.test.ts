@@ -578,9 +578,13 @@ class World {
   #dropped(after: Tree): string[] {
     const lists = (tree: Tree, path: string) => tree.get("kustomization.yaml")?.includes(`- ${path}\n`) === true;
     const written = [...this.#versions.keys()].filter((path) => this.before.has(path) && after.has(path));
-    // Of an Application that is not remembered, an edited file beside an inventory that does not list it has one witness alone.
+    // Of an Application that is not remembered, or as deleted, an edited file beside an inventory that does not list it has
+    // one witness alone.
     const { applications, others } = this.memory.published;
-    const isRemembered = (path: string) => [applications, others].some((each) => (folderOf(path) ?? "") in each);
+    const isRemembered = (path: string) => {
+      const name = folderOf(path) ?? "";
+      return name in applications ? applications[name]?.tree !== "" : name in others;
+    };
     return written
       .filter(isRemembered)
       .filter((path) => lists(this.before, path) && !lists(after, path))
