@@ -175,7 +175,7 @@ export function openClusterSecrets(options: ClusterSecretsOptions): ClusterSecre
       const stay: ClusterPlace[] = remove.filter(({ namespace }) => unseen.has(namespace));
       await inParallel([...found.filter((secret) => wanted.has(placeOf(secret))), ...due], async (secret) => {
         try {
-          await appliedSecrets.remove(secret);
+          await appliedSecrets.remove(secret, MARKS);
         } catch (thrown) {
           stay.push(secret);
           reasons.push(reasonOf(thrown));

@@ -31,6 +31,16 @@ const removing = (...names: string[]) => {
   return aPlan({ cluster: { apply: [], remove, release: [] } });
 };
 
+/** Of one that is called shared, somebody else has a key of their own and one that the agent has as well. */
+function writersOf(name: string) {
+  const writes = (manager: string, ...keys: string[]) => ({
+    manager,
+    fieldsV1: { "f:data": Object.fromEntries(keys.map((key) => [`f:${key}`, {}])) },
+  });
+  const mine = writes("runtime-agent", "password", "both");
+  return name === "shared" ? [mine, writes("compass-runtime-agent", "user"), writes("theirs", "own", "both")] : [mine];
+}
+
 /** An API server with these Secrets of the agent, where nothing else is amiss. */
 async function aCluster(
   marked: readonly string[] = [],
@@ -39,7 +49,9 @@ async function aCluster(
 ) {
   const api = await startFakeAPIServer();
   onTestFinished(() => api.close());
-  const items = marked.map((name) => ({ metadata: { name, namespace: "kyma-system", uid: `uid of ${name}` } }));
+  const items = marked.map((name) => ({
+    metadata: { name, namespace: "kyma-system", uid: `uid of ${name}`, managedFields: writersOf(name) },
+  }));
   api.fault = (request) =>
     fault(request) ?? {
       answer:
@@ -206,6 +218,27 @@ describe("Secrets that are taken from the cluster", () => {
     expect(asked("DELETE").map(({ path, body }) => [path, JSON.parse(body)])).toEqual([
       [`${SECRETS}/mine`, { preconditions: { uid: "uid of mine" } }],
     ]);
+    expect(notes).toEqual([]);
+  });
+
+  it("leave the keys of others where they are, and are the agent's no more", async () => {
+    const answer = { metadata: { name: "shared", uid: "uid of shared", resourceVersion: "2" } };
+    const patched = ({ method }: APIRequest) => (method === "PATCH" ? { answer } : null);
+    const { secrets, asked } = await aCluster(["mine", "shared"], patched);
+
+    const { notes } = await secrets.clear(removing("mine", "shared"), { missing: {} });
+
+    expect(asked("DELETE").map(({ path }) => path)).toEqual([`${SECRETS}/mine`]);
+    const [{ path, contentType, body } = {}, ...more] = asked("PATCH");
+    expect([path, contentType, more]).toEqual([`${SECRETS}/shared`, "application/merge-patch+json", []]);
+    expect(JSON.parse(body ?? "")).toEqual({
+      metadata: {
+        uid: "uid of shared",
+        labels: { [LABEL]: null },
+        annotations: expect.objectContaining({ "runtime-agent.kyma-project.io/application": null }),
+      },
+      data: { password: null, user: null },
+    });
     expect(notes).toEqual([]);
   });
 

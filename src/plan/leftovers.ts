@@ -8,6 +8,8 @@ import { type ClusterPlace, type Plan, placeOf, standingIn } from "./plan.js";
 /** One that carries the label of this runtime. */
 export interface FoundSecret extends ClusterPlace {
   readonly uid: string;
+  /** Of its data, those that are the agent's to remove; null where nobody else has any. */
+  readonly keys: readonly string[] | null;
   /** Director's id of its Application; null when it does not say. */
   readonly owner: string | null;
 }

@@ -215,13 +215,24 @@ describe("mode cluster", () => {
     await sync();
     await call(server, "POST", path, { body: { metadata: { name: "somebody-elses" }, data: {} } });
     const before = await secrets();
+    let staying: unknown;
     await world.edit(({ applications }) => {
+      staying = applications[0]?.id;
       applications.splice(1);
+    });
+    const [shared = ""] = [...before].flatMap(([name, { metadata }]) => {
+      const owner = metadata.annotations["runtime-agent.kyma-project.io/application"];
+      return owner === undefined || owner === staying ? [] : [name];
+    });
+    await call(server, "PATCH", `${path}/${shared}?fieldManager=another-operator`, {
+      body: { data: { "of-another": "eA==" } },
+      type: "application/merge-patch+json",
     });
 
     const { applications } = await sync();
 
-    const kept = [...(await secrets()).keys()];
+    const left = await secrets();
+    const kept = [...left.keys()];
     expect(applications.deleted).toHaveLength(4);
     expect(kept).toContain("somebody-elses");
     expect(kept.length).toBeLessThan(before.size);
@@ -229,6 +240,8 @@ describe("mode cluster", () => {
     expect(deletes.map(({ name }) => name).sort()).toEqual(
       [...before.keys()].filter((name) => !kept.includes(name)).sort(),
     );
+    expect(valuesOf(left.get(shared))).toEqual({ "of-another": "x" });
+    expect(left.get(shared)?.metadata.labels).not.toHaveProperty(["runtime-agent.kyma-project.io/runtime"]);
   });
 
   it("says what is missing where a right is, and commits nothing that refers to what is not there", async () => {

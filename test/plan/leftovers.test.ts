@@ -10,6 +10,7 @@ const found = (name: string, owner: string | null = "gone", namespace = "kyma-sy
   namespace,
   name,
   uid: `uid of ${name}`,
+  keys: null,
   owner,
 });
 const decision = aDecision({ listed: new Set(["listed"]) });

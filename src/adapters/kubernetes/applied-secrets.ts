@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Secret } from "../../common/secret.js";
 import type { SendCall } from "./calls.js";
 import { isConflict, unlessGone } from "./errors.js";
-import { dataKeysOf, handedOn, managedBy } from "./managed-fields.js";
+import { dataKeysOf, handedOn, type ManagedBy, managedBy } from "./managed-fields.js";
 import type { Place } from "./objects.js";
 import { type RawRequest, sendRaw, statusError } from "./raw.js";
 import { refusalOf } from "./refusal.js";
@@ -15,6 +15,12 @@ export interface AppliedSecret extends Place {
   readonly object: object;
   /** In base64. */
   readonly data: ReadonlyMap<string, Secret>;
+}
+
+export interface RemovableSecret extends Place {
+  readonly uid: string;
+  /** Keys of the data that may go; null where nobody else has any, so that it goes as a whole. */
+  readonly keys: readonly string[] | null;
 }
 
 /** Labels and annotations, by name. */
@@ -39,8 +45,11 @@ export interface AppliedSecrets {
    * text; null when it took it.
    */
   apply(secret: AppliedSecret): Promise<string | null>;
-  /** The one with that uid and no later one of its name. One that is not there is fine. */
-  remove(place: Place & { readonly uid: string }): Promise<void>;
+  /**
+   * The one with that uid and no later one of its name. Where others look after keys of it, these and what else is theirs
+   * stay, without the marks. One that is not there is fine.
+   */
+  remove(secret: RemovableSecret, marks: Marks): Promise<void>;
   /**
    * Takes these from it, and gives its fields to who applies it from now on, whose own apply takes away then what it no
    * longer has. One that is not there is fine.
@@ -61,6 +70,13 @@ const isFormer = (manager: string) =>
   /^(?:runtime-agent|compass-runtime-agent|kustomize-controller|argocd-(?:application-)?controller|controller|before-first-apply|kubectl(?:-.*)?)$/.test(
     manager,
   );
+
+/** Keys of the data that are of a Secret of the agent's alone; null where nobody else has one. */
+export function keysToRemove(managedFields: readonly ManagedBy[]): readonly string[] | null {
+  const others = dataKeysOf(managedFields, (manager) => !isFormer(manager));
+  if (others.size === 0) return null;
+  return [...dataKeysOf(managedFields, isFormer)].filter((key) => !others.has(key));
+}
 
 const stored = z.object({
   metadata: z.object({ name: z.string(), uid: z.string().optional(), managedFields: z.array(managedBy).default([]) }),
@@ -94,15 +110,15 @@ export function createAppliedSecrets(send: SendCall): AppliedSecrets {
       const keys = Object.keys(data.data ?? {}).filter((key) => !others.has(key));
       return { metadata: {}, refusal: null, stored: { uid, keys } };
     });
-  const merge = (place: Place, metadata: object) =>
+  const merge = (place: Place, metadata: object, data: object = {}) =>
     send(credentialCall("patch", place), async (configuration) => {
-      const body = JSON.stringify({ metadata });
+      const body = JSON.stringify({ metadata, data });
       const request = { method: "PATCH", path: pathOf(place), contentType: MERGE, body } as const;
       const answer = await sendRaw(configuration, request);
       if (answer.status >= 300) throw await statusError(answer.status);
-      const { data } = owned.safeParse(answer.body);
-      if (data === undefined) throw new SyntaxError("no object of the API");
-      return data;
+      const left = owned.safeParse(answer.body);
+      if (!left.success) throw new SyntaxError("no object of the API");
+      return left.data;
     });
   return {
     apply: async (secret) => {
@@ -122,16 +138,19 @@ export function createAppliedSecrets(send: SendCall): AppliedSecrets {
       }));
       return left.refusal;
     },
-    remove: async ({ uid, ...place }) => {
+    remove: async ({ uid, keys, ...place }, marks) => {
+      if (keys !== null) {
+        const data = Object.fromEntries(keys.map((key) => [key, null]));
+        await merge(place, { uid, ...without(marks) }, data).catch(unlessGone);
+        return;
+      }
       await send(credentialCall("delete", place), async (configuration) => {
         const { CoreV1Api } = await import("@kubernetes/client-node");
         return new CoreV1Api(configuration).deleteNamespacedSecret({ ...place, body: { preconditions: { uid } } });
       }).catch(unlessGone);
     },
     release: async (place, marks, heir) => {
-      const [labels, annotations] = [marks.labels, marks.annotations].map((names) =>
-        Object.fromEntries(names.map((name) => [name, null])),
-      );
+      const { labels, annotations } = without(marks);
       for (let attempt = 1; ; attempt++) {
         try {
           const { metadata } = await merge(place, { labels, annotations: { ...annotations, ...heir.annotations } });
@@ -147,6 +166,12 @@ export function createAppliedSecrets(send: SendCall): AppliedSecrets {
     },
   };
 }
+
+/** For a merge patch. */
+const without = (marks: Marks) => {
+  const nothing = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, null]));
+  return { labels: nothing(marks.labels), annotations: nothing(marks.annotations) };
+};
 
 /** Of a release, where others write the same Secret. */
 const ATTEMPTS = 5;

@@ -2,9 +2,11 @@
 
 import { z } from "zod";
 import { Secret } from "../../common/secret.js";
+import { keysToRemove, type RemovableSecret } from "./applied-secrets.js";
 import type { SendCall } from "./calls.js";
 import { ClusterFailure, isConflict } from "./errors.js";
 import { itemsOf } from "./items.js";
+import { managedBy } from "./managed-fields.js";
 import { sendRaw, statusError } from "./raw.js";
 
 /** An Application; its spec is foreign, and checked where it is read. */
@@ -30,10 +32,7 @@ export interface ListedSecret {
 }
 
 /** A Secret without its values: they are not asked for. */
-export interface MarkedSecret {
-  readonly name: string;
-  readonly namespace: string;
-  readonly uid: string;
+export interface MarkedSecret extends RemovableSecret {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
@@ -66,7 +65,7 @@ const metadata = z.object({
 const application = z.object({ metadata, spec: z.record(z.string(), z.unknown()).default({}) });
 const secret = z.object({ metadata, type: z.string().default("Opaque"), data: texts });
 
-const marked = z.object({ metadata });
+const marked = z.object({ metadata: metadata.extend({ managedFields: z.array(managedBy).default([]) }) });
 
 const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
@@ -102,7 +101,9 @@ export function createLists(send: SendCall): Lists {
       const call = { verb: "list", resource: "secrets", object: `Secrets of ${namespace}` };
       const query = { labelSelector: `${label}=${value}` };
       const found = await listAll(send, call, marked, path, query, METADATA_ONLY);
-      return found.map(({ metadata: { name, uid, annotations } }) => ({ name, namespace, uid, annotations }));
+      return found.map(({ metadata: { name, uid, annotations, managedFields } }) => {
+        return { name, namespace, uid, annotations, keys: keysToRemove(managedFields) };
+      });
     },
   };
 }

@@ -16,7 +16,7 @@ export const managedBy = z.looseObject({
   fieldsV1: fields.default({}),
 });
 
-type ManagedBy = z.infer<typeof managedBy>;
+export type ManagedBy = z.infer<typeof managedBy>;
 
 /** As the API server wants it, which takes an empty list for no change. */
 const NOBODY = [{}];

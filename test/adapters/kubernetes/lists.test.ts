@@ -65,7 +65,7 @@ describe("the marked Secrets of a cluster", () => {
 
     const found = await cluster.markedSecrets("kyma-system", "mine", "yes");
 
-    expect(found).toEqual([{ name: "s", namespace: "kyma-system", uid: "u", annotations: { a: "b" } }]);
+    expect(found).toEqual([{ name: "s", namespace: "kyma-system", uid: "u", annotations: { a: "b" }, keys: null }]);
     expect(api.requests.map(({ path, accept }) => `${path} ${accept}`)).toEqual([
       "/api/v1/namespaces/kyma-system/secrets?labelSelector=mine%3Dyes&limit=500 " +
         "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
