@@ -19,7 +19,7 @@ interface SecretObject {
     readonly name: string;
     readonly resourceVersion: string;
     readonly labels: Readonly<Record<string, string>>;
-    readonly annotations: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly data: Readonly<Record<string, string>>;
 }
@@ -221,7 +221,7 @@ describe("mode cluster", () => {
       applications.splice(1);
     });
     const [shared = ""] = [...before].flatMap(([name, { metadata }]) => {
-      const owner = metadata.annotations["runtime-agent.kyma-project.io/application"];
+      const owner = metadata.annotations?.["runtime-agent.kyma-project.io/application"];
       return owner === undefined || owner === staying ? [] : [name];
     });
     await call(server, "PATCH", `${path}/${shared}?fieldManager=another-operator`, {

@@ -1121,12 +1121,20 @@ export const guards: readonly Guard[] = [
     instead("...found.filter((secret) => wanted.has(placeOf(secret)))", "...remove"),
   ),
   of("src/adapters/kubernetes/applied-secrets.ts", "test/cluster-secrets.test.ts")(
+    "a Secret in which others have keys is not removed as a whole",
+    instead("if (others.size === 0) return null;", "return null;"),
+  ),
+  of("src/adapters/kubernetes/applied-secrets.ts", "test/cluster-secrets.test.ts")(
+    "nor what others have of it as well",
+    instead("isFormer)].filter((key) => !others.has(key))", "isFormer)]"),
+  ),
+  of("src/adapters/kubernetes/applied-secrets.ts", "test/cluster-secrets.test.ts")(
     "a credential that was taken away does not stay in the cluster",
     instead("filter((key) => !data.has(key)) ?? []", "filter(() => false) ?? []"),
   ),
   of("src/adapters/kubernetes/applied-secrets.ts", "test/cluster-secrets.test.ts")(
     "and a key of somebody else's does",
-    without(".filter((key) => !others.has(key))"),
+    instead("?? {}).filter((key) => !others.has(key))", "?? {})"),
   ),
   clusterSecrets(
     "Argo CD gets the fields of what it applies",
