@@ -2,7 +2,7 @@
 
 import { type Config, formatDuration } from "./config/index.js";
 import { isShortLived, type Usable } from "./connect/index.js";
-import { renewalDue } from "./identity.js";
+import { renewalDue } from "./renew-identity.js";
 import type { CertificateMemory } from "./state/index.js";
 
 export interface Remark {

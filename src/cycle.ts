@@ -10,7 +10,7 @@ import { inspectIdentity } from "./connect/index.js";
 import { type CycleOptions, type CycleResult, nothingUsed, type Reached } from "./cycle-options.js";
 import type { Snapshot } from "./fetch/index.js";
 import { requireHost } from "./git-host.js";
-import { noContacts } from "./identity.js";
+import { noContacts } from "./identity-client.js";
 import { type Maintenance, maintainIdentity } from "./maintain.js";
 import { openDirector } from "./open-director.js";
 import { reconcile } from "./reconcile.js";

@@ -21,7 +21,9 @@ import { examineAdmission, examineApplied, examineApplier, examineGitOps } from 
 import { examineProposals, examineRepository } from "./doctor-git.js";
 import { requireHost } from "./git-host.js";
 import { goAgentObjects } from "./go-agent-objects.js";
-import { movedConnector, proofOf, renewalDue } from "./identity.js";
+import { proofOf } from "./identity-client.js";
+import { movedConnector } from "./reconnect-identity.js";
+import { renewalDue } from "./renew-identity.js";
 import { wrongClock } from "./report/index.js";
 import { trySealing } from "./sealing-check.js";
 import { compassTransport, configuredToken, type Environment, openState } from "./setup.js";

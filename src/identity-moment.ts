@@ -1,5 +1,6 @@
 /** When the identity wants to be looked after, so that whoever rests between two cycles wakes in time for it. */
 
+import { ofPairing } from "./certificate-memory.js";
 import type { Config } from "./config/index.js";
 import {
   canFinish,
@@ -13,8 +14,8 @@ import {
   validFrom,
 } from "./connect/index.js";
 import type { Moment } from "./daemon.js";
-import { ofPairing, renewalDue } from "./identity.js";
 import { renewalOf, urgentFrom } from "./maintain.js";
+import { renewalDue } from "./renew-identity.js";
 import type { CertificateMemory, PendingIdentity, State } from "./state/index.js";
 
 /**

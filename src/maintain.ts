@@ -1,5 +1,6 @@
 /** Keeps the identity alive at the start of a cycle, so that nobody has to think of it. */
 
+import { changeCertificateMemory } from "./certificate-memory.js";
 import { lastingRemarks } from "./certificate-remarks.js";
 import { asFailure, Failure, inOtherWords } from "./common/failure.js";
 import type { Logger } from "./common/logger.js";
@@ -24,18 +25,10 @@ import {
   unprovenRenewal,
   validFrom,
 } from "./connect/index.js";
-import {
-  changeCertificateMemory,
-  completePending,
-  type Finished,
-  finishIssued,
-  type IdentityOptions,
-  movedConnector,
-  noContacts,
-  pairIdentity,
-  renewalDue,
-  renewBy,
-} from "./identity.js";
+import { type IdentityOptions, noContacts } from "./identity-client.js";
+import { type Finished, finishIssued, pairIdentity } from "./pair-identity.js";
+import { movedConnector } from "./reconnect-identity.js";
+import { completePending, renewalDue, renewBy } from "./renew-identity.js";
 import { configuredToken } from "./setup.js";
 import type { CertificateMemory, PendingIdentity } from "./state/index.js";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { inspectIdentity } from "../src/connect/index.js";
-import { renewalDue } from "../src/identity.js";
 import { identityMoment } from "../src/identity-moment.js";
+import { renewalDue } from "../src/renew-identity.js";
 import { freshToken } from "./connect/setup.js";
 import { aMovedClock, aRuntime } from "./runtime.js";
 import { aSandbox, control, requests, setFaults } from "./sandbox/compass-client.js";

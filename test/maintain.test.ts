@@ -6,7 +6,10 @@ import { createSigningRequest, readSigningRequest, restoreAuthority } from "../s
 import { Failure } from "../src/common/failure.js";
 import { Secret } from "../src/common/secret.js";
 import { openSession } from "../src/connect/index.js";
-import { movedConnector, pairIdentity, reconnectIdentity, renewIdentity, revokeIdentity } from "../src/identity.js";
+import { pairIdentity } from "../src/pair-identity.js";
+import { movedConnector, reconnectIdentity } from "../src/reconnect-identity.js";
+import { renewIdentity } from "../src/renew-identity.js";
+import { revokeIdentity } from "../src/revoke-identity.js";
 import type { FaultName, Sandbox } from "../src/sandbox/index.js";
 import { compassTransport } from "../src/setup.js";
 import type { Identity, State } from "../src/state/index.js";

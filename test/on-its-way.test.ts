@@ -3,7 +3,9 @@
 import { describe, expect, it } from "vitest";
 import type { Config } from "../src/config/index.js";
 import { examine } from "../src/doctor.js";
-import { pairIdentity, reconnectIdentity, revokeIdentity } from "../src/identity.js";
+import { pairIdentity } from "../src/pair-identity.js";
+import { reconnectIdentity } from "../src/reconnect-identity.js";
+import { revokeIdentity } from "../src/revoke-identity.js";
 import { failureOf } from "./common/failure-of.js";
 import { asked, freshToken } from "./connect/setup.js";
 import { aMovedClock, aRuntime } from "./runtime.js";

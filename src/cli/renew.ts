@@ -3,8 +3,10 @@
 import { Command } from "commander";
 import { openClusterReport, reported } from "../cluster-report.js";
 import { forTerminal } from "../common/quote.js";
-import { reconnectIdentity, renewIdentity, revokeIdentity } from "../identity.js";
+import { reconnectIdentity } from "../reconnect-identity.js";
+import { renewIdentity } from "../renew-identity.js";
 import { EXIT, paint } from "../report/index.js";
+import { revokeIdentity } from "../revoke-identity.js";
 import { withState } from "../with-state.js";
 import { confirm } from "./confirm.js";
 import type { Context } from "./context.js";

@@ -15,8 +15,9 @@ import {
   unprovenRenewal,
   validFrom,
 } from "../connect/index.js";
-import { movedConnector, renewalDue } from "../identity.js";
 import { renewalOf } from "../maintain.js";
+import { movedConnector } from "../reconnect-identity.js";
+import { renewalDue } from "../renew-identity.js";
 import { EXIT, named, paint, requestText, wrongClock } from "../report/index.js";
 import { openState } from "../setup.js";
 import type { AppliedMemory, Approval, HeldSet, Memory, State, Suspension } from "../state/index.js";

@@ -58,7 +58,10 @@ const director = of("src/connect/director.ts", "test/maintain.test.ts");
 const policies = of("src/connect/policies.ts", "test/connect/policies.test.ts");
 const complete = of("src/connect/complete.ts", "test/maintain.test.ts");
 const maintain = of("src/maintain.ts", "test/maintain.test.ts");
-const identity = of("src/identity.ts", "test/maintain.test.ts");
+const certificateMemory = of("src/certificate-memory.ts", "test/maintain.test.ts");
+const reconnecting = of("src/reconnect-identity.ts", "test/maintain.test.ts");
+const renewingIdentity = of("src/renew-identity.ts", "test/maintain.test.ts");
+const revoking = of("src/revoke-identity.ts", "test/maintain.test.ts");
 const daemonCommand = of("src/cli/daemon.ts", "test/run-wiring.test.ts");
 const resyncWish = of("src/resync-wish.ts", "test/run-wiring.test.ts");
 const identityMoment = of("src/identity-moment.ts", "test/identity-moment.test.ts");
@@ -829,18 +832,18 @@ export const guards: readonly Guard[] = [
     without("checkConnection(urls, hosts);"),
     "test/identity.test.ts",
   ),
-  identity(
+  certificateMemory(
     "a certificate on its way is not taken for dead by one refusal",
     instead("times >= REFUSALS", "true"),
     "test/maintain.test.ts",
     "test/on-its-way.test.ts",
   ),
-  identity(
+  reconnecting(
     "a token that Director gave goes to no Connector outside the hosts that are allowed",
     without("checkAnsweredURL(minted.connectorURL, usable.connection.connectorURL, hosts);"),
     "test/identity.test.ts",
   ),
-  identity(
+  reconnecting(
     "no Compass is kept under the address of another one",
     without("if (other !== null) throw newTokenNeeded(other);"),
     "test/identity.test.ts",
@@ -874,12 +877,12 @@ export const guards: readonly Guard[] = [
     "what the Connector's server gave up waiting for may be done all the same",
     instead("answer.status === 429 ? NotServed", "answer.status === 429 || answer.status === 503 ? NotServed"),
   ),
-  identity(
+  certificateMemory(
     "a certificate on its way is not given up for refusals of another",
     instead("(refused?.certificate === certificate ? refused.times : 0)", "(refused?.times ?? 2)"),
     "test/on-its-way.test.ts",
   ),
-  identity(
+  reconnecting(
     "who is to move asks no Director of the Compass that is left",
     instead("if (moved !== null) {", "if (moved === null && usable === null) {"),
     "test/identity.test.ts",
@@ -952,19 +955,19 @@ export const guards: readonly Guard[] = [
     "a renewed certificate is finished when its predecessor has expired",
     instead("if (unproven === null) throw", "if (unproven !== undefined) throw"),
   ),
-  identity(
+  revoking(
     "a revocation is done only when the Connector said so",
     instead("clock.now());\n    throw unconfirmed(failure);", "clock.now());"),
   ),
-  identity(
+  revoking(
     "a certificate on its way that was not revoked is not forgotten",
     instead("if (!isDead) throw unconfirmed(failure);", "void isDead;"),
   ),
-  identity(
+  revoking(
     "a certificate on its way is revoked as well",
     instead("await revoke(issued, usable.connection).catch", "await Promise.resolve().catch"),
   ),
-  identity("the time of an issuance is stored", instead("if (isAutomatic) await", "if (!isAutomatic) await")),
+  renewingIdentity("the time of an issuance is stored", instead("if (isAutomatic) await", "if (!isAutomatic) await")),
   pairing(
     "no token is spent where its answer cannot be kept",
     instead(
