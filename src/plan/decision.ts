@@ -131,8 +131,8 @@ export function decide(input: DecisionInput): Decision {
   const units = gatherUnits({ ...input, mode: settings.deletion.mode }, isLeftAlone);
   const rules = { ...input, remembered: memory.published.deletions, rules: settings.deletion, missing: memory.missing };
   const waits = waitsAnyway(input, units, isLeftAlone);
-  const redirectedBy = ({ held, due }: DeletionDecision) => {
-    const waiting = [...held, ...(isContradictedBy(due) ? due : [])];
+  const redirectedBy = ({ held, due }: DeletionDecision, others: readonly Unit[] = []) => {
+    const waiting = [...held, ...others, ...(isContradictedBy(due) ? due : [])];
     const changes = destinationChanges(estate, folders, new Set(waiting.flatMap(({ secret }) => secret ?? [])));
     const isHeld = ({ name }: DestinationChange) => settings.destinationChange === "hold" && !reasons.has(name);
     return { changes, redirected: Map.groupBy(changes.filter(isHeld), ({ name }) => name) };
@@ -144,10 +144,14 @@ export function decide(input: DecisionInput): Decision {
   const isContradictedBy = (due: readonly Unit[]) => unproven([...due, ...takenOver(input, isLeftAlone)]).length > 0;
 
   // Nothing goes of an Application whose destination is held, so that it takes no room within the limit from others.
-  const first = redirectedBy(decideDeletions(units, { ...rules, cannotGo: waits })).redirected;
-  const held = new Set([...first.values()].flat().map(({ id }) => id));
+  const first = decideDeletions(units, { ...rules, cannotGo: waits });
+  const held = new Set([...redirectedBy(first).redirected.values()].flat().map(({ id }) => id));
   const decided = decideDeletions(units, { ...rules, cannotGo: (unit) => waits(unit) || held.has(unit.id) });
-  const { changes, redirected } = redirectedBy(decided);
+  // What it keeps because of the limit goes on being sent: that it counts for none now makes no room for it.
+  const { changes, redirected } = redirectedBy(
+    decided,
+    first.held.filter(({ id }) => held.has(id)),
+  );
   const redirections = [...redirected.values()]
     .flatMap(([change]) => change ?? [])
     .map(({ name, id }): Hold => ({ name, id, secret: null, reason: "DestinationChanged", until: null }));

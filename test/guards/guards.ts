@@ -276,6 +276,10 @@ export const guards: readonly Guard[] = [
     instead("waits(unit) || held.has(unit.id)", "waits(unit)"),
   ),
   decision(
+    "nor does it go where it is sent because it counts for no limit",
+    instead("first.held.filter(({ id }) => held.has(id))", "[]"),
+  ),
+  decision(
     "what a destination held back meets the limit when it is approved",
     instead("isOverLimit(own, rules) ? own", "false ? own"),
   ),

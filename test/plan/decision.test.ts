@@ -1002,6 +1002,25 @@ describe("credentials that stay while the host they are sent to changes", () => 
     expect(passed.plan.deletes).toEqual([]);
   });
 
+  it("are held, too, while the limit alone keeps the credentials", async () => {
+    const without = (each: Application, changes: object = {}) => ({
+      ...each,
+      bundles: each.bundles.map((bundle) => ({ ...bundle, defaultInstanceAuth: null, ...changes })),
+    });
+    const agent = anAgent({ rules: { ...atOnce, limit: 0.2 }, settings: { destinationChange: "hold" } });
+    const [a, b] = [anApplicationNamed("mp-a", 1), anApplicationNamed("mp-b", 2)];
+    await agent.sync([a, b]);
+    const evil = without(a, { apiDefinitions: [anAPI({ targetURL: "https://evil.example.net/orders" })] });
+
+    const spent = await agent.sync([a, without(b)]);
+    const { plan, summary } = await agent.sync([evil, without(b)]);
+
+    expect(spent.plan.deletes).toHaveLength(1);
+    expect(summary.updated).toEqual([]);
+    expect(plan.held).toEqual(expect.arrayContaining([expect.objectContaining({ reason: "DestinationChanged" })]));
+    expect([plan.writes.size, plan.deletes.length]).toEqual([0, 0]);
+  });
+
   it("are nothing to report when the credentials changed with it", async () => {
     const agent = anAgent();
     await agent.sync([shop]);
