@@ -17,6 +17,11 @@ interface World {
   readonly drifted?: Readonly<Record<string, boolean>>;
   readonly disabled?: readonly string[];
   readonly removed?: readonly string[];
+  /** Whose what was removed is. */
+  readonly removedOf?: string | null;
+  /** What is in the way, and what else is in Git. */
+  readonly obstacles?: readonly string[];
+  readonly besides?: readonly string[];
   readonly owned?: Partial<Ownership>;
   readonly tip?: string | null;
   readonly estate?: Estate;
@@ -42,6 +47,7 @@ const aPublished = (name: string, blob: string, intent = intentOf(name)): Publis
 
 function standing(world: World) {
   const { there = { "mp-a": "ours", "mp-b": "ours" }, drifted = {}, removed = [], suspendedByFile = [] } = world;
+  const { removedOf = uuid(1), obstacles = [], besides = [] } = world;
   const rows = Object.entries(there).map(([name, blob]) => aRow(name, blob));
   const folders = new Map(
     rows.map((row): [string, Folder] => [row.path.split("/")[1] ?? "", { id: uuid(1), rows: [row] }]),
@@ -52,12 +58,15 @@ function standing(world: World) {
   });
   const gone = removed.map((name): [string, DriftedFile] => [
     pathOf(name),
-    { row: aRow(name, "written"), now: null, older: false },
+    { row: { ...aRow(name, "written"), id: removedOf }, now: null, older: false },
   ]);
   return findStanding({
     base: {
-      obstacles: new Set(),
-      listing: new Map(rows.map(({ path, blob }) => [path, blob])),
+      obstacles: new Set(obstacles),
+      listing: new Map([
+        ...rows.map(({ path, blob }) => [path, blob] as const),
+        ...besides.map((path) => [path, "theirs"] as const),
+      ]),
       tip: world.tip === undefined ? "tip" : world.tip,
     },
     owned: {
@@ -142,6 +151,7 @@ describe("what a person wants left alone", () => {
           stage: "plan",
           retryable: false,
           message: "somebody changed files of mp-a in Git, and drift is set to fail",
+          hint: "Put the agent's version back, or set drift to overwrite or preserve.",
         }),
       );
     }
@@ -160,6 +170,24 @@ describe("what a person wants left alone", () => {
     expect(() => standing({ ...world, drifted: { "mp-a": false, ...world.drifted, "mp-b": false }, settings })).toThrow(
       /files of mp-b/,
     );
+  });
+
+  it("is nothing that was removed of an Application that is gone, where another one has its name", () => {
+    const world: World = {
+      there: { "mp-b": "ours" },
+      removed: ["mp-a"],
+      removedOf: uuid(99),
+      settings: { drift: "preserve" },
+    };
+    const gone = anEstate([anApplicationNamed("mp-b", 2)]);
+    const badly = anEstate([anApplicationNamed("mp-a", 1), anApplicationNamed("BAD NAME", 99)]);
+
+    expect(reasons(world)).toEqual({});
+    const still = { "mp-a": "Drifted" };
+    expect(reasons({ ...world, removedOf: null })).toEqual(still);
+    expect(reasons({ ...world, there: { "mp-a": "ours", "mp-b": "ours" } })).toEqual(still);
+    expect(reasons({ ...world, estate: gone })).toEqual(still);
+    expect(reasons({ ...world, estate: badly })).toEqual(still);
   });
 
   it("has one reason, the first of several", () => {
@@ -228,6 +256,10 @@ describe("what a person put back", () => {
       ...standing({ ...merged, published: { "mp-a": { ...aPublished("mp-a", "new"), manifest: "old" } } }).reasons,
     ]).toEqual([]);
     expect([...standing({ ...merged, there: { "mp-b": "ours" } }).reasons]).toEqual([["mp-a", "Reverted"]]);
+    // What the agent deleted itself is no proof either.
+    const nobody = anEstate([anApplicationNamed("mp-b", 2)]);
+    const deleted = { "mp-a": aPublished("mp-a", "", "") };
+    expect([...standing({ ...merged, published: deleted, estate: nobody }).reasons]).toEqual([]);
   });
 
   it("is a file that the agent wrote there before, whatever the serials say", () => {
@@ -302,6 +334,30 @@ describe("what a person put back", () => {
     ).toEqual({});
   });
 
+  it.each<[string, World]>([
+    ["a link in the place of its folder", { obstacles: ["applications/mp-a"] }],
+    ["a link in its folder", { obstacles: ["applications/mp-c", "applications/mp-a/secrets"] }],
+    ["a file in the place of its folder", { besides: ["applications/mp-a"] }],
+  ])("is held on behind %s, which hides it", (_, inTheWay) => {
+    const hidden: World = { ...revert, serial: 7, there: { "mp-b": "ours" }, reverted: { "mp-a": entry } };
+
+    expect(standing({ ...hidden, ...inTheWay }).reverted).toEqual({ "mp-a": entry });
+    expect(standing(hidden).reverted).toEqual({});
+    expect(standing({ ...hidden, obstacles: ["applications/mp-abc"] }).reverted).toEqual({});
+    // Nor is anything made up of one of which nothing was known, or hidden that can be seen.
+    expect(standing({ ...hidden, ...inTheWay, reverted: {} }).reverted).toEqual({});
+    expect(
+      standing({ ...revert, ...inTheWay, serial: 7, reverted: { "mp-a": { ...entry, tree: "other" } } }).reverted,
+    ).toEqual({});
+  });
+
+  it.each<[string, Estate]>([
+    ["its owner, whatever that is called", anEstate([anApplicationNamed("BAD NAME", 1)])],
+    ["whoever has its name", anEstate([anApplicationNamed("mp-a", 8), anApplicationNamed("mp-a", 9)])],
+  ])("is held on where Compass sets %s aside", (_, unknown) => {
+    expect(reasons({ ...revert, reverted: { "mp-a": entry }, estate: unknown })).toEqual({ "mp-a": "Reverted" });
+  });
+
   it("is over when the files are ours again", () => {
     const world = { ...revert, there: { "mp-a": "new", "mp-b": "ours" }, reverted: { "mp-a": entry } };
 
@@ -333,6 +389,7 @@ describe("what a person put back", () => {
     expect(reasons(world)).toEqual({ "mp-a": "Reverted" });
     expect(reasons({ ...world, estate })).toEqual({});
     expect(reasons({ ...world, owned: {} })).toEqual({});
+    expect(reasons({ ...world, published: { "mp-a": aPublished("mp-a", "new", "") } })).toEqual({});
     // An inventory later than the memory lists it by right.
     expect(reasons({ ...world, serial: 6 })).toEqual({});
   });
