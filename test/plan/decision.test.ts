@@ -889,6 +889,16 @@ describe("an Application suspended by name", () => {
     expect(agent.tree).toEqual(before);
   });
 
+  it("is told of the old name as well, under which it stands in Git", async () => {
+    const agent = anAgent();
+    await agent.sync([shop, crm]);
+    agent.memory = suspended(agent.memory, "mp-store");
+
+    const { summary } = await agent.sync([{ ...shop, name: "mp-store" }, crm]);
+
+    expect(summary).toEqual({ ...nothing, held: ["mp-shop Suspended", "mp-store Suspended"] });
+  });
+
   it("is told once, and not at all when there is nothing to leave alone", async () => {
     const agent = anAgent({ settings: { destinationChange: "hold" } });
     await agent.sync([shop, crm]);
