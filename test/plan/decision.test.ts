@@ -317,6 +317,21 @@ describe("the limit", () => {
     expect(summary).toEqual({ ...nothing, held: ["mp-3 OverLimit"] });
   });
 
+  it("is let pass by no approval that was given before one of them had another name", async () => {
+    const agent = anAgent({ rules: limited });
+    await agent.sync(many);
+    const gone = await agent.sync(many.slice(3));
+    agent.approve(gone.plan.approval?.hold.hash ?? "");
+
+    const [first = shop] = many;
+    const renamed = await agent.sync([{ ...first, name: "mp-new" }, ...many.slice(3)]);
+
+    expect(gone.summary.held).toEqual(["mp-0 OverLimit", "mp-1 OverLimit", "mp-2 OverLimit"]);
+    expect(renamed.plan.usedApproval).toBeNull();
+    expect(renamed.plan.deletes).toEqual([]);
+    expect(renamed.plan.approval?.hold.units).toHaveLength(3);
+  });
+
   it("has no room taken by a rename that waits anyway", async () => {
     const agent = anAgent({ rules: { ...atOnce, limit: 0.2 } });
     const [one, two, three, four, five] = [1, 2, 3, 4, 5].map((number) => anApplicationNamed(`mp-${number}`, number));
