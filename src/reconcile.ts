@@ -126,6 +126,7 @@ export async function reconcile(running: Running): Promise<Reached> {
       runtime: settings.runtimeID,
       digest: plan.digest,
       version,
+      overwritten: plan.overwritten,
       warning: config.secrets.mode === "plain" ? `Warning: ${PLAIN_WARNING}.` : null,
       ...settings.git.commit,
     });

@@ -175,7 +175,11 @@ async function listedFiles(base: Base, options: OwnershipOptions): Promise<Owner
         trusted: taken === null,
         note: taken,
       };
-      return { ...rest, files: await withNewer(base, await givenBack(base, files), serial, published) };
+      const rows = await givenBack(base, files);
+      const all = await withNewer(base, rows, serial, published);
+      const isOlder = published !== null && serial < published.serial;
+      const isMixed = isOlder && (all.length !== rows.length || all.some((row, index) => row !== rows[index]));
+      return { ...rest, files: all, note: taken ?? (isMixed ? OLDER : null) };
     }
     case "unverified": {
       const { owner, tenant: named, sealKeys, reason, newer } = inventory;
@@ -212,6 +216,9 @@ async function listedFiles(base: Base, options: OwnershipOptions): Promise<Owner
     }
   }
 }
+
+const OLDER =
+  "somebody put an older inventory back beside files that are newer: these stay, and Secrets of which it knows other values are sealed anew";
 
 /** What was published is all gone from there: for who wants exactly that it is no failure. */
 export class NothingLeft extends Failure {}

@@ -54,12 +54,11 @@ const isHidden = (name: string, { listing, obstacles }: StandingInput["base"]): 
   listing.has(`applications/${name}`) ||
   [...obstacles].some((path) => path === `applications/${name}` || path.startsWith(`applications/${name}/`));
 
-/** What a person removed of an Application that Compass has no more, while another one has its name: it ended with its owner. */
+/** What a person removed, to the last file, of an Application that Compass has no more: it ended with its owner. An empty answer ends nothing. */
 function isOver(path: string, { row, now }: DriftedFile, { folders, estate }: StandingInput): boolean {
-  const name = applicationOf(path) ?? "";
-  if (now !== null || row.id === null || folders.has(name)) return false;
-  const isListed = [...estate.applications, ...estate.setAside].some(({ id }) => id === row.id);
-  return !isListed && estate.applications.some((each) => each.name === name);
+  if (now !== null || row.id === null || folders.has(applicationOf(path) ?? "")) return false;
+  const listed = [...estate.applications, ...estate.setAside];
+  return listed.length > 0 && listed.every(({ id }) => id !== row.id);
 }
 
 /**

@@ -19,13 +19,15 @@ export interface CommitMessageOptions {
   readonly subject?: string | null;
   /** Templates by name. @default none */
   readonly trailers?: Readonly<Record<string, string>>;
+  /** Paths that somebody changed, and this commit writes over. @default none */
+  readonly overwritten?: readonly string[];
   /** A paragraph of its own, which no configuration takes away. @default none */
   readonly warning?: string | null;
 }
 
 /** Subject, of at most 72 characters where it is the agent's own; lists of names with their reasons, trailers. Ends with a line feed. */
 export function commitMessage(outcome: Outcome, options: CommitMessageOptions): string {
-  const { runtime, digest, version, trailers: further = {}, warning = null } = options;
+  const { runtime, digest, version, trailers: further = {}, warning = null, overwritten = [] } = options;
   const { created, updated, deleted, replaced, held, setAside, degraded, destinationChanges } = outcome.applications;
   const sections = [
     warning ?? "",
@@ -40,6 +42,10 @@ export function commitMessage(outcome: Outcome, options: CommitMessageOptions): 
       replaced.map(({ name }) => quoted(name)),
     ),
     list("Deleted", deleted.map(quoted)),
+    list(
+      "Written over, since somebody changed it",
+      overwritten.map((path) => forCommitMessage(path, 400)),
+    ),
     list("Held", [...new Set(held.map(withReason))]),
     list("Set aside", setAside.map(withReason)),
     list("Degraded", [...new Set(degraded.map(withReason))]),

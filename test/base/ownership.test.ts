@@ -330,6 +330,22 @@ describe("a path with an inventory that does not verify", () => {
     expect(formerSealKeys).toEqual(["0123456789abcdef", "fedcba9876543210"]);
   });
 
+  it("is told where it is older than files beside it, and not where it was put back with all of them", async () => {
+    const [one, two] = [anApplicationNamed("mp-a", 1), anApplicationNamed("mp-b", 2)];
+    const first = await cycle(new Map(), aSnapshot([one]));
+    const second = await cycle(first.tree, aSnapshot([one, two]), { memory: first.memory });
+    const published = rememberedOf({ "mp-a": uuid(1), "mp-b": uuid(2) });
+    const mixed = new Map([...second.tree, [INVENTORY_PATH, first.tree.get(INVENTORY_PATH) ?? bytes("")]]);
+
+    const noteOf = async (tree: Tree) => (await owned(aBase(tree), { published })).note;
+
+    expect(await noteOf(mixed)).toMatch(
+      /^somebody put an older inventory back beside files that are newer: these stay/,
+    );
+    expect(await noteOf(first.tree)).toBeNull();
+    expect((await owned(aBase(mixed), { published: { ...published, serial: 1 } })).note).toBeNull();
+  });
+
   it("has rows that tell of a changed Application that it is changed, and of a whole one what it refers to", async () => {
     const snapshot = aSnapshot([anApplicationNamed("mp-a", 1), anApplicationNamed("mp-b", 2)]);
     const { tree } = await cycle(new Map(), snapshot);

@@ -76,6 +76,15 @@ const pages: readonly Row[] = [
   { fault: { name: "cursor-loop" }, ...incomplete },
   { fault: { name: "insert-between-pages" }, ...incomplete },
   { fault: { name: "delete-between-pages" }, ...incomplete },
+  // So may an Application have no bundles: its services go with it, and its Secrets stay.
+  {
+    fault: { name: "empty-page", match: "bundles" },
+    exit: 0,
+    code: null,
+    reasons: ["CredentialsVanished"],
+    tree: "no Secret lost",
+    unseenOnce: false,
+  },
   { fault: { name: "drop-item", match: "bundles" }, ...incomplete },
   { fault: { name: "repeat-item", match: "bundles" }, ...incomplete },
   { fault: { name: "wrong-total", match: "apiDefinitions" }, ...incomplete },

@@ -7,9 +7,16 @@ import { aWorld, GIT_PATH, type World, type WorldOptions } from "./world.js";
 
 /**
  * What the branch holds: what it held before (the very commit), all that Director says, or that but for the changed
- * Application, whose files are as they were, or but for the removed one, which is still there.
+ * Application, whose files are as they were, or but for the removed one, which is still there. Or something else in
+ * which each Secret that is not of the removed one is as it was.
  */
-export type Tree = "unchanged" | "as Director says" | "all but one" | "nothing deleted" | "something else";
+export type Tree =
+  | "unchanged"
+  | "as Director says"
+  | "all but one"
+  | "nothing deleted"
+  | "no Secret lost"
+  | "something else";
 
 export interface Stage {
   readonly world: World;
@@ -75,7 +82,12 @@ export async function aStage({ asProcess = false }: Pick<WorldOptions, "asProces
       const isAt = async (revision: string, folder: string) =>
         (await git(repository, "rev-parse", `main:${folder}`)) === (await idOf(`${revision}:${folder}`));
       const isRemoved = (await git(repository, "ls-tree", "main", removedFolder)) === "";
-      if (isRemoved) return (await isAt(before, changedFolder)) ? "all but one" : "something else";
+      if (isRemoved && (await isAt(before, changedFolder))) return "all but one";
+      const secretsAt = async (revision: string) =>
+        (await git(repository, "ls-tree", "-r", revision)).split("\n").filter((line) => line.includes("/secrets/"));
+      const there = new Set(await secretsAt("main"));
+      const others = (await secretsAt(before)).filter((line) => !line.includes(`${removedFolder}/`));
+      if (isRemoved) return others.every((line) => there.has(line)) ? "no Secret lost" : "something else";
       const isElseThere = (await isAt(after, changedFolder)) && (await isAt(before, removedFolder));
       return isElseThere ? "nothing deleted" : "something else";
     },

@@ -678,6 +678,16 @@ describe("an inventory that is older than the files", () => {
     expect(textOf(agent.tree, "kustomization.yaml")).toContain(application("mp-erp"));
   });
 
+  it("is not taken for a change of what is over all Applications", async () => {
+    const { agent, compass } = await anOlder();
+    const [first = shop, ...rest] = compass;
+
+    const { plan } = await agent.sync([{ ...first, description: "newer" }, ...rest]);
+
+    expect([...plan.writes.keys()]).toContain("revision.yaml");
+    expect(plan.overwritten).toEqual([]);
+  });
+
   it("holds alone what was put back with it", async () => {
     const { agent, first, compass } = await anOlder();
     agent.edit(application("mp-shop"), textOf(first, application("mp-shop")));

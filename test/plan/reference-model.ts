@@ -886,7 +886,7 @@ function drifted(
   return [...new Set(changed.flatMap((path) => folderOf(path) ?? []))];
 }
 
-/** What a person removed of an Application that is gone, while another one has its name: that is over. */
+/** What a person removed to the last file of an Application that is gone is over; an empty answer ends nothing. */
 function isOver(
   name: string,
   { rows }: ReturnType<typeof readTree>,
@@ -895,7 +895,7 @@ function isOver(
 ): boolean {
   const own = rows.filter(({ path }) => folderOf(path) === name);
   const isGone = own.every(({ id }) => id !== null && first.every((each) => each.id !== id));
-  return !folders.has(name) && isGone && soundOnes(first, folders).some((each) => each.name === name);
+  return !folders.has(name) && isGone && first.length > 0;
 }
 
 /** Those that are not set aside for what they are; who has a name in Git keeps it from its duplicates. */

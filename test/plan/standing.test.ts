@@ -172,7 +172,7 @@ describe("what a person wants left alone", () => {
     );
   });
 
-  it("is nothing that was removed of an Application that is gone, where another one has its name", () => {
+  it("is nothing that was removed to the last file of an Application that is gone", () => {
     const world: World = {
       there: { "mp-b": "ours" },
       removed: ["mp-a"],
@@ -183,11 +183,14 @@ describe("what a person wants left alone", () => {
     const badly = anEstate([anApplicationNamed("mp-a", 1), anApplicationNamed("BAD NAME", 99)]);
 
     expect(reasons(world)).toEqual({});
+    expect(reasons({ ...world, estate: gone })).toEqual({});
+    expect(reasons({ ...world, estate: gone, settings: { drift: "fail" } })).toEqual({});
     const still = { "mp-a": "Drifted" };
     expect(reasons({ ...world, removedOf: null })).toEqual(still);
     expect(reasons({ ...world, there: { "mp-a": "ours", "mp-b": "ours" } })).toEqual(still);
-    expect(reasons({ ...world, estate: gone })).toEqual(still);
     expect(reasons({ ...world, estate: badly })).toEqual(still);
+    expect(reasons({ ...world, estate: anEstate([]) })).toEqual(still);
+    expect(reasons({ ...world, removed: [], drifted: { "mp-a": false } })).toEqual(still);
   });
 
   it("has one reason, the first of several", () => {

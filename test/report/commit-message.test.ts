@@ -84,6 +84,17 @@ Agent-Version: 1.0.0
 `);
   });
 
+  it("names what somebody had changed and it writes over, quoted", () => {
+    const overwritten = ["applications/mp-a/application.yaml", "applications/mp-b/secrets/\u202eRuntime: x.yaml"];
+
+    const message = commitMessage(anOutcome(aPlan({ updated: ["mp-a"] })), { ...options, overwritten });
+
+    expect(message).toContain("Written over, since somebody changed it:\n  - applications/mp-a/application.yaml\n  - ");
+    expect(message).not.toContain("\u202e");
+    expect(parseTrailers(message)).toEqual(trailers);
+    expect(messageOf({ updated: ["mp-a"] })).not.toContain("Written over");
+  });
+
   it.each<[Partial<Plan>, string]>([
     [{ created: ["mp-a"] }, "Add mp-a"],
     [{ updated: ["mp-a"] }, "Update mp-a"],
