@@ -131,12 +131,13 @@ export function decide(input: DecisionInput): Decision {
   const units = gatherUnits({ ...input, mode: settings.deletion.mode }, isLeftAlone);
   const rules = { ...input, remembered: memory.published.deletions, rules: settings.deletion, missing: memory.missing };
   const waits = waitsAnyway(input, units, isLeftAlone);
-  const redirectedBy = ({ held, due }: DeletionDecision, others: readonly Unit[] = []) => {
-    const waiting = [...held, ...others, ...(isContradictedBy(due) ? due : [])];
+  const whileStaying = (waiting: readonly Unit[]) => {
     const changes = destinationChanges(estate, folders, new Set(waiting.flatMap(({ secret }) => secret ?? [])));
     const isHeld = ({ name }: DestinationChange) => settings.destinationChange === "hold" && !reasons.has(name);
     return { changes, redirected: Map.groupBy(changes.filter(isHeld), ({ name }) => name) };
   };
+  const redirectedBy = ({ held, due }: DeletionDecision, others: readonly Unit[] = []) =>
+    whileStaying([...held, ...others, ...(isContradictedBy(due) ? due : [])]);
   const shown = (each: readonly Unit[]) => (second === null ? [] : each.filter((unit) => isSeen(unit, input, second)));
   // A look that lists nothing, after one that did not, shows nobody and proves nobody gone: it is an outage, or a slip.
   const isBlank = second !== null && listsNothing(second) && !listsNothing(estate);
@@ -152,10 +153,7 @@ export function decide(input: DecisionInput): Decision {
     decided,
     first.held.filter(({ id }) => held.has(id)),
   );
-  const redirections = [...redirected.values()]
-    .flatMap(([change]) => change ?? [])
-    .map(({ name, id }): Hold => ({ name, id, secret: null, reason: "DestinationChanged", until: null }));
-  const holds = [...decided.held, ...redirections];
+  const holds = [...decided.held, ...redirections(redirected)];
 
   const approvable = holds.filter(({ reason }) => APPROVABLE.has(reason));
   const approval = approvalOf({
@@ -191,7 +189,18 @@ export function decide(input: DecisionInput): Decision {
       ? []
       : due.map(({ name, id, secret }): Hold => ({ name, id, secret, reason: "SeenAgain", until: null }));
   const keeping = new Set(takeovers.filter((unit) => !input.owned.trusted || seen.includes(unit)).map(({ id }) => id));
-  const staying = [...stays, ...late.map(overLimit), ...seenAgain];
+  // What was approved and is seen again makes what was due stay as well: only now is it known what goes on being sent.
+  const last = seenAgain.length === 0 ? { changes, redirected } : whileStaying([...stays, ...seenAgain]);
+  const isAllowed = ({ name, bundle, to }: DestinationChange) =>
+    left.has(name) ||
+    redirected.get(name)?.some((known) => known.bundle === bundle && to.every((host) => known.to.includes(host))) ===
+      true;
+  const further = new Map([...last.redirected].filter(([, each]) => !each.every(isAllowed)));
+  for (const [name, [change]] of further) {
+    left.set(name, "DestinationChanged");
+    if (change !== undefined) frozen.add(change.id);
+  }
+  const staying = [...stays, ...redirections(further), ...late.map(overLimit), ...seenAgain];
 
   const stayingSecrets = new Set(staying.flatMap(({ secret }) => secret ?? []));
   const rows = [...folders.values()].flatMap((folder) => folder.rows);
@@ -212,7 +221,7 @@ export function decide(input: DecisionInput): Decision {
     frozen,
     keeping,
     stayingSecrets,
-    destinationChanges: changes,
+    destinationChanges: last.changes,
     needsSecondLook: second === null && due.length + takeovers.length > 0,
     approval,
     passing,
@@ -222,6 +231,11 @@ export function decide(input: DecisionInput): Decision {
     reverted,
   };
 }
+
+const redirections = (redirected: ReadonlyMap<string, readonly DestinationChange[]>): Hold[] =>
+  [...redirected.values()]
+    .flatMap(([change]) => change ?? [])
+    .map(({ name, id }): Hold => ({ name, id, secret: null, reason: "DestinationChanged", until: null }));
 
 /** True for a unit whose owner waits for a new name that is not free: it stays, whatever the limit. */
 function waitsAnyway(

@@ -43,6 +43,13 @@ export function findStanding(input: StandingInput): Standing {
     .filter((name) => !resumed.has(name));
   if (settings.drift === "preserve") add(changed, "Drifted");
   if (settings.drift === "fail") {
+    // Compass and Git agree; should Compass list it again, it was a change after all, and so it is not forgotten.
+    const ended = [...drift.files].filter(([path, file]) => isEnded(path, file, input));
+    const names = new Set(ended.map(([path]) => applicationOf(path)));
+    add(
+      changed.filter((name) => names.has(name)),
+      "Drifted",
+    );
     const name = changed.find((each) => !reasons.has(each));
     if (name !== undefined) throw drifted(name);
   }
@@ -54,12 +61,16 @@ const isHidden = (name: string, { listing, obstacles }: StandingInput["base"]): 
   listing.has(`applications/${name}`) ||
   [...obstacles].some((path) => path === `applications/${name}` || path.startsWith(`applications/${name}/`));
 
-/** What a person removed, to the last file, of an Application that Compass has no more: it ended with its owner. An empty answer ends nothing. */
-function isOver(path: string, { row, now }: DriftedFile, { folders, estate }: StandingInput): boolean {
+/** What a person removed, to the last file, of an Application that Compass has no more. */
+function isEnded(path: string, { row, now }: DriftedFile, { folders, estate }: StandingInput): boolean {
   if (now !== null || row.id === null || folders.has(applicationOf(path) ?? "")) return false;
   const listed = [...estate.applications, ...estate.setAside];
   return listed.length > 0 && listed.every(({ id }) => id !== row.id);
 }
+
+/** The same, while another one has its name: that ended with its owner. */
+const isOver = (path: string, file: DriftedFile, input: StandingInput): boolean =>
+  isEnded(path, file, input) && input.estate.applications.some(({ name }) => name === applicationOf(path));
 
 /**
  * A `git revert` of a commit of ours puts back the inventory, too: it verifies, but its serial is lower than the last one

@@ -280,6 +280,10 @@ export const guards: readonly Guard[] = [
     instead("first.held.filter(({ id }) => held.has(id))", "[]"),
   ),
   decision(
+    "nor because something else that was approved was seen again",
+    instead("seenAgain.length === 0 ? { changes, redirected }", "true ? { changes, redirected }"),
+  ),
+  decision(
     "what a destination held back meets the limit when it is approved",
     instead("isOverLimit(own, rules) ? own", "false ? own"),
   ),

@@ -1056,6 +1056,28 @@ describe("credentials that stay while the host they are sent to changes", () => 
     expect([plan.writes.size, plan.deletes.length]).toEqual([0, 0]);
   });
 
+  it("are held, too, while a second look at something else that was approved keeps them", async () => {
+    const rules = { ...atOnce, observations: 9, credentials: { observations: 2, over: 0 } };
+    const agent = anAgent({ rules, settings: { destinationChange: "hold" } });
+    const bare = (one: Application): Application => ({
+      ...one,
+      bundles: one.bundles.map((bundle) => ({ ...bundle, defaultInstanceAuth: null })),
+    });
+    await agent.sync([shop, crm, erp]);
+    await agent.sync([bare(shop), erp]);
+    const waiting = await agent.sync([bare(shop), erp], { second: aSnapshot([]) });
+    agent.approve(waiting.plan.hold?.hash ?? "");
+    const evil = bare(elsewhere);
+
+    const { plan, summary } = await agent.sync([evil, erp], { second: aSnapshot([evil, crm, erp]) });
+
+    expect(plan.held).toEqual(expect.arrayContaining([expect.objectContaining({ reason: "SeenAgain" })]));
+    expect(summary).toMatchObject({ created: [], updated: [], deleted: [] });
+    expect(summary.held).toContain("mp-shop DestinationChanged");
+    expect(plan.destinationChanges).toMatchObject([{ to: ["evil.example.net"], isHeld: true }]);
+    expect(textOf(agent.tree, application("mp-shop"))).not.toContain("evil.example.net");
+  });
+
   it("are nothing to report when the credentials changed with it", async () => {
     const agent = anAgent();
     await agent.sync([shop]);

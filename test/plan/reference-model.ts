@@ -350,7 +350,7 @@ export class ReferenceModel {
     const alone = this.#leftAlone(given);
     const folders = foldersOf(given.before, rowsOf(given.before, reading, this.remembered));
     const changed = drifted(given.before, reading, this.remembered).filter(
-      (name) => !alone.has(name) && !this.#marks.has(name) && !isOver(name, reading, folders, given.first),
+      (name) => !alone.has(name) && !this.#marks.has(name) && !isEnded(name, reading, folders, given.first),
     );
     // A cycle that fails remembers nothing of what it saw.
     this.#marks = known;
@@ -886,16 +886,26 @@ function drifted(
   return [...new Set(changed.flatMap((path) => folderOf(path) ?? []))];
 }
 
-/** What a person removed to the last file of an Application that is gone is over; an empty answer ends nothing. */
-function isOver(
+/** What a person removed to the last file of an Application that is gone: nobody is stopped by it. */
+function isEnded(
   name: string,
-  { rows }: ReturnType<typeof readTree>,
+  { rows }: Pick<ReturnType<typeof readTree>, "rows">,
   folders: ReadonlyMap<string, Folder>,
   first: readonly Listed[],
 ): boolean {
   const own = rows.filter(({ path }) => folderOf(path) === name);
   const isGone = own.every(({ id }) => id !== null && first.every((each) => each.id !== id));
   return !folders.has(name) && isGone && first.length > 0;
+}
+
+/** The same, while another one has its name: that is over. */
+function isOver(
+  name: string,
+  { rows }: ReturnType<typeof readTree>,
+  folders: ReadonlyMap<string, Folder>,
+  first: readonly Listed[],
+): boolean {
+  return isEnded(name, { rows }, folders, first) && soundOnes(first, folders).some((each) => each.name === name);
 }
 
 /** Those that are not set aside for what they are; who has a name in Git keeps it from its duplicates. */

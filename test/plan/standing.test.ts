@@ -172,7 +172,7 @@ describe("what a person wants left alone", () => {
     );
   });
 
-  it("is nothing that was removed to the last file of an Application that is gone", () => {
+  it("is nothing that was removed of an Application that is gone, where another one has its name", () => {
     const world: World = {
       there: { "mp-b": "ours" },
       removed: ["mp-a"],
@@ -183,14 +183,31 @@ describe("what a person wants left alone", () => {
     const badly = anEstate([anApplicationNamed("mp-a", 1), anApplicationNamed("BAD NAME", 99)]);
 
     expect(reasons(world)).toEqual({});
-    expect(reasons({ ...world, estate: gone })).toEqual({});
-    expect(reasons({ ...world, estate: gone, settings: { drift: "fail" } })).toEqual({});
     const still = { "mp-a": "Drifted" };
     expect(reasons({ ...world, removedOf: null })).toEqual(still);
     expect(reasons({ ...world, there: { "mp-a": "ours", "mp-b": "ours" } })).toEqual(still);
+    expect(reasons({ ...world, estate: gone })).toEqual(still);
     expect(reasons({ ...world, estate: badly })).toEqual(still);
     expect(reasons({ ...world, estate: anEstate([]) })).toEqual(still);
     expect(reasons({ ...world, removed: [], drifted: { "mp-a": false } })).toEqual(still);
+  });
+
+  it("stops no cycle where it was removed to the last file of an Application that Compass has no more", () => {
+    const gone = anEstate([anApplicationNamed("mp-b", 2)]);
+    const world: World = { there: { "mp-b": "ours" }, removed: ["mp-a"], settings: { drift: "fail" }, estate: gone };
+    const badly = anEstate([anApplicationNamed("BAD NAME", 1), anApplicationNamed("mp-b", 2)]);
+
+    // Remembered as what somebody changed, should Compass list it again.
+    expect(reasons(world)).toEqual({ "mp-a": "Drifted" });
+    const others: World[] = [
+      { estate },
+      { estate: badly },
+      { estate: anEstate([]) },
+      { there: { "mp-a": "ours", "mp-b": "ours" } },
+      { removedOf: null },
+      { removed: ["mp-a", "mp-b"], removedOf: uuid(2), there: {} },
+    ];
+    for (const each of others) expect(() => standing({ ...world, ...each })).toThrow(/drift is set to fail/);
   });
 
   it("has one reason, the first of several", () => {
