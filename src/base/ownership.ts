@@ -31,6 +31,8 @@ export interface Ownership {
   readonly trusted: boolean;
   /** Names of Applications that the agent deleted, and of which its own files are there again, listed or not. */
   readonly broughtBack: ReadonlySet<string>;
+  /** An older inventory stands beside files that are newer, so that it says nothing of those that are over all Applications. */
+  readonly isMixed: boolean;
   /** What the user is told about it; null when all is well. */
   readonly note: string | null;
 }
@@ -68,6 +70,7 @@ const NOTHING: Ownership = {
   formerSealKeys: [],
   trusted: true,
   broughtBack: new Set(),
+  isMixed: false,
   note: null,
 };
 
@@ -179,7 +182,7 @@ async function listedFiles(base: Base, options: OwnershipOptions): Promise<Owner
       const all = await withNewer(base, rows, serial, published);
       const isOlder = published !== null && serial < published.serial;
       const isMixed = isOlder && (all.length !== rows.length || all.some((row, index) => row !== rows[index]));
-      return { ...rest, files: all, note: taken ?? (isMixed ? OLDER : null) };
+      return { ...rest, files: all, isMixed, note: taken ?? (isMixed ? OLDER : null) };
     }
     case "unverified": {
       const { owner, tenant: named, sealKeys, reason, newer } = inventory;

@@ -165,8 +165,7 @@ export function makePlan(options: PlanOptions): Plan {
     overwritten: [...drift.files.keys()]
       // What a person made of it may be what Compass says by now.
       .filter((path) => tree.writes.has(path) && !stays.has(path))
-      // Beside an older inventory what is over all Applications is another one, whoever left it.
-      .filter((path) => applicationOf(path) !== null || owned.serial >= options.remembered.serial)
+      .filter((path) => applicationOf(path) !== null || !owned.isMixed)
       .sort(),
     destinationChanges: decision.destinationChanges.flatMap((change) => {
       const isHeld = settled.held.some(({ name, reason }) => name === change.name && reason === "DestinationChanged");

@@ -97,6 +97,7 @@ describe("a path without an inventory", () => {
       formerSealKeys: [],
       trusted: true,
       broughtBack: new Set(),
+      isMixed: false,
       note: null,
     };
 
@@ -161,6 +162,7 @@ describe("a path with an inventory that verifies", () => {
       formerSealKeys: ["0123456789abcdef"],
       trusted: true,
       broughtBack: new Set(),
+      isMixed: false,
       note: null,
     });
   });
@@ -218,6 +220,7 @@ describe("a path that a person takes over", () => {
       formerSealKeys: ["0123456789abcdef"],
       trusted: false,
       broughtBack: new Set(),
+      isMixed: false,
       note: "git.path is taken over from another runtime; nothing is deleted in this cycle",
     });
   });
@@ -234,6 +237,7 @@ describe("a path that a person takes over", () => {
         files: [{ path: "kustomization.yaml" }],
         trusted: false,
         broughtBack: new Set(),
+        isMixed: false,
         note: expect.stringMatching(/taken over from another agent.*nothing is deleted in this cycle$/),
       });
     }
@@ -256,6 +260,7 @@ describe("a path that a person takes over", () => {
     expect(await owned(withInventory(inventoryOf(RUNTIME)), { takeOver: RUNTIME })).toMatchObject({
       trusted: true,
       broughtBack: new Set(),
+      isMixed: false,
       note: null,
     });
   });
@@ -484,6 +489,7 @@ describe("a path with an inventory that does not verify", () => {
       formerSealKeys: former,
       trusted: false,
       broughtBack: new Set(),
+      isMixed: false,
       note: expect.stringMatching(
         /^the inventory is rebuilt from the files, since its? .*; nothing is deleted in this cycle$/,
       ),
@@ -626,6 +632,7 @@ describe("the folders of a base", () => {
     formerSealKeys: [],
     trusted: true,
     broughtBack: new Set<string>(),
+    isMixed: false,
     note: null,
   };
   const files = [paths.common, paths.leftBehind, paths.application, paths.secret, paths.removed];

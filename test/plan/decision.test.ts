@@ -688,6 +688,16 @@ describe("an inventory that is older than the files", () => {
     expect(plan.overwritten).toEqual([]);
   });
 
+  it("hides no change of what is over all Applications where its files were put back with it", async () => {
+    const { agent, first, compass } = await anOlder();
+    agent.tree = first;
+    agent.edit("revision.yaml", "mine\n");
+
+    const { plan } = await agent.sync(compass);
+
+    expect(plan.overwritten).toEqual(["revision.yaml"]);
+  });
+
   it("holds alone what was put back with it", async () => {
     const { agent, first, compass } = await anOlder();
     agent.edit(application("mp-shop"), textOf(first, application("mp-shop")));

@@ -77,6 +77,7 @@ function standing(world: World) {
       formerSealKeys: [],
       trusted: true,
       broughtBack: new Set(),
+      isMixed: false,
       note: null,
       ...world.owned,
     },
