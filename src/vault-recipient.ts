@@ -37,6 +37,16 @@ export function vaultRecipient({ address, engine, key, token, client }: VaultRec
     kind: "hc_vault",
     identity: JSON.stringify(["hc_vault", address, engine, key]),
     wrap: async (dataKey, now) => {
+      if (!/^[!-~]+$/.test(token.reveal())) {
+        throw new Failure(
+          "the token of the transit engine has a line break, a blank or another character that no header can hold",
+          {
+            code: "SecretUnreadable",
+            stage: "seal",
+            hint: "Let secrets.sops.vault.token name a file or key that holds the token and nothing else.",
+          },
+        );
+      }
       const answer = await client.fetch(url, {
         method: "POST",
         headers: { "content-type": "application/json", "x-vault-token": token.reveal() },

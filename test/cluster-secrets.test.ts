@@ -38,7 +38,9 @@ function writersOf(name: string) {
     fieldsV1: { "f:data": Object.fromEntries(keys.map((key) => [`f:${key}`, {}])) },
   });
   const mine = writes("runtime-agent", "password", "both");
-  return name === "shared" ? [mine, writes("compass-runtime-agent", "user"), writes("theirs", "own", "both")] : [mine];
+  return name === "shared"
+    ? [mine, writes("compass-runtime-agent", "user", "own"), writes("theirs", "own", "both")]
+    : [mine, writes("restorer", "both")];
 }
 
 /** An API server with these Secrets of the agent, where nothing else is amiss. */
@@ -237,7 +239,7 @@ describe("Secrets that are taken from the cluster", () => {
         labels: { [LABEL]: null },
         annotations: expect.objectContaining({ "runtime-agent.kyma-project.io/application": null }),
       },
-      data: { password: null, user: null },
+      data: { password: null, both: null, user: null },
     });
     expect(notes).toEqual([]);
   });

@@ -6,6 +6,7 @@ import { createSealer, identityOf } from "../src/seal/index.js";
 import { openSopsFile, readSopsFile } from "../src/seal/sops-file.js";
 import { vaultRecipient } from "../src/vault-recipient.js";
 import { noon } from "./builders.js";
+import { failureOf } from "./common/failure-of.js";
 import { startVault } from "./fakes/vault-server.js";
 import { openSops } from "./seal/open-sops.js";
 
@@ -65,6 +66,19 @@ describe("a transit key as a recipient", () => {
     ]);
     expect(vault.requests[0]?.body).not.toContain("the-token");
   });
+
+  it.each(["hvs.one\nhvs.two", "hvs.one two", "hvs.on\u00e9"])(
+    "asks nothing with a token that no header can hold",
+    async (token) => {
+      const { vault, recipient } = await aVault({ token });
+
+      const failure = await failureOf(recipient.wrap(Buffer.alloc(32), noon));
+
+      expect(failure).toMatchObject({ code: "SecretUnreadable", stage: "seal", retryable: false });
+      expect(failure.message).not.toContain(token);
+      expect(vault.requests).toHaveLength(0);
+    },
+  );
 
   it("changes the identity of the mode by its place, and not by its token", async () => {
     const [one, other] = [await aVault(), await aVault()];

@@ -69,7 +69,7 @@ function reencryptionNotes({ reencryption }: Plan): string[] {
     ...(under > 0 ? [progress] : []),
     ...(unknown.length > 0
       ? [
-          `NotReencrypted: ${unknown.length} Secrets are not known to be sealed for the recipients configured, and their values are not known, so former recipients may still open them: ${named(unknown, NAMED, 200)}`,
+          `NotReencrypted: ${unknown.length} Secrets are not known to be sealed for the recipients configured, and their values are not known, so former recipients may still open them, or everybody where they were written as mode plain writes them: ${named(unknown, NAMED, 200)}`,
         ]
       : []),
     ...(edited.length > 0

@@ -664,7 +664,7 @@ export const guards: readonly Guard[] = [
   ),
   ownership(
     "what is newer than the inventory is the agent's",
-    instead("await withNewer(base, await givenBack(base, files), serial, published)", "await givenBack(base, files)"),
+    instead("await withNewer(base, rows, serial, published)", "rows"),
     "test/plan/decision.test.ts",
   ),
   ownership(
@@ -1136,7 +1136,7 @@ export const guards: readonly Guard[] = [
     instead("if (others.size === 0) return null;", "return null;"),
   ),
   of("src/adapters/kubernetes/applied-secrets.ts", "test/cluster-secrets.test.ts")(
-    "nor what others have of it as well",
+    "nor what a former writer left to others",
     instead("isFormer)].filter((key) => !others.has(key))", "isFormer)]"),
   ),
   of("src/adapters/kubernetes/applied-secrets.ts", "test/cluster-secrets.test.ts")(

@@ -71,9 +71,13 @@ const isFormer = (manager: string) =>
     manager,
   );
 
-/** Keys of the data that are of a Secret of the agent's alone; null where nobody else has one. */
+/** Keys of the data of a Secret of the agent's that go with it; null where nobody else has one that the agent has not as well. */
 export function keysToRemove(managedFields: readonly ManagedBy[]): readonly string[] | null {
-  const others = dataKeysOf(managedFields, (manager) => !isFormer(manager));
+  const mine = dataKeysOf(managedFields, (manager) => manager === MANAGER);
+  // What a tool that restored the Secret has as well is the credential all the same.
+  const others = new Set(
+    [...dataKeysOf(managedFields, (manager) => !isFormer(manager))].filter((key) => !mine.has(key)),
+  );
   if (others.size === 0) return null;
   return [...dataKeysOf(managedFields, isFormer)].filter((key) => !others.has(key));
 }
